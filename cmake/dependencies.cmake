@@ -1,0 +1,7 @@
+# Every outside library, found where Debian installs it (tools/install-deps.sh).
+find_package(PkgConfig REQUIRED)
+find_package(fmt REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(PNG REQUIRED)
+pkg_check_modules(capstone REQUIRED IMPORTED_TARGET capstone)
+find_package(Threads REQUIRED)

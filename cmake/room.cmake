@@ -1,0 +1,10 @@
+# xlat_room(NAME SOURCES ... USES ... LIBS ...): one static library a room. USES names the rooms it may see.
+function(xlat_room name)
+  cmake_parse_arguments(ROOM "" "" "SOURCES;USES;LIBS" ${ARGN})
+  add_library(xlat_${name} STATIC ${ROOM_SOURCES})
+  target_include_directories(xlat_${name} PUBLIC ${PROJECT_SOURCE_DIR})
+  foreach(other ${ROOM_USES})
+    target_link_libraries(xlat_${name} PUBLIC xlat_${other})
+  endforeach()
+  target_link_libraries(xlat_${name} PUBLIC ${ROOM_LIBS})
+endfunction()

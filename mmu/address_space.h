@@ -1,0 +1,74 @@
+// The physical address space: each 4 KiB page is RAM, ROM, a device, or nothing.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "mmu/code_watch.h"
+#include "mmu/io_handler.h"
+
+namespace xlat {
+
+// One page's owner. Reads go to `read` if set, else to `io`; writes to `write` if set, else to `io`; neither means that
+// reads give all ones and writes are lost.
+struct PageOwner {
+  u8* read = nullptr;   // host bytes of the page
+  u8* write = nullptr;  // host bytes of the page; null for ROM
+  IoHandler* io = nullptr;
+  u64 io_offset = 0;  // handler offset of the page's first byte
+  u8 io_widths = 0;
+};
+
+// Told when pages change owner, so that cached translations are dropped.
+class MappingListener {
+ public:
+  virtual ~MappingListener() = default;
+  virtual void mapping_changed() = 0;
+};
+
+// 4 GiB of physical addresses; anything above is unmapped. All `phys` and `bytes` of the map_* functions are multiples
+// of 4096. A later mapping of a page replaces the earlier one.
+class AddressSpace {
+ public:
+  static constexpr u64 kSize = u64{1} << 32;
+
+  AddressSpace();
+
+  void map_ram(u64 phys, u64 bytes, u8* host);
+  void map_rom(u64 phys, u64 bytes, u8* host);
+  // Reads and writes to different places, as PAM registers can ask for; null means unmapped for that direction.
+  void map_split(u64 phys, u64 bytes, u8* read, u8* write);
+  void map_io(u64 phys, u64 bytes, IoHandler& handler, u64 offset = 0, u8 widths = kWidthsAll);
+  void unmap(u64 phys, u64 bytes);
+
+  // The owner of the page of `phys`.
+  const PageOwner& page(u64 phys) const { return phys < kSize ? pages_[phys >> 12] : nobody_; }
+
+  CodeWatch& code_watch() { return code_watch_; }
+  void add_listener(MappingListener& listener) { listeners_.push_back(&listener); }
+
+  // Access of 1, 2, 4 or 8 bytes at any alignment, as a bus master does it. Reads of nothing give all ones. Widths a
+  // device does not take are split, low part first.
+  u64 read(u64 phys, unsigned width);
+  void write(u64 phys, unsigned width, u64 value);
+
+  // DMA of any length.
+  void read_block(u64 phys, std::span<u8> to);
+  void write_block(u64 phys, std::span<const u8> from);
+
+ private:
+  void set_pages(u64 phys, u64 bytes, const PageOwner& first);
+  u64 read_io(const PageOwner& owner, u64 phys, unsigned width);
+  void write_io(const PageOwner& owner, u64 phys, unsigned width, u64 value);
+
+  struct Free {
+    void operator()(PageOwner* p) const { std::free(p); }
+  };
+  std::unique_ptr<PageOwner[], Free> pages_;
+  PageOwner nobody_;
+  CodeWatch code_watch_;
+  std::vector<MappingListener*> listeners_;
+};
+
+}  // namespace xlat

@@ -1,0 +1,42 @@
+// The software TLB for 32-bit linear addresses: flat tables from page number to host address.
+#pragma once
+
+#include <vector>
+
+#include "base/types.h"
+
+namespace xlat {
+
+// Four tables: read and write, for supervisor and for user code. An entry is host address minus linear address, zero
+// for "take the slow path"; so a hit costs one load, one test and one add. Entries are filled only for RAM (and, for
+// reads, ROM); write entries only for dirty pages without watched code.
+class Tlb {
+ public:
+  enum Table : unsigned { kSupervisorRead, kSupervisorWrite, kUserRead, kUserWrite, kTables };
+
+  Tlb();
+  ~Tlb();
+  Tlb(const Tlb&) = delete;
+  Tlb& operator=(const Tlb&) = delete;
+
+  static constexpr Table table_for(bool user, bool write) {
+    return static_cast<Table>((user ? 2 : 0) + (write ? 1 : 0));
+  }
+
+  // The addends of one table, indexed by linear >> 12.
+  std::uintptr_t* addends(Table table) { return tables_[table]; }
+
+  void fill(Table table, u32 linear, u8* host_page);
+  void flush();
+  void flush_page(u32 linear);
+  // Drops the write entries that lead to this host page.
+  void drop_writes_to(const u8* host_page);
+
+ private:
+  static constexpr std::size_t kEntries = std::size_t{1} << 20;
+  static constexpr std::size_t kMostUsed = std::size_t{1} << 16;
+  std::uintptr_t* tables_[kTables];
+  std::vector<u32> used_;  // page << 2 | table, so that a flush costs what was filled
+};
+
+}  // namespace xlat

@@ -1,0 +1,1 @@
+// Empty: carries the precompiled Catch2 header.

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Installs what building, testing and the demo need, from Debian packages. Does nothing when all is there.
+set -euo pipefail
+
+packages=(
+  build-essential g++ cmake ninja-build ccache pkg-config lld
+  libasmjit-dev libcapstone-dev libsdl2-dev catch2 zlib1g-dev libfmt-dev libpng-dev
+  seabios acpica-tools
+  cpio xz-utils mtools e2fsprogs syslinux syslinux-common xorriso socat python3
+)
+
+missing=()
+for package in "${packages[@]}"; do
+  dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' || missing+=("$package")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+as_root=()
+[ "$(id -u)" -eq 0 ] || as_root=(sudo)
+echo "installing: ${missing[*]}"
+for attempt in 1 2 3; do
+  "${as_root[@]}" apt-get update -qq || true
+  if DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}"; then
+    exit 0
+  fi
+  echo "install attempt $attempt failed; trying again" >&2
+  sleep $((attempt * 10))
+done
+echo "xlat: could not install: ${missing[*]}" >&2
+exit 1
