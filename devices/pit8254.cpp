@@ -228,7 +228,7 @@ void Pit8254::Counter::write_byte(u8 value, i64 tick) {
 
 void Pit8254::Counter::serialize(Archive& ar) {
   ar.range(mode, u8{0}, u8{5}).range(access, u8{1}, u8{3})(bcd)(gate)(counting)(frozen);
-  ar.range(start, i64{-0x20000}, i64{1} << 56).range(elapsed, i64{0}, i64{1} << 56);
+  ar.range(start, i64{-0x20000}, i64{1} << 50).range(elapsed, i64{0}, i64{1} << 50);
   ar.range(initial, u32{1}, u32{0x10000}).range(reload, u32{1}, u32{0x10000});
   ar.range(switch_at, i64{0}, kNever)(armed)(low_written)(high_to_read)(low).range(latched_bytes, u8{0}, u8{2});
   ar(latch)(status_latched)(status);
