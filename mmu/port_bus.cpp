@@ -10,7 +10,7 @@ void PortBus::map(u16 first, unsigned count, IoHandler& handler, u8 widths) {
   std::size_t slot = 0;
   while (slot < mappings_.size() && mappings_[slot].handler) ++slot;
   if (slot == mappings_.size()) mappings_.emplace_back();
-  mappings_[slot] = Mapping{&handler, first, count, widths};
+  mappings_[slot] = Mapping{&handler, first, count, widths, next_order_++};
   for (unsigned i = 0; i < count; ++i) owner_[first + i] = static_cast<u16>(slot + 1);
 }
 
@@ -18,10 +18,17 @@ void PortBus::unmap(IoHandler& handler) {
   for (std::size_t slot = 0; slot < mappings_.size(); ++slot) {
     Mapping& m = mappings_[slot];
     if (m.handler != &handler) continue;
-    for (unsigned i = 0; i < m.count; ++i) {
-      if (owner_[m.first + i] == slot + 1) owner_[m.first + i] = 0;
-    }
     m.handler = nullptr;
+    for (unsigned port = m.first; port < m.first + m.count; ++port) {
+      if (owner_[port] != slot + 1) continue;
+      std::size_t next = 0;  // the newest of the mappings that this one hid
+      for (std::size_t other = 0; other < mappings_.size(); ++other) {
+        const Mapping& o = mappings_[other];
+        if (!o.handler || port < o.first || port >= o.first + o.count) continue;
+        if (next == 0 || o.order > mappings_[next - 1].order) next = other + 1;
+      }
+      owner_[port] = static_cast<u16>(next);
+    }
   }
 }
 

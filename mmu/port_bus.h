@@ -15,7 +15,7 @@ class PortBus {
   // `handler` answers at ports [first, first + count), seen by it as offsets 0..count-1. A later mapping hides an
   // earlier one. The handler must outlive the mapping.
   void map(u16 first, unsigned count, IoHandler& handler, u8 widths = kWidth1);
-  // Removes every mapping of `handler`; ports it hid stay unanswered.
+  // Removes every mapping of `handler`; handlers it hid answer again.
   void unmap(IoHandler& handler);
 
   // `width` in bytes: 1, 2 or 4. An access that the owner of its first port does not take whole is split, low half
@@ -29,12 +29,14 @@ class PortBus {
     u16 first;
     unsigned count;
     u8 widths;
+    u64 order;  // later mappings hide earlier ones
   };
   // The mapping that takes an access of `width` at `port` whole, or null.
   const Mapping* whole(u16 port, unsigned width) const;
 
   std::vector<u16> owner_;  // index + 1 into mappings_, 0 for nobody
   std::vector<Mapping> mappings_;
+  u64 next_order_ = 0;
 };
 
 }  // namespace xlat

@@ -60,3 +60,16 @@ TEST_CASE("the port space wraps and mappings can be removed") {
   bus.unmap(low);
   CHECK(bus.read(0, 1) == 0xff);
 }
+
+TEST_CASE("a handler that was hidden answers again when the one over it goes") {
+  PortBus bus;
+  Recorder fixed, bar, newer;
+  bus.map(0x60, 4, fixed);
+  bus.map(0x60, 2, bar);
+  bus.map(0x61, 1, newer);
+  fixed.answer = 0x10, bar.answer = 0x20, newer.answer = 0x30;
+  bus.unmap(bar);
+  CHECK(bus.read(0x60, 4) == 0x13123010);
+  bus.unmap(newer);
+  CHECK(bus.read(0x61, 1) == 0x11);
+}
