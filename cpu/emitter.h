@@ -69,6 +69,13 @@ concept Emitter = requires(E e, const Insn& i, typename E::Val v, typename E::Pl
   { e.call(h, i, v, v) } -> std::same_as<typename E::Val>;
 };
 
+// A semantic function for one width, as a type that tables can be made of.
+template <auto F, class W>
+struct SemFn {
+  static constexpr auto kFunction = F;
+  using WidthType = W;
+};
+
 // Operand access common to all engines, over their primitives.
 template <class Self>
 class OperandAccess {

@@ -3,5 +3,5 @@
 #include "cpu/sem/arith.h"
 
 #define IN_arith(x) x
-#define HANDLER_TABLE kArithHandlers
-#include "cpu/interp/group.inc"
+#define GROUP_TABLE kArithHandlers
+#include "cpu/group.inc"

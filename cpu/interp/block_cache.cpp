@@ -58,6 +58,7 @@ const Block* BlockCache::find_slow(u32 linear, CodeMode mode) {
 Block* BlockCache::decode(u32 linear, u64 phys, CodeMode mode) {
   AddressSpace& memory = cpu_.memory();
   auto block = std::make_unique<Block>();
+  block->serial = decoded_;
   block->phys = phys;
   block->mode = mode;
   u8 page[4096 + kMaxInsnBytes];

@@ -13,6 +13,7 @@ namespace xlat {
 // A run of instructions that ends at a branch, at an instruction after which code may decode differently, or at the end
 // of the page. One that crosses into the next page stands alone in its block.
 struct Block {
+  u64 serial = 0;      // no two blocks of a cache ever have the same
   u64 phys = 0;
   u64 phys2 = 0;       // of the second page's first byte; 0 if the block lies in one page
   u32 bytes = 0;

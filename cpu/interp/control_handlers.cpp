@@ -3,5 +3,5 @@
 #include "cpu/sem/control.h"
 
 #define IN_control(x) x
-#define HANDLER_TABLE kControlHandlers
-#include "cpu/interp/group.inc"
+#define GROUP_TABLE kControlHandlers
+#include "cpu/group.inc"

@@ -3,5 +3,5 @@
 #include "cpu/sem/fpu.h"
 
 #define IN_fpu(x) x
-#define HANDLER_TABLE kFpuHandlers
-#include "cpu/interp/group.inc"
+#define GROUP_TABLE kFpuHandlers
+#include "cpu/group.inc"

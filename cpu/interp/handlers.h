@@ -1,5 +1,5 @@
 // Handlers: each semantic function instantiated with the interpreter's emitter, one table a group of instructions.
-// A group's file defines IN_<group>(x) as x, then includes cpu/interp/group.inc.
+// A group's file defines IN_<group>(x) as x, then includes cpu/group.inc.
 #pragma once
 
 #include "cpu/encoding.h"
@@ -44,12 +44,6 @@ void run_rep(Interp& interp, const Insn& i) {
   e.finish_rep(done, more);
 }
 
-template <auto F, class W>
-struct Fn {
-  static constexpr auto kFunction = F;
-  using WidthType = W;
-};
-
 template <u32 kAttributes, class... Fns>
 constexpr HandlerSet make() {
   HandlerSet set;
@@ -79,3 +73,7 @@ extern const HandlerSet kFpuHandlers[];
 extern const HandlerSet kMmxHandlers[];
 
 }  // namespace xlat
+
+#define GROUP_ENTRY HandlerSet
+#define GROUP_MAKE interp::make
+#define GROUP_EMITTER InterpEmitter

@@ -35,7 +35,8 @@ void (*handler_of(u16 encoding, unsigned width, Rep rep))() {
 
 }  // namespace
 
-Interp::Interp(Cpu& cpu) : cpu_(cpu), blocks_(cpu, handler_of) { cpu.attach(this); }
+Interp::Interp(Cpu& cpu) : Interp(cpu, handler_of) {}
+Interp::Interp(Cpu& cpu, BlockCache::HandlerOf handlers) : cpu_(cpu), blocks_(cpu, handlers) { cpu.attach(this); }
 
 Interp::~Interp() {
   if (cpu_.engine() == this) cpu_.attach(nullptr);
@@ -50,6 +51,7 @@ void Interp::publish_count() {
 void Interp::run_block(const Block& block, u64 budget) {
   CpuState& s = cpu_.s;
   block_ip_ = static_cast<u32>(s.ip);
+  block_ = &block;
   first_ = block.insns.data();
   budget_ = budget;
   iterations_ = 0;

@@ -47,16 +47,21 @@ class Interp : public Engine {
   BlockCache& blocks() { return blocks_; }
   Cpu& cpu() { return cpu_; }
 
- private:
-  friend class InterpEmitter;
-
+ protected:
   // Iterations the current instruction may make.
   u64 allowance() const { return budget_ - static_cast<u64>(current_ - first_) - iterations_; }
+  // Runs at most `budget` instructions of `block`, which is at s.ip.
   void run_block(const Block& block, u64 budget);
-  void run_beyond_limit(u32 ip);
+  // For engines that run the same blocks by other handlers.
+  Interp(Cpu& cpu, BlockCache::HandlerOf handler_of);
+  const Block& block() const { return *block_; }
 
   Cpu& cpu_;
   BlockCache blocks_;
+
+ private:
+  friend class InterpEmitter;
+
   u64 count_ = 0;
   u64 until_ = 0;
   std::atomic<bool> stop_asked_ = false;
@@ -65,6 +70,7 @@ class Interp : public Engine {
   bool leave_ = false;       // stop after the current instruction
   bool running_ = false;     // inside run_block: count_ is of its start
   bool again_ = false;       // a repeated string instruction has iterations left
+  const Block* block_ = nullptr;
   const Insn* first_ = nullptr;
   const Insn* current_ = nullptr;
   u32 block_ip_ = 0;

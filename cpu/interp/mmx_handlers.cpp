@@ -3,5 +3,5 @@
 #include "cpu/sem/mmx.h"
 
 #define IN_mmx(x) x
-#define HANDLER_TABLE kMmxHandlers
-#include "cpu/interp/group.inc"
+#define GROUP_TABLE kMmxHandlers
+#include "cpu/group.inc"

@@ -3,5 +3,5 @@
 #include "cpu/sem/move.h"
 
 #define IN_move(x) x
-#define HANDLER_TABLE kMoveHandlers
-#include "cpu/interp/group.inc"
+#define GROUP_TABLE kMoveHandlers
+#include "cpu/group.inc"

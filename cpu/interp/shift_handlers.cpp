@@ -3,5 +3,5 @@
 #include "cpu/sem/shift.h"
 
 #define IN_shift(x) x
-#define HANDLER_TABLE kShiftHandlers
-#include "cpu/interp/group.inc"
+#define GROUP_TABLE kShiftHandlers
+#include "cpu/group.inc"

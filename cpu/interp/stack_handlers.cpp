@@ -3,5 +3,5 @@
 #include "cpu/sem/stack.h"
 
 #define IN_stack(x) x
-#define HANDLER_TABLE kStackHandlers
-#include "cpu/interp/group.inc"
+#define GROUP_TABLE kStackHandlers
+#include "cpu/group.inc"

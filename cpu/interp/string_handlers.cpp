@@ -3,5 +3,5 @@
 #include "cpu/sem/string.h"
 
 #define IN_string(x) x
-#define HANDLER_TABLE kStringHandlers
-#include "cpu/interp/group.inc"
+#define GROUP_TABLE kStringHandlers
+#include "cpu/group.inc"

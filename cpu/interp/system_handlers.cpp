@@ -3,5 +3,5 @@
 #include "cpu/sem/system.h"
 
 #define IN_system(x) x
-#define HANDLER_TABLE kSystemHandlers
-#include "cpu/interp/group.inc"
+#define GROUP_TABLE kSystemHandlers
+#include "cpu/group.inc"
