@@ -5,7 +5,10 @@
 #include <fstream>
 
 #include "base/bits.h"
+#include "devices/i440fx.h"
+#include "devices/piix3.h"
 #include "devices/piix3_ide.h"
+#include "devices/piix4_pm.h"
 #include "devices/vga.h"
 #include "firmware/linux_boot.h"
 #include "firmware/low_memory.h"
@@ -231,10 +234,15 @@ TEST_CASE("chipset set-up assigns BARs and enables the IDE channels") {
   Piix3Ide ide(memory, primary, secondary);
   Vga vga(clock, {});
   pci.add(1, 1, ide);
-  struct Bridge : PciFunction {
-    Bridge() : PciFunction({.vendor = 0x8086, .device = 0x7000, .class_code = 0x060100}) {}
-  } bridge;
+  std::vector<u8> ram(2 << 20);
+  memory.map_ram(0, 0xa0000, ram.data());
+  ShadowMap shadow(memory, ram.data());
+  I440fx host(shadow);
+  Piix3 bridge({});
+  Piix4Pm pm(ports, clock, IrqLine());
+  pci.add(0, 0, host);
   pci.add(1, 0, bridge);
+  pci.add(1, 3, pm);
   pci.add(2, 0, vga);
   set_up_chipset(ports, 128 << 20);
   CHECK(ide.bar_address(4) == 0xc000);
@@ -245,6 +253,14 @@ TEST_CASE("chipset set-up assigns BARs and enables the IDE channels") {
   CHECK(vga.bar_address(2) == 0xe1000000);
   memory.write(0xe0000000, 4, 0x12345678);
   CHECK(load_le<u32>(vga.memory().data()) == 0x12345678);
+  CHECK(pm.pm_base() == 0x600);
+  CHECK(pm.smbus_base() == 0x700);
+  CHECK(bridge.config32(0x60) == 0x0b0b0a0a);
+  for (const u32 at : {0xc0000u, 0xe8000u, 0xf0000u, 0xffffcu}) {
+    memory.write(at, 4, at);
+    CHECK(load_le<u32>(&ram[at]) == at);
+    CHECK(memory.read(at, 4) == at);
+  }
   PortBus isa;
   set_up_chipset(isa, 1 << 20);  // no PCI: nothing to find, nothing to fear
 }
