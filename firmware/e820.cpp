@@ -1,0 +1,108 @@
+// Memory maps and CMOS contents.
+#include "firmware/e820.h"
+
+#include <algorithm>
+
+#include "base/bits.h"
+
+namespace xlat {
+
+std::vector<E820Entry> e820_for_firmware(u64 ram_bytes) { return {{0, ram_bytes, E820Type::kRam}}; }
+
+std::vector<E820Entry> e820_for_direct_boot(u64 ram_bytes) {
+  std::vector<E820Entry> map = {
+      {0, 0x9fc00, E820Type::kRam},
+      {0x9fc00, 0x400, E820Type::kReserved},   // EBDA
+      {0xf0000, 0x10000, E820Type::kReserved},  // ACPI and SMBIOS tables
+  };
+  if (ram_bytes > 0x100000) map.push_back({0x100000, ram_bytes - 0x100000, E820Type::kRam});
+  return map;
+}
+
+FwCfgFile e820_file(const std::vector<E820Entry>& map) {
+  FwCfgFile file{"etc/e820", std::vector<u8>(map.size() * 20)};
+  for (std::size_t i = 0; i < map.size(); ++i) {
+    store_le<u64>(&file.bytes[i * 20], map[i].address);
+    store_le<u64>(&file.bytes[i * 20 + 8], map[i].bytes);
+    store_le<u32>(&file.bytes[i * 20 + 16], static_cast<u32>(map[i].type));
+  }
+  return file;
+}
+
+u32 pci_window_start(u64 ram_bytes) {
+  if (ram_bytes <= 0x80000000) return 0x80000000;
+  if (ram_bytes <= 0xc0000000) return 0xc0000000;
+  return 0xe0000000;
+}
+
+Result<std::vector<std::pair<u8, u8>>> cmos_values(const CmosConfig& config) {
+  std::vector<std::pair<u8, u8>> values;
+  const auto set = [&values](unsigned index, u64 value) {
+    values.emplace_back(static_cast<u8>(index), static_cast<u8>(value));
+  };
+  const auto set16 = [&set](unsigned index, u64 value) {
+    set(index, value);
+    set(index + 1, value >> 8);
+  };
+
+  // Boot devices, a nibble each: first and second in 3Dh, third in the high half of 38h.
+  u8 nibbles[3] = {};
+  std::string_view seen;
+  if (config.boot_order.size() > 3) {
+    return error("boot order '{}' has more than three letters; the BIOS tries at most three devices",
+                 config.boot_order);
+  }
+  for (std::size_t i = 0; i < config.boot_order.size(); ++i) {
+    const char letter = config.boot_order[i];
+    constexpr std::string_view kLetters = "acdn";
+    const std::size_t at = kLetters.find(letter);
+    if (at == std::string_view::npos) {
+      return error("boot order '{}': no boot device '{}'; there are a (floppy), c (disk), d (CD-ROM), n (network)",
+                   config.boot_order, letter);
+    }
+    if (seen.find(letter) != std::string_view::npos) {
+      return error("boot order '{}' names '{}' twice", config.boot_order, letter);
+    }
+    nibbles[i] = static_cast<u8>(at + 1);
+    seen = config.boot_order.substr(0, i + 1);
+  }
+  set(0x3d, nibbles[1] << 4 | nibbles[0]);
+  set(0x38, nibbles[2] << 4 | 1);  // bit 0: boot floppies without a signature, too
+
+  const u64 ram = config.ram_bytes;
+  const u64 above_1m = ram > 0x100000 ? ram - 0x100000 : 0, above_16m = ram > 0x1000000 ? ram - 0x1000000 : 0;
+  set16(0x15, std::min<u64>(ram / 1024, 640));
+  set16(0x17, std::min<u64>(above_1m / 1024, 65535));
+  set16(0x30, std::min<u64>(above_1m / 1024, 65535));
+  set16(0x34, std::min<u64>(above_16m / 65536, 65535));
+  for (unsigned i = 0; i < 3; ++i) set(0x5b + i, 0);  // nothing above 4 GiB
+  set(0x5f, config.cpus - 1);
+
+  set(0x10, config.floppy_types[0] << 4 | config.floppy_types[1]);
+  const unsigned floppies = (config.floppy_types[0] != 0) + (config.floppy_types[1] != 0);
+  set(0x14, 0x06 | (floppies ? 1 | (floppies - 1) << 6 : 0));  // equipment: FPU, mouse, floppies
+
+  u8 types = 0, translation = 0;
+  for (unsigned i = 0; i < 4; ++i) {
+    const CmosDrive& d = config.drives[i];
+    if (d.cylinders == 0) continue;
+    // Bits per drive in 39h: 0 none, 1 LBA-assisted translation.
+    const bool needs = d.cylinders > 1024 || d.heads > 16 || d.sectors > 63;
+    translation |= static_cast<u8>(needs << (2 * i));
+    if (i > 1) continue;
+    types |= i == 0 ? 0xf0 : 0x0f;  // type is in 19h or 1Ah: 47, with the parameters from 1Bh or 24h on
+    set(0x19 + i, 47);
+    const unsigned at = i == 0 ? 0x1b : 0x24;
+    set16(at, d.cylinders);
+    set(at + 2, d.heads);
+    set16(at + 3, 0xffff);  // no write precompensation
+    set(at + 5, 0xc0 | (d.heads > 8) << 3);
+    set16(at + 6, d.cylinders);  // landing zone
+    set(at + 8, d.sectors);
+  }
+  set(0x12, types);
+  set(0x39, translation);
+  return values;
+}
+
+}  // namespace xlat
