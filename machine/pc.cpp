@@ -1,9 +1,7 @@
 // The parts list of the PC and its wiring.
 #include "machine/pc.h"
 
-#include "firmware/acpi.h"
 #include "firmware/e820.h"
-#include "firmware/smbios.h"
 
 namespace xlat {
 
@@ -185,6 +183,27 @@ AtapiCdrom* Pc::cdrom(unsigned ide_index) {
   return dynamic_cast<AtapiCdrom*>((ide_index < 2 ? ide_primary : ide_secondary).drive(ide_index % 2));
 }
 
+u8 Pc::serial_ports() const {
+  u8 set = 0;
+  for (unsigned n = 0; n < 4; ++n) set |= static_cast<u8>(uarts_[n] ? 1u << n : 0);
+  return set;
+}
+
+AcpiTables Pc::acpi_tables() const {
+  AcpiConfig config;
+  config.ram_bytes = ram->size();
+  config.serial_ports = serial_ports();
+  return AcpiTables(config);
+}
+
+SmbiosTables Pc::smbios_tables() const {
+  SmbiosConfig config;
+  config.ram_bytes = ram->size();
+  config.processor_signature = cpu.model().leaf(1).eax;
+  config.processor_features = cpu.model().leaf(1).edx;
+  return SmbiosTables(config);
+}
+
 Status Pc::describe_to_firmware() {
   CmosConfig cmos;
   cmos.ram_bytes = ram->size();
@@ -197,16 +216,8 @@ Status Pc::describe_to_firmware() {
   fw_cfg.add_u16(kFwCfgNbCpus, 1);
   fw_cfg.add_u16(kFwCfgMaxCpus, 1);
   fw_cfg.add_u16(kFwCfgNoGraphic, vga_ ? 0 : 1);
-  AcpiConfig acpi;
-  acpi.ram_bytes = ram->size();
-  acpi.serial_ports = 0;
-  for (unsigned n = 0; n < 4; ++n) acpi.serial_ports |= static_cast<u8>(uarts_[n] ? 1u << n : 0);
-  SmbiosConfig smbios;
-  smbios.ram_bytes = ram->size();
-  smbios.processor_signature = cpu.model().leaf(1).eax;
-  smbios.processor_features = cpu.model().leaf(1).edx;
-  std::vector<FwCfgFile> files = AcpiTables(acpi).files();
-  for (FwCfgFile& f : SmbiosTables(smbios).files()) files.push_back(std::move(f));
+  std::vector<FwCfgFile> files = acpi_tables().files();
+  for (FwCfgFile& f : smbios_tables().files()) files.push_back(std::move(f));
   files.push_back(e820_file(e820_for_firmware(ram->size())));
   for (FwCfgFile& f : files) {
     if (Status s = fw_cfg.add_file(f.name, std::move(f.bytes)); !s) return s;

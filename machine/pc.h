@@ -25,6 +25,8 @@
 #include "devices/port92.h"
 #include "devices/uart16550.h"
 #include "devices/vga.h"
+#include "firmware/acpi.h"
+#include "firmware/smbios.h"
 #include "machine/config.h"
 #include "mmu/guest_ram.h"
 
@@ -63,7 +65,10 @@ class Pc {
   Pc(const MachineConfig& config, Log& log, const CpuModel& model, std::unique_ptr<GuestRam> ram, Firmware firmware);
   Status plug_drives();
   Status describe_to_firmware();
-  Status boot_kernel();
+  AcpiTables acpi_tables() const;
+  SmbiosTables smbios_tables() const;
+  u8 serial_ports() const;
+  Status boot_kernel();  // machine/direct_boot.cpp
   void wire();
 
   MachineConfig config_;
