@@ -42,6 +42,8 @@ Vga::Vga(Clock& clock, std::vector<u8> rom)
     std::copy_n(a - before, 4096, font_.begin());
     have_font_ = true;
   }
+  // The VGA's fixed ports hang on the I/O enable bit, which firmware looks at to find the primary display.
+  define16(kPciCommand, 0, 0x0140 | kPciCommandIo | kPciCommandMemory | kPciCommandMaster | kPciCommandIntxDisable);
   add_ram_bar(0, kMemoryBytes, vram_.data());
   add_memory_bar(2, 4096, mmio_);
   if (!rom.empty()) add_rom_bar(std::move(rom));
