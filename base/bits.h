@@ -51,6 +51,23 @@ inline void store_le(void* to, T value) {
   }
 }
 
+// Little-endian access of a fixed number of bytes, zero-extended to 64 bits.
+template <unsigned kBytes>
+inline u64 load_le_fixed(const void* from) {
+  if constexpr (kBytes == 1) return *static_cast<const u8*>(from);
+  if constexpr (kBytes == 2) return load_le<u16>(from);
+  if constexpr (kBytes == 4) return load_le<u32>(from);
+  if constexpr (kBytes == 8) return load_le<u64>(from);
+}
+
+template <unsigned kBytes>
+inline void store_le_fixed(void* to, u64 value) {
+  if constexpr (kBytes == 1) *static_cast<u8*>(to) = static_cast<u8>(value);
+  if constexpr (kBytes == 2) store_le(to, static_cast<u16>(value));
+  if constexpr (kBytes == 4) store_le(to, static_cast<u32>(value));
+  if constexpr (kBytes == 8) store_le(to, value);
+}
+
 // Little-endian access of `bytes` = 1..8 bytes, for widths known only when running.
 inline u64 load_le_n(const void* from, unsigned bytes) {
   const u8* p = static_cast<const u8*>(from);

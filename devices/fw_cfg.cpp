@@ -122,7 +122,7 @@ u32 FwCfg::read(u64 port, unsigned width) {
     return entry && offset_ < entry->bytes.size() ? entry->bytes[offset_++] : 0;
   }
   if (port < 0x514) return 0;
-  u8 signature[8];
+  u8 signature[8] = {};
   for (unsigned i = 0; i < 8; ++i) signature[i] = static_cast<u8>(kDmaSignature >> (56 - 8 * i));
   return static_cast<u32>(load_le_n(signature + (port - 0x514), width));  // the bus keeps port + width in range
 }

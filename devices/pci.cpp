@@ -25,7 +25,7 @@ PciFunction::PciFunction(const PciIdentity& id) {
 }
 
 PciFunction::~PciFunction() {
-  if (bus_) bus_->remove(*this);
+  if (bus_) bus_->detach(*this);
 }
 
 u16 PciFunction::config16(unsigned offset) const { return load_le<u16>(&config_[offset]); }
@@ -163,7 +163,7 @@ PciBus::PciBus(PortBus& ports, AddressSpace& memory) : ports_(ports), memory_(me
 
 PciBus::~PciBus() {
   for (PciFunction* f : functions_) {
-    if (f) remove(*f);
+    if (f) detach(*f);
   }
   ports_.unmap(*this);
 }
@@ -179,6 +179,11 @@ void PciBus::add(unsigned device, unsigned function, PciFunction& f) {
 }
 
 void PciBus::remove(PciFunction& f) {
+  detach(f);
+  update_pirqs();
+}
+
+void PciBus::detach(PciFunction& f) {
   for (PciFunction*& slot : functions_) {
     if (slot == &f) slot = nullptr;
   }
@@ -192,7 +197,6 @@ void PciBus::remove(PciFunction& f) {
     bar.mapped.reset();
   }
   f.bus_ = nullptr;
-  update_pirqs();
 }
 
 PciFunction* PciBus::at(unsigned device, unsigned function) const {

@@ -180,6 +180,8 @@ class PciBus : public Device, public IoHandler {
  private:
   friend class PciFunction;
   PciFunction* addressed() const;
+  // As remove(), but drives no line: when the machine is taken apart their ends may be gone.
+  void detach(PciFunction& f);
   void remap(PciFunction& changed);
   void map_memory(PciFunction::Bar& bar);
   void unmap_memory(PciFunction::Bar& bar);

@@ -1,0 +1,252 @@
+// One processor: its state, its view of memory and ports, and the operations too rare or too complex to be written as
+// instruction semantics (far transfers, interrupts, task switches, system registers).
+#pragma once
+
+#include <functional>
+
+#include "base/clock.h"
+#include "base/irq_line.h"
+#include "base/log.h"
+#include "cpu/fault.h"
+#include "cpu/model.h"
+#include "cpu/state.h"
+#include "mmu/address_space.h"
+#include "mmu/page_walk.h"
+#include "mmu/port_bus.h"
+#include "mmu/tlb.h"
+
+namespace xlat {
+
+// What an engine gives the processor it drives.
+class Engine {
+ public:
+  virtual ~Engine() = default;
+  // Brings Clock::count up to the instruction being executed, before a device or RDTSC looks at it.
+  virtual void publish_count() = 0;
+  // Leaves translated or cached code after the instruction being executed.
+  virtual void leave_block() = 0;
+  // Linear-to-physical translations changed: forget what was derived from them.
+  virtual void translations_changed() = 0;
+};
+
+// The wires and services around a processor.
+struct CpuPins {
+  std::function<u8()> interrupt_acknowledge = [] { return u8{0xff}; };
+  std::function<void()> shutdown = [] {};              // triple fault
+  std::function<void(bool)> ferr = [](bool) {};        // FERR#, to IRQ13
+};
+
+class Cpu : public IrqSink, private MappingListener, private CodeListener {
+ public:
+  enum Pin : unsigned { kPinIntr, kPinNmi };
+
+  Cpu(const CpuModel& model, AddressSpace& memory, PortBus& ports, Clock& clock, Log& log);
+
+  CpuState s;
+  CpuPins pins;
+
+  const CpuModel& model() const { return model_; }
+  Clock& clock() { return clock_; }
+  Log& log() { return log_; }
+  AddressSpace& memory() { return memory_; }
+  PortBus& ports() { return ports_; }
+
+  void reset();
+  void serialize(Archive& ar);
+  void set_irq(unsigned pin, bool level) override;
+  void set_a20(bool on);
+  bool a20() const { return a20_mask_ == ~u64{0}; }
+  void attach(Engine* engine) { engine_ = engine; }
+  Engine* engine() { return engine_; }
+
+  // ---- Faults: the first one raised sticks; until it is delivered every access does nothing and reads zero. ----
+  bool faulted() const { return faulted_; }
+  const Fault& fault() const { return fault_; }
+  void raise(u8 vector, u32 code = 0);
+  // Error code from a selector, with the EXT bit as the event being delivered asks for.
+  void raise_selector(u8 vector, u16 selector) { raise(vector, (selector & 0xfffcu) | ext_); }
+  void clear_fault() { faulted_ = false; }
+
+  // ---- Linear memory ----
+  // `bytes` is 1, 2, 4 or 8. User rights are those of CPL 3.
+  template <unsigned kBytes>
+  u64 load(u32 linear) {
+    if ((linear & 0xfff) <= 4096 - kBytes) {
+      if (const std::uintptr_t addend = read_table_[linear >> 12]) {
+        return load_le_fixed<kBytes>(reinterpret_cast<const void*>(addend + linear));
+      }
+    }
+    return load_slow(linear, kBytes, user());
+  }
+  template <unsigned kBytes>
+  void store(u32 linear, u64 value) {
+    if ((linear & 0xfff) <= 4096 - kBytes) {
+      if (const std::uintptr_t addend = write_table_[linear >> 12]) {
+        store_le_fixed<kBytes>(reinterpret_cast<void*>(addend + linear), value);
+        return;
+      }
+    }
+    store_slow(linear, kBytes, value, user());
+  }
+  // Host address of a whole writable operand, or null where the slow path must be taken.
+  u8* writable_host(u32 linear, unsigned bytes) {
+    if ((linear & 0xfff) > 4096 - bytes) return nullptr;
+    const std::uintptr_t addend = write_table_[linear >> 12];
+    return addend ? reinterpret_cast<u8*>(addend + linear) : nullptr;
+  }
+  u64 load_slow(u32 linear, unsigned bytes, bool user);
+  void store_slow(u32 linear, unsigned bytes, u64 value, bool user);
+  // Raises the fault a store of `bytes` would raise, and stores nothing.
+  void probe_store(u32 linear, unsigned bytes, bool user);
+
+  // Accesses to descriptor tables, TSS and inner stacks: supervisor rights whatever CPL is.
+  u64 load_system(u32 linear, unsigned bytes) { return load_slow(linear, bytes, false); }
+  void store_system(u32 linear, unsigned bytes, u64 value) { store_slow(linear, bytes, value, false); }
+
+  // Linear to physical for an access; raises #PF and returns false if there is none.
+  bool translate(u32 linear, Access access, bool user, u64& phys);
+  // The same for a debugger or monitor: no fault, no accessed bit; false if nothing is mapped.
+  bool peek_physical(u32 linear, u64& phys);
+
+  // ---- Segmented memory ----
+  // Linear address of a data access, after limit and type checks (#GP or #SS on violation; returns 0 then).
+  u32 linear_for_read(unsigned seg, u32 offset, unsigned bytes) {
+    const Segment& sr = s.seg[seg];
+    if (!sr.readable(offset, bytes)) [[unlikely]] segment_fault(seg);
+    return sr.base + offset;
+  }
+  u32 linear_for_write(unsigned seg, u32 offset, unsigned bytes) {
+    const Segment& sr = s.seg[seg];
+    if (!sr.writable(offset, bytes)) [[unlikely]] segment_fault(seg);
+    return sr.base + offset;
+  }
+  void segment_fault(unsigned seg) { raise(seg == kSs ? kSS : kGP, 0); }
+  u64 load_seg(unsigned seg, u32 offset, unsigned bytes);
+  void store_seg(unsigned seg, u32 offset, unsigned bytes, u64 value);
+
+  // ---- Ports: permission by IOPL and the TSS bitmap, then the bus. ----
+  void check_io(u16 port, unsigned bytes) { (void)(faulted_ || io_allowed(port, bytes)); }
+  u32 in(u16 port, unsigned bytes);
+  void out(u16 port, unsigned bytes, u32 value);
+
+  // ---- Segments and far transfers: cpu/segments.cpp, cpu/far.cpp ----
+  bool descriptor(u16 selector, Descriptor& d, u32& linear);
+  void load_segment(SegReg n, u16 selector);
+  void load_ldt(u16 selector);
+  void load_tr(u16 selector);
+  void far_jump(u16 selector, u32 offset, unsigned bytes);
+  void far_call(u16 selector, u32 offset, unsigned bytes);
+  void far_return(unsigned bytes, u16 release);
+  void interrupt_return(unsigned bytes);
+  void sysenter();
+  void sysexit();
+
+  // ---- Interrupts and exceptions: cpu/interrupts.cpp ----
+  enum class Event : u8 { kExternal, kException, kSoftware /* INT n, INT3, INTO */, kIcebp };
+  // One delivery; may leave a fault.
+  void interrupt(u8 vector, Event event, bool with_code = false, u32 code = 0);
+  // INT n with its privilege checks.
+  void software_interrupt(u8 vector, bool is_int_n);
+  // Delivers the pending fault, with double and triple faults. s.ip must be the faulting instruction's.
+  void deliver_fault();
+
+  // What the engine has to do at an instruction boundary when attention() is set.
+  enum class Boundary : u8 { kRun, kStep /* one instruction, then after_step */, kIdle };
+  bool attention() const {
+    return pending_ != 0 || s.halted || s.shadow != Shadow::kNone || s.debug_trap != 0 ||
+           (s.flags.image() & (kTf | kRf)) != 0 || (s.dr[7] & 0xff) != 0;
+  }
+  // Takes traps and interrupts; counts in `events` each one delivered.
+  Boundary boundary(u64& events);
+  void before_step();
+  void after_step(bool completed);
+
+  // ---- Task switches: cpu/task.cpp ----
+  enum class TaskVia : u8 { kJump, kCall, kIret };
+  // `code_pushed`: the error code that goes on the new task's stack, for exceptions through a task gate.
+  void switch_task(u16 selector, TaskVia via, bool has_code = false, u32 code = 0);
+
+  // ---- System registers: cpu/system.cpp ----
+  void write_cr0(u32 value);
+  void write_cr3(u32 value);
+  void write_cr4(u32 value);
+  u32 read_dr(unsigned n);
+  void write_dr(unsigned n, u32 value);
+  u64 read_msr(u32 index);
+  void write_msr(u32 index, u64 value);
+  u64 tsc();
+  void flush_tlb();
+  void invalidate_page(u32 linear);
+  // Flags by POPF and IRET: only what CPL and IOPL allow. `bytes` is 2 or 4.
+  void write_flags(u32 value, unsigned bytes);
+
+  bool user() const { return s.cpl == 3; }
+  PagingContext paging() const;
+  // After CPL, CR0.AM, EFLAGS.AC or breakpoints changed: chooses the TLB tables.
+  void update_tables();
+  void set_cpl(u8 cpl) {
+    s.cpl = cpl;
+    update_tables();
+  }
+  Tlb& tlb() { return tlb_; }
+  void publish_count() {
+    if (engine_) engine_->publish_count();
+  }
+  void leave_block() {
+    if (engine_) engine_->leave_block();
+  }
+
+  // The engine's decoded code on a page changed; set by the engine.
+  std::function<void(u64 phys, unsigned bytes)> on_code_written = [](u64, unsigned) {};
+
+ private:
+  void mapping_changed() override;
+  void page_watched(u64 phys_page) override;
+  void code_written(u64 phys, unsigned bytes) override { on_code_written(phys, bytes); }
+
+  u64 load_page(u32 linear, unsigned bytes, u64 phys, bool user);
+  void store_page(u32 linear, unsigned bytes, u64 phys, u64 value, bool user, bool cacheable);
+  bool check_alignment(u32 linear, unsigned bytes, bool user);
+  void check_data_breakpoints(u32 linear, unsigned bytes, bool write);
+  void check_io_breakpoints(u16 port, unsigned bytes);
+  bool io_allowed(u16 port, unsigned bytes);
+  bool load_pdptes(u32 cr3);
+
+  // Far transfer pieces.
+  void jump_to_code(u16 selector, const Descriptor& d, u32 linear, u32 offset, u8 cpl);
+  bool check_code_target(u16 selector, const Descriptor& d);
+  void call_gate(u16 selector, const Descriptor& gate, bool is_call);
+  void return_outer(u16 cs, u32 ip, const Descriptor& cs_desc, u32 cs_linear, unsigned bytes, u16 release, u32 eflags,
+                    bool is_iret);
+  bool inner_stack(unsigned cpl, u16& ss, u32& esp);
+  bool load_inner_ss(u16 selector, unsigned cpl, u8 vector, Segment& out, u32& linear);
+  void invalidate_outer_segments();
+  void set_accessed(u32 linear, const Descriptor& d);
+  void interrupt_real(u8 vector);
+  void interrupt_protected(u8 vector, Event event, bool with_code, u32 code);
+  void interrupt_gate(u8 vector, const Descriptor& gate, u16 gate_code, Event event, bool with_code, u32 code);
+
+  const CpuModel model_;
+  AddressSpace& memory_;
+  PortBus& ports_;
+  Clock& clock_;
+  Log& log_;
+  Engine* engine_ = nullptr;
+  Tlb tlb_;
+  const std::uintptr_t* read_table_ = nullptr;
+  const std::uintptr_t* write_table_ = nullptr;
+  std::uintptr_t* no_table_ = nullptr;  // a table without entries, for when every access must take the slow path
+  u64 a20_mask_ = ~u64{0};
+
+  bool faulted_ = false;
+  Fault fault_;
+  u32 ext_ = 0;
+
+  // Events waiting for an instruction boundary.
+  enum Pending : u32 { kPendingIntr = 1, kPendingNmi = 2 };
+  u32 pending_ = 0;
+  bool nmi_level_ = false;
+  bool step_tf_ = false, step_rf_ = false, step_shadow_ = false, flow_changed_ = false;
+};
+
+}  // namespace xlat

@@ -1,0 +1,142 @@
+// Decoding blocks and forgetting them.
+#include "cpu/interp/block_cache.h"
+
+#include <algorithm>
+
+#include "cpu/disasm.h"
+
+namespace xlat {
+
+BlockCache::BlockCache(Cpu& cpu, HandlerOf handler_of)
+    : cpu_(cpu), handler_of_(handler_of), decoder_(cpu.model().decoder_features()) {
+  cpu_.on_code_written = [this](u64 phys, unsigned bytes) { drop(phys, bytes); };
+}
+
+void BlockCache::clear() {
+  ++generation_;
+  for (auto& [page, list] : pages_) cpu_.memory().code_watch().forget_page(page << 12);
+  pages_.clear();
+  for (auto& [key, block] : blocks_) {
+    block->valid = false;
+    dropped_blocks_.push_back(std::move(block));
+  }
+  blocks_.clear();
+  cpu_.leave_block();
+}
+
+const Block* BlockCache::find_slow(u32 linear, CodeMode mode) {
+  dropped_blocks_.clear();  // between blocks none of them runs
+  if (blocks_.size() >= kMaxBlocks) {
+    clear();
+    dropped_blocks_.clear();
+  }
+  u64 phys = 0;
+  if (!cpu_.translate(linear, Access::kExecute, cpu_.user(), phys)) return nullptr;
+  const u64 block_key = phys << 8 | mode.key();
+  Block* block = nullptr;
+  if (const auto known = blocks_.find(block_key); known != blocks_.end()) {
+    block = known->second.get();
+    if (block->phys2 != 0) {
+      // The second page must still be the one the block was decoded from, and be executable.
+      u64 phys2 = 0;
+      if (!cpu_.translate((linear | 0xfff) + 1, Access::kExecute, cpu_.user(), phys2)) return nullptr;
+      if (phys2 != block->phys2) {
+        drop_block(block);
+        block = nullptr;
+      }
+    }
+  }
+  if (!block) {
+    block = decode(linear, phys, mode);
+    if (!block) return nullptr;
+  }
+  // Blocks over two pages are looked up in full each time: their second page may change owner.
+  if (block->phys2 == 0) near_[slot(linear)] = {linear, key(mode), generation_, block};
+  return block;
+}
+
+Block* BlockCache::decode(u32 linear, u64 phys, CodeMode mode) {
+  AddressSpace& memory = cpu_.memory();
+  auto block = std::make_unique<Block>();
+  block->serial = decoded_;
+  block->phys = phys;
+  block->mode = mode;
+  u8 page[4096 + kMaxInsnBytes];
+  const unsigned in_page = 4096 - (phys & 0xfff);
+  memory.read_block(phys, {page, in_page});
+  unsigned at = 0;
+  const auto table = encodings();
+  while (at < in_page && block->insns.size() < kMaxInsns) {
+    Insn insn;
+    unsigned available = in_page - at;
+    if (!decoder_.decode({page + at, std::min(available, kMaxInsnBytes)}, mode, insn)) {
+      if (at != 0) break;  // the one that crosses the page starts its own block
+      if (!cpu_.translate((linear | 0xfff) + 1, Access::kExecute, cpu_.user(), block->phys2)) return nullptr;
+      memory.read_block(block->phys2, {page + in_page, kMaxInsnBytes});
+      available += kMaxInsnBytes;
+      const bool decoded = decoder_.decode({page, std::min(available, kMaxInsnBytes)}, mode, insn);
+      ASSERT(decoded);
+    }
+    insn.off = static_cast<u16>(at);
+    insn.handler = handler_of_(insn.encoding, insn.width, insn.rep);
+    at += insn.len;
+    block->insns.push_back(insn);
+    const u32 attributes = table[insn.encoding].attributes;
+    block->branch = attributes & attr::Branch;
+    if ((attributes & (attr::Branch | attr::End)) || block->phys2 != 0) break;
+  }
+  block->bytes = at;
+
+  CodeWatch& watch = memory.code_watch();
+  const unsigned first_bytes = std::min(at, in_page);
+  watch.watch(phys, first_bytes);
+  pages_[phys >> 12].push_back(block.get());
+  if (block->phys2 != 0 && at > in_page) {
+    watch.watch(block->phys2, at - in_page);
+    if (block->phys2 >> 12 != phys >> 12) pages_[block->phys2 >> 12].push_back(block.get());
+  }
+  ++decoded_;
+  if (cpu_.log().enabled(LogItem::kInAsm)) {
+    cpu_.log().line(LogItem::kInAsm, "----------------\nIN: {:08x}\n{}", linear,
+                    disassemble({page, at}, linear, mode.cs32 ? 32 : 16));
+  }
+  Block* raw = block.get();
+  blocks_[phys << 8 | mode.key()] = std::move(block);
+  return raw;
+}
+
+// Bytes are about to be written: every block that overlaps them goes.
+void BlockCache::drop(u64 phys, unsigned bytes) {
+  const auto page = pages_.find(phys >> 12);
+  if (page == pages_.end()) return;
+  const std::vector<Block*> blocks = page->second;
+  for (Block* block : blocks) {
+    const u64 first_end = block->phys2 != 0 ? (block->phys | 0xfff) + 1 : block->phys + block->bytes;
+    const u64 second_bytes = block->phys2 != 0 ? block->bytes - (first_end - block->phys) : 0;
+    const bool hit = (phys < first_end && phys + bytes > block->phys) ||
+                     (second_bytes != 0 && phys < block->phys2 + second_bytes && phys + bytes > block->phys2);
+    if (hit) drop_block(block);
+  }
+}
+
+void BlockCache::drop_block(Block* block) {
+  ++generation_;
+  ++dropped_;
+  block->valid = false;
+  for (const u64 at : {block->phys, block->phys2}) {
+    if (at == 0 && at != block->phys) continue;
+    const auto page = pages_.find(at >> 12);
+    if (page == pages_.end()) continue;
+    std::erase(page->second, block);
+    if (!page->second.empty()) continue;
+    pages_.erase(page);
+    cpu_.memory().code_watch().forget_page(at);
+  }
+  const auto owner = blocks_.find(block->phys << 8 | block->mode.key());
+  ASSERT(owner != blocks_.end() && owner->second.get() == block);
+  dropped_blocks_.push_back(std::move(owner->second));
+  blocks_.erase(owner);
+  cpu_.leave_block();
+}
+
+}  // namespace xlat

@@ -1,0 +1,79 @@
+// Decoded blocks, found by physical address and mode, dropped when their bytes are written.
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "cpu/cpu.h"
+#include "cpu/decoder.h"
+
+namespace xlat {
+
+// A run of instructions that ends at a branch, at an instruction after which code may decode differently, or at the end
+// of the page. One that crosses into the next page stands alone in its block.
+struct Block {
+  u64 serial = 0;      // no two blocks of a cache ever have the same
+  u64 phys = 0;
+  u64 phys2 = 0;       // of the second page's first byte; 0 if the block lies in one page
+  u32 bytes = 0;
+  CodeMode mode;
+  bool branch = false;  // the last instruction sets EIP itself
+  bool valid = true;
+  std::vector<Insn> insns;
+};
+
+class BlockCache {
+ public:
+  // The function pointer of each decoded instruction, by encoding and width in bytes.
+  using HandlerOf = void (*(*)(u16 encoding, unsigned width, Rep rep))();
+
+  BlockCache(Cpu& cpu, HandlerOf handler_of);
+
+  // The block at CS:EIP, decoded now if need be. Null if fetching faults; the fault is then raised.
+  const Block* find(u32 ip) {
+    const CodeMode mode = cpu_.s.mode();
+    const u32 linear = cpu_.s.seg[kCs].base + ip;
+    const Near& near = near_[slot(linear)];
+    if (near.linear == linear && near.key == key(mode) && near.generation == generation_) return near.block;
+    return find_slow(linear, mode);
+  }
+
+  void translations_changed() { ++generation_; }
+  // Forgets everything.
+  void clear();
+
+  u64 blocks_decoded() const { return decoded_; }
+  u64 blocks_dropped() const { return dropped_; }
+
+ private:
+  struct Near {
+    u32 linear = 0;
+    u32 key = 0;
+    u64 generation = 0;
+    const Block* block = nullptr;
+  };
+  static constexpr std::size_t kNearSlots = 8192;
+  static constexpr unsigned kMaxInsns = 64;
+  static constexpr std::size_t kMaxBlocks = 1 << 18;
+
+  static std::size_t slot(u32 linear) { return (linear ^ linear >> 13) & (kNearSlots - 1); }
+  // User code needs its own near entries, as its right to fetch differs.
+  u32 key(CodeMode mode) const { return mode.key() | (cpu_.user() ? 0x100u : 0); }
+  const Block* find_slow(u32 linear, CodeMode mode);
+  Block* decode(u32 linear, u64 phys, CodeMode mode);
+  void drop(u64 phys, unsigned bytes);
+  void drop_block(Block* block);
+
+  Cpu& cpu_;
+  HandlerOf handler_of_;
+  Decoder decoder_;
+  std::vector<Near> near_{kNearSlots};
+  u64 generation_ = 1;
+  std::unordered_map<u64, std::unique_ptr<Block>> blocks_;       // by phys << 8 | mode
+  std::unordered_map<u64, std::vector<Block*>> pages_;           // by page: the blocks with bytes in it
+  std::vector<std::unique_ptr<Block>> dropped_blocks_;           // kept until no longer running
+  u64 decoded_ = 0, dropped_ = 0;
+};
+
+}  // namespace xlat

@@ -1,0 +1,174 @@
+// The interpreter's emitter: values are numbers, everything happens at once.
+#pragma once
+
+#include "cpu/emitter.h"
+#include "cpu/interp/interp.h"
+
+namespace xlat {
+
+class InterpEmitter : public OperandAccess<InterpEmitter> {
+ public:
+  struct Val {
+    u64 v = 0;
+  };
+  struct Place {
+    bool memory;
+    u8 reg;
+    u32 linear;
+    u8* host;  // null: the slow path
+  };
+
+  explicit InterpEmitter(Interp& interp) : interp_(interp), cpu_(interp.cpu_), s_(interp.cpu_.s) {}
+  using OperandAccess::call;
+
+  Val imm(u64 v) { return {v}; }
+  Val add(auto w, Val a, Val b) { return {(a.v + b.v) & mask(w)}; }
+  Val sub(auto w, Val a, Val b) { return {(a.v - b.v) & mask(w)}; }
+  Val mul(auto w, Val a, Val b) { return {(a.v * b.v) & mask(w)}; }
+  Val udiv(auto w, Val a, Val b) { return {b.v == 0 ? 0 : (a.v / b.v) & mask(w)}; }
+  Val urem(auto w, Val a, Val b) { return {b.v == 0 ? 0 : (a.v % b.v) & mask(w)}; }
+  Val sdiv(auto w, Val a, Val b) {
+    const i64 n = sign_extend(a.v, w), d = sign_extend(b.v, w);
+    if (d == 0) return {0};
+    return {(d == -1 ? 0 - static_cast<u64>(n) : static_cast<u64>(n / d)) & mask(w)};
+  }
+  Val srem(auto w, Val a, Val b) {
+    const i64 n = sign_extend(a.v, w), d = sign_extend(b.v, w);
+    if (d == 0 || d == -1) return {0};
+    return {static_cast<u64>(n % d) & mask(w)};
+  }
+  Val and_(auto, Val a, Val b) { return {a.v & b.v}; }
+  Val or_(auto, Val a, Val b) { return {a.v | b.v}; }
+  Val xor_(auto, Val a, Val b) { return {a.v ^ b.v}; }
+  Val not_(auto w, Val a) { return {~a.v & mask(w)}; }
+  Val shl(auto w, Val a, Val n) { return {n.v >= w ? 0 : (a.v << n.v) & mask(w)}; }
+  Val shr(auto w, Val a, Val n) { return {n.v >= w ? 0 : a.v >> n.v}; }
+  Val sar(auto w, Val a, Val n) {
+    return {static_cast<u64>(sign_extend(a.v, w) >> (n.v >= w ? w - 1 : n.v)) & mask(w)};
+  }
+  Val trunc(auto w, Val a) { return {a.v & mask(w)}; }
+  Val sext(auto from, auto to, Val a) { return {static_cast<u64>(sign_extend(a.v, from)) & mask(to)}; }
+  Val eq(Val a, Val b) { return {a.v == b.v}; }
+  Val ne(Val a, Val b) { return {a.v != b.v}; }
+  Val ult(Val a, Val b) { return {a.v < b.v}; }
+  Val slt(auto w, Val a, Val b) { return {sign_extend(a.v, w) < sign_extend(b.v, w)}; }
+  Val select(Val c, Val a, Val b) { return c.v ? a : b; }
+  void when(Val c, auto&& fn) {
+    if (c.v) fn();
+  }
+  Val bswap(auto w, Val a) {
+    if constexpr (w.bits == 32) return {__builtin_bswap32(static_cast<u32>(a.v))};
+    return {__builtin_bswap64(a.v)};
+  }
+  Val bit_scan_forward(Val a) { return {a.v == 0 ? 0 : static_cast<u64>(std::countr_zero(a.v))}; }
+  Val bit_scan_reverse(Val a) { return {a.v == 0 ? 0 : 63 - static_cast<u64>(std::countl_zero(a.v))}; }
+
+  Val reg(auto w, unsigned n) {
+    if constexpr (w.bits == 8) return {n < 4 ? s_.gpr[n] & 0xff : (s_.gpr[n - 4] >> 8) & 0xff};
+    return {s_.gpr[n] & mask(w)};
+  }
+  void set_reg(auto w, unsigned n, Val v) {
+    if (cpu_.faulted()) return;
+    if constexpr (w.bits == 8) {
+      u64& r = s_.gpr[n & 3];
+      r = n < 4 ? (r & ~u64{0xff}) | (v.v & 0xff) : (r & ~u64{0xff00}) | (v.v & 0xff) << 8;
+    } else if constexpr (w.bits == 16) {
+      s_.gpr[n] = (s_.gpr[n] & ~u64{0xffff}) | (v.v & 0xffff);
+    } else {
+      s_.gpr[n] = v.v & mask(w);
+    }
+  }
+  Val selector(unsigned n) { return {s_.seg[n].selector}; }
+
+  void flags(FlagKind kind, auto w, Val a, Val b, Val r) {
+    if (!cpu_.faulted()) s_.flags.record(kind, w, a.v, b.v, r.v);
+  }
+  void set_flags(u32 which, Val v) {
+    if (!cpu_.faulted()) s_.flags.set_some(which, static_cast<u32>(v.v));
+  }
+  Val flag(u32 which) {
+    switch (which) {
+      case kCf: return {s_.flags.cf()};
+      case kZf: return {s_.flags.zf()};
+      case kOf: return {s_.flags.of()};
+      case kDf: return {(s_.flags.image() & kDf) != 0};
+      default: return {(s_.flags.get() & which) != 0};
+    }
+  }
+  Val condition(unsigned cc) { return {s_.flags.holds(cc)}; }
+
+  Val next_ip(const Insn& i) { return {(interp_.block_ip_ + i.off + i.len) & 0xffffffff}; }
+  void set_ip(Val v) {
+    if (!cpu_.faulted()) s_.ip = v.v;
+  }
+  void check_target(Val v) {
+    if (v.v > s_.seg[kCs].limit) [[unlikely]] cpu_.raise(kGP, 0);
+  }
+
+  Val ea(const Insn& i) {
+    const u64 at = s_.gpr[i.base] + (s_.gpr[i.index] << i.scale) + static_cast<u64>(i64{i.disp});
+    return {at & (i.asize == 2 ? 0xffff : 0xffffffff)};
+  }
+  Val load(auto w, unsigned seg, Val offset) {
+    const u32 linear = cpu_.linear_for_read(seg, static_cast<u32>(offset.v), w.bytes);
+    if (cpu_.faulted()) [[unlikely]] return {0};
+    return {cpu_.load<w.bytes>(linear)};
+  }
+  void store(auto w, unsigned seg, Val offset, Val v) {
+    const u32 linear = cpu_.linear_for_write(seg, static_cast<u32>(offset.v), w.bytes);
+    if (!cpu_.faulted()) [[likely]] cpu_.store<w.bytes>(linear, v.v);
+  }
+  void probe(auto w, unsigned seg, Val offset) {
+    const u32 linear = cpu_.linear_for_write(seg, static_cast<u32>(offset.v), w.bytes);
+    if (!cpu_.writable_host(linear, w.bytes)) cpu_.probe_store(linear, w.bytes, cpu_.user());
+  }
+  Place memory_place(auto w, unsigned seg, Val offset) {
+    const u32 linear = cpu_.linear_for_write(seg, static_cast<u32>(offset.v), w.bytes);
+    u8* host = cpu_.faulted() ? nullptr : cpu_.writable_host(linear, w.bytes);
+    if (!host) cpu_.probe_store(linear, w.bytes, cpu_.user());
+    return {true, 0, linear, host};
+  }
+  Place register_place(unsigned n) { return {false, static_cast<u8>(n), 0, nullptr}; }
+  Val get(auto w, const Place& p) {
+    if (!p.memory) return reg(w, p.reg);
+    if (p.host) [[likely]] return {load_le_fixed<w.bytes>(p.host)};
+    return {cpu_.load_slow(p.linear, w.bytes, cpu_.user())};
+  }
+  void put(auto w, const Place& p, Val v) {
+    if (!p.memory) return set_reg(w, p.reg, v);
+    if (p.host) [[likely]] return store_le_fixed<w.bytes>(p.host, v.v);
+    cpu_.store_slow(p.linear, w.bytes, v.v, cpu_.user());
+  }
+
+  void raise(u8 vector, u32 code) { cpu_.raise(vector, code); }
+  void raise_if(Val c, u8 vector) {
+    if (c.v) cpu_.raise(vector);
+  }
+  Val call(Helper h, const Insn& i, Val a, Val b) {
+    if (cpu_.faulted()) return {0};
+    s_.ip = next_ip(i).v;
+    return {h(cpu_, i, a.v, b.v)};
+  }
+
+  // ---- REP, for cpu/interp/handlers.h ----
+  // Iterations the instruction may make before something else is due.
+  u64 allowance() const { return interp_.allowance(); }
+  bool must_leave() const { return interp_.leave_; }
+  bool zf() const { return s_.flags.zf(); }
+  bool faulted() const { return cpu_.faulted(); }
+  u64 raw_count(const Insn& i) const { return s_.gpr[kEcx] & (i.asize == 2 ? 0xffff : 0xffffffff); }
+  void finish_rep(u64 iterations, bool more) {
+    interp_.iterations_ += iterations > 1 ? iterations - 1 : 0;
+    interp_.again_ = more;
+    if (more) interp_.leave_ = true;
+  }
+
+ private:
+  Interp& interp_;
+  Cpu& cpu_;
+  CpuState& s_;
+};
+
+static_assert(Emitter<InterpEmitter>);
+
+}  // namespace xlat

@@ -1,0 +1,141 @@
+// The interpreter's loop.
+#include "cpu/interp/interp.h"
+
+#include <algorithm>
+
+#include "cpu/interp/handlers.h"
+
+namespace xlat {
+
+namespace {
+
+void raise_invalid(Interp& interp, const Insn&) { interp.cpu().raise(kUD); }
+void raise_too_long(Interp& interp, const Insn&) { interp.cpu().raise(kGP, 0); }
+
+// Merges the groups' tables: exactly one of them has each encoding.
+void (*handler_of(u16 encoding, unsigned width, Rep rep))() {
+  Handler found = nullptr;
+  if (encoding == encoding_invalid()) {
+    found = raise_invalid;
+  } else if (encoding == encoding_too_long()) {
+    found = raise_too_long;
+  } else {
+    const unsigned slot = static_cast<unsigned>(std::countr_zero(width));
+    for (const HandlerSet* group : {kArithHandlers, kShiftHandlers, kMoveHandlers, kStackHandlers, kControlHandlers,
+                                    kStringHandlers, kSystemHandlers, kFpuHandlers, kMmxHandlers}) {
+      const HandlerSet& set = group[encoding];
+      if (!set.plain[slot]) continue;
+      found = rep != Rep::kNone && set.rep[slot] ? set.rep[slot] : set.plain[slot];
+      break;
+    }
+  }
+  ASSERT(found != nullptr);
+  return reinterpret_cast<void (*)()>(found);
+}
+
+}  // namespace
+
+Interp::Interp(Cpu& cpu) : Interp(cpu, handler_of) {}
+Interp::Interp(Cpu& cpu, BlockCache::HandlerOf handlers) : cpu_(cpu), blocks_(cpu, handlers) { cpu.attach(this); }
+
+Interp::~Interp() {
+  if (cpu_.engine() == this) cpu_.attach(nullptr);
+}
+
+void Interp::publish_count() {
+  const u64 within = running_ ? static_cast<u64>(current_ - first_) + iterations_ : 0;
+  cpu_.clock().set_count(count_ + within);
+}
+
+// Runs at most `budget` instructions of `block`. Leaves s.ip at the next instruction to execute, or at the faulting one.
+void Interp::run_block(const Block& block, u64 budget) {
+  CpuState& s = cpu_.s;
+  block_ip_ = static_cast<u32>(s.ip);
+  block_ = &block;
+  first_ = block.insns.data();
+  budget_ = budget;
+  iterations_ = 0;
+  leave_ = again_ = false;
+  running_ = true;
+  const u64 n = std::min<u64>(budget, block.insns.size());
+  const Insn* const end = first_ + n;
+  const Insn* i = first_;
+  do {
+    current_ = i;
+    reinterpret_cast<Handler>(i->handler)(*this, *i);
+    if (leave_) [[unlikely]] break;
+    ++i;
+  } while (i != end && static_cast<u64>(i - first_) + iterations_ < budget);
+  running_ = false;
+
+  const bool faulted = cpu_.faulted();
+  const Insn& last = *current_;
+  const u64 executed = static_cast<u64>(&last - first_) + iterations_;
+  if (faulted || again_) {
+    s.ip = block_ip_ + last.off;
+    // A fault inside REP comes after the iterations before it; one that ran out of budget has made all its iterations.
+    count_ += executed + (again_ ? 1 : 0);
+  } else {
+    const bool sets_ip = block.branch && &last == &block.insns.back();
+    if (!sets_ip) s.ip = static_cast<u32>(block_ip_ + last.off + last.len);
+    count_ += executed + 1;
+  }
+  cpu_.clock().set_count(count_);
+}
+
+Interp::Stop Interp::run(u64 until) {
+  until_ = until;
+  count_ = cpu_.clock().count();
+  CpuState& s = cpu_.s;
+  while (count_ < until_) {
+    if (stop_asked_.load(std::memory_order_relaxed)) {
+      stop_asked_.store(false, std::memory_order_relaxed);
+      return Stop::kAsked;
+    }
+    bool step = false;
+    if (cpu_.attention()) {
+      u64 events = 0;
+      const Cpu::Boundary boundary = cpu_.boundary(events);
+      count_ += events;
+      cpu_.clock().set_count(count_);
+      if (boundary == Cpu::Boundary::kIdle || s.halted) return Stop::kIdle;
+      if (events != 0) continue;
+      step = boundary == Cpu::Boundary::kStep;
+    }
+    const Block* block = blocks_.find(static_cast<u32>(s.ip));
+    bool ran = false;
+    if (block) {
+      const Segment& cs = s.seg[kCs];
+      u64 budget = step ? 1 : until_ - count_;
+      // Blocks do not depend on CS.limit; where it cuts one short, the instructions before the cut still run.
+      if (s.ip + block->bytes - 1 > cs.limit) [[unlikely]] {
+        u64 inside = 0;
+        for (const Insn& i : block->insns) {
+          if (s.ip + i.off + i.len - 1 > cs.limit) break;
+          ++inside;
+        }
+        budget = std::min(budget, inside);
+        if (inside == 0) cpu_.raise(kGP, 0);
+      }
+      if (budget != 0) {
+        if (step) cpu_.before_step();
+        if (cpu_.log().enabled(LogItem::kExec)) [[unlikely]] {
+          cpu_.log().line(LogItem::kExec, "exec {:04x}:{:08x} eax {:08x} esp {:08x} eflags {:08x}", cs.selector, s.ip,
+                          s.reg32(kEax), s.reg32(kEsp), s.flags.get());
+        }
+        run_block(*block, budget);
+        ran = true;
+      }
+    }
+    const bool faulted = cpu_.faulted();
+    if (faulted) {
+      cpu_.deliver_fault();
+      ++count_;
+      cpu_.clock().set_count(count_);
+    }
+    if (step && ran) cpu_.after_step(!faulted);
+  }
+  return Stop::kBudget;
+}
+
+}  // namespace xlat

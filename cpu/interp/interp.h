@@ -1,0 +1,81 @@
+// The interpreter: decoded blocks, run by handlers made from the instruction semantics.
+#pragma once
+
+#include <atomic>
+
+#include "cpu/cpu.h"
+#include "cpu/interp/block_cache.h"
+
+namespace xlat {
+
+class Interp : public Engine {
+ public:
+  explicit Interp(Cpu& cpu);
+  ~Interp() override;
+
+  enum class Stop : u8 {
+    kBudget,  // the count was reached
+    kIdle,    // HLT, and nothing pending
+    kAsked,   // stop() was called
+  };
+  // Runs until Clock::count reaches `until`. Each instruction counts one, each iteration of a repeated string
+  // instruction, and each interrupt or exception delivered.
+  Stop run(u64 until);
+
+  // From another thread or from a device: leave run() after the instruction being executed.
+  void stop() {
+    stop_asked_.store(true, std::memory_order_relaxed);
+  }
+  void stop_now() {
+    stop();
+    leave_block();
+  }
+
+  u64 count() const { return count_; }
+  // The budget ends at `until` now; for a deadline that moved closer while running.
+  void shorten(u64 until) {
+    if (until < until_) {
+      until_ = until;
+      leave_block();
+    }
+  }
+
+  void publish_count() override;
+  void leave_block() override { leave_ = true; }
+  void translations_changed() override { blocks_.translations_changed(); }
+
+  BlockCache& blocks() { return blocks_; }
+  Cpu& cpu() { return cpu_; }
+
+ protected:
+  // Iterations the current instruction may make.
+  u64 allowance() const { return budget_ - static_cast<u64>(current_ - first_) - iterations_; }
+  // Runs at most `budget` instructions of `block`, which is at s.ip.
+  void run_block(const Block& block, u64 budget);
+  // For engines that run the same blocks by other handlers.
+  Interp(Cpu& cpu, BlockCache::HandlerOf handler_of);
+  const Block& block() const { return *block_; }
+
+  Cpu& cpu_;
+  BlockCache blocks_;
+
+ private:
+  friend class InterpEmitter;
+
+  u64 count_ = 0;
+  u64 until_ = 0;
+  std::atomic<bool> stop_asked_ = false;
+
+  // The block being run.
+  bool leave_ = false;       // stop after the current instruction
+  bool running_ = false;     // inside run_block: count_ is of its start
+  bool again_ = false;       // a repeated string instruction has iterations left
+  const Block* block_ = nullptr;
+  const Insn* first_ = nullptr;
+  const Insn* current_ = nullptr;
+  u32 block_ip_ = 0;
+  u64 iterations_ = 0;       // REP iterations beyond one an instruction
+  u64 budget_ = 0;           // instructions and iterations this block may make
+};
+
+}  // namespace xlat

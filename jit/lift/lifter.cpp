@@ -1,0 +1,64 @@
+// Lifting a block: every instruction's semantic function is run with the Lifter.
+#include "jit/lift/lifter.h"
+
+#include "jit/lift/tables.h"
+
+namespace xlat::jit {
+
+Lifter::Val Lifter::value(Op op, unsigned w, Val a, Val b, Val c, u8 aux) {
+  // Unary operations leave b and c at reference 0, which is then whatever stands there: fold by operand count.
+  const bool binary = op < Op::kNot || (op >= Op::kEq && op <= Op::kSlt);
+  const bool ternary = op == Op::kSelect;
+  if (is_const(a) && (!(binary || ternary) || is_const(b)) && (!ternary || is_const(c))) {
+    return imm(compute(op, w, aux, const_of(a), binary || ternary ? const_of(b) : 0, ternary ? const_of(c) : 0));
+  }
+  return emit({op, static_cast<u8>(w), aux, a.ref, b.ref, c.ref});
+}
+
+Lifter::Val Lifter::ea(const Insn& i) {
+  const Width<32> w32;
+  const auto disp = imm(static_cast<u32>(i.disp));
+  Val at = disp;
+  if (i.index != kZeroReg) at = add(w32, at, shl(w32, reg(w32, i.index), imm(i.scale)));
+  if (i.base != kZeroReg) at = add(w32, at, reg(w32, i.base));
+  return i.asize == 2 ? trunc(16, at) : at;
+}
+
+IrBlock Lifter::lift(std::span<const Insn> insns) {
+  Lifter lifter;
+  for (const Insn& i : insns) {
+    lifter.block_.starts.push_back(static_cast<u32>(lifter.block_.code.size()));
+    // The decoder's pseudo-encodings have no semantics but their fault.
+    if (i.encoding == encoding_invalid()) {
+      lifter.raise(kUD, 0);
+      continue;
+    }
+    if (i.encoding == encoding_too_long()) {
+      lifter.raise(kGP, 0);
+      continue;
+    }
+    const LiftFn fn = lift_function(i);
+    const u32 attributes = encodings()[i.encoding].attributes;
+    if (!(attributes & attr::Str) || i.rep == Rep::kNone) {
+      fn(lifter, i);
+      continue;
+    }
+    // One iteration of REP; SDM vol. 2, REP.
+    const auto count = lifter.address_reg(i, kEcx);
+    lifter.when(lifter.ne(count, lifter.imm(0)), [&] {
+      fn(lifter, i);
+      const auto left = lifter.address_add(i, count, lifter.imm(i.asize == 2 ? 0xffff : 0xffffffff));
+      lifter.set_address_reg(i, kEcx, left);
+      auto again = lifter.ne(left, lifter.imm(0));
+      if ((attributes & attr::StrZ) == attr::StrZ) {
+        const auto zf = lifter.flag(kZf);
+        again = lifter.and_(1, again, i.rep == Rep::kRep ? zf : lifter.xor_(1, zf, lifter.imm(1)));
+      }
+      lifter.repeat_if(again);
+    });
+  }
+  lifter.block_.starts.push_back(static_cast<u32>(lifter.block_.code.size()));
+  return std::move(lifter.block_);
+}
+
+}  // namespace xlat::jit

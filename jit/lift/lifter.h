@@ -1,0 +1,119 @@
+// The lifter: an emitter whose values are references into an IR block.
+#pragma once
+
+#include <span>
+
+#include "cpu/emitter.h"
+#include "cpu/encoding.h"
+#include "jit/ir.h"
+
+namespace xlat::jit {
+
+class Lifter : public OperandAccess<Lifter> {
+ public:
+  struct Val {
+    Ref ref;
+  };
+  struct Place {
+    bool memory;
+    u8 reg;  // general register, or segment register of the memory operand
+    Val offset;
+  };
+
+  // Lifts the instructions of a block, as BlockCache decodes them.
+  static IrBlock lift(std::span<const Insn> insns);
+
+  using OperandAccess::call;
+
+  Val imm(u64 v) { return emit({Op::kConst, 64, 0, 0, 0, 0, v}); }
+  Val add(unsigned w, Val a, Val b) { return value(Op::kAdd, w, a, b); }
+  Val sub(unsigned w, Val a, Val b) { return value(Op::kSub, w, a, b); }
+  Val mul(unsigned w, Val a, Val b) { return value(Op::kMul, w, a, b); }
+  Val udiv(unsigned w, Val a, Val b) { return value(Op::kUdiv, w, a, b); }
+  Val urem(unsigned w, Val a, Val b) { return value(Op::kUrem, w, a, b); }
+  Val sdiv(unsigned w, Val a, Val b) { return value(Op::kSdiv, w, a, b); }
+  Val srem(unsigned w, Val a, Val b) { return value(Op::kSrem, w, a, b); }
+  Val and_(unsigned w, Val a, Val b) { return value(Op::kAnd, w, a, b); }
+  Val or_(unsigned w, Val a, Val b) { return value(Op::kOr, w, a, b); }
+  Val xor_(unsigned w, Val a, Val b) { return value(Op::kXor, w, a, b); }
+  Val not_(unsigned w, Val a) { return value(Op::kNot, w, a); }
+  Val shl(unsigned w, Val a, Val n) { return value(Op::kShl, w, a, n); }
+  Val shr(unsigned w, Val a, Val n) { return value(Op::kShr, w, a, n); }
+  Val sar(unsigned w, Val a, Val n) { return value(Op::kSar, w, a, n); }
+  Val trunc(unsigned w, Val a) { return value(Op::kTrunc, w, a); }
+  Val sext(unsigned from, unsigned to, Val a) { return value(Op::kSext, to, a, {}, {}, static_cast<u8>(from)); }
+  Val eq(Val a, Val b) { return value(Op::kEq, 64, a, b); }
+  Val ne(Val a, Val b) { return value(Op::kNe, 64, a, b); }
+  Val ult(Val a, Val b) { return value(Op::kUlt, 64, a, b); }
+  Val slt(unsigned w, Val a, Val b) { return value(Op::kSlt, w, a, b); }
+  Val select(Val c, Val a, Val b) { return value(Op::kSelect, 64, c, a, b); }
+  Val bswap(unsigned w, Val a) { return value(Op::kBswap, w, a); }
+  Val bit_scan_forward(Val a) { return value(Op::kBitScanForward, 64, a); }
+  Val bit_scan_reverse(Val a) { return value(Op::kBitScanReverse, 64, a); }
+  // What happens only if `c`; values made inside are not used outside. A constant condition leaves no test.
+  void when(Val c, auto&& fn) {
+    if (is_const(c)) {
+      if (const_of(c)) fn();
+      return;
+    }
+    const Ref at = emit({Op::kWhen, 0, 0, c.ref, 0, 0, 0}).ref;
+    fn();
+    block_.code[at].imm = block_.code.size();
+  }
+
+  Val reg(unsigned w, unsigned n) { return emit({Op::kGetReg, static_cast<u8>(w), static_cast<u8>(n)}); }
+  void set_reg(unsigned w, unsigned n, Val v) { emit({Op::kSetReg, static_cast<u8>(w), static_cast<u8>(n), v.ref}); }
+  Val selector(unsigned n) { return emit({Op::kGetSelector, 16, static_cast<u8>(n)}); }
+  void flags(FlagKind kind, unsigned w, Val a, Val b, Val r) {
+    emit({Op::kFlags, static_cast<u8>(w), static_cast<u8>(kind), a.ref, b.ref, r.ref});
+  }
+  void set_flags(u32 which, Val v) { emit({Op::kSetFlags, 32, 0, v.ref, 0, 0, which}); }
+  Val flag(u32 which) { return emit({Op::kGetFlag, 1, 0, 0, 0, 0, which}); }
+  Val condition(unsigned cc) { return emit({Op::kCondition, 1, static_cast<u8>(cc)}); }
+  Val next_ip(const Insn& i) { return emit({Op::kNextIp, 32, 0, 0, 0, 0, static_cast<u64>(i.off + i.len)}); }
+  void set_ip(Val v) { emit({Op::kSetIp, 32, 0, v.ref}); }
+  void check_target(Val v) { emit({Op::kCheckTarget, 32, 0, v.ref}); }
+
+  Val ea(const Insn& i);
+  Val load(unsigned w, unsigned seg, Val offset) {
+    return emit({Op::kLoad, static_cast<u8>(w), static_cast<u8>(seg), offset.ref});
+  }
+  void store(unsigned w, unsigned seg, Val offset, Val v) {
+    emit({Op::kStore, static_cast<u8>(w), static_cast<u8>(seg), offset.ref, v.ref});
+  }
+  void probe(unsigned w, unsigned seg, Val offset) {
+    emit({Op::kProbe, static_cast<u8>(w), static_cast<u8>(seg), offset.ref});
+  }
+  Place memory_place(unsigned w, unsigned seg, Val offset) {
+    probe(w, seg, offset);
+    return {true, static_cast<u8>(seg), offset};
+  }
+  Place register_place(unsigned n) { return {false, static_cast<u8>(n), {}}; }
+  Val get(unsigned w, const Place& p) { return p.memory ? load(w, p.reg, p.offset) : reg(w, p.reg); }
+  void put(unsigned w, const Place& p, Val v) {
+    p.memory ? store(w, p.reg, p.offset, v) : set_reg(w, p.reg, v);
+  }
+
+  void raise(u8 vector, u32 code) { emit({Op::kRaise, 0, vector, 0, 0, 0, code}); }
+  void raise_if(Val c, u8 vector) { emit({Op::kRaiseIf, 0, vector, c.ref}); }
+  Val call(Helper h, const Insn&, Val a, Val b) {
+    block_.helpers.push_back(h);
+    return emit({Op::kCall, 64, 0, a.ref, b.ref, 0, block_.helpers.size() - 1});
+  }
+  void repeat_if(Val c) { emit({Op::kRepeatIf, 0, 0, c.ref}); }
+
+ private:
+  Val emit(const Inst& inst) {
+    block_.code.push_back(inst);
+    return {static_cast<Ref>(block_.code.size() - 1)};
+  }
+  Val value(Op op, unsigned w, Val a, Val b = {}, Val c = {}, u8 aux = 0);
+  bool is_const(Val v) const { return block_.code[v.ref].op == Op::kConst; }
+  u64 const_of(Val v) const { return block_.code[v.ref].imm; }
+
+  IrBlock block_;
+};
+
+static_assert(Emitter<Lifter>);
+
+}  // namespace xlat::jit

@@ -1,0 +1,66 @@
+// What a machine is made of, as the command line or a test describes it.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/types.h"
+#include "firmware/rom.h"
+
+namespace xlat {
+
+struct DriveConfig {
+  std::string path;       // empty: a CD-ROM drive without a disc
+  bool cdrom = false;
+  bool snapshot = false;  // writes are kept aside and forgotten
+  bool read_only = false;
+};
+
+struct DebugExitConfig {
+  u16 iobase = 0x501;
+  u32 iosize = 2;
+};
+
+struct DebugConConfig {
+  u16 port = 0xe9;
+  std::function<void(u8)> output;
+};
+
+// How virtual time relates to the host's.
+struct TimeConfig {
+  // Deterministic: an instruction takes 2^shift ns, halted time is skipped, nothing looks at the host's clock.
+  bool deterministic = false;
+  unsigned shift = 3;
+  // What the RTC shows at power-on, seconds since 1970.
+  i64 rtc_base = 946684800;  // 2000-01-01 00:00:00
+};
+
+struct MachineConfig {
+  static constexpr u64 kMinRam = u64{1} << 20;
+  static constexpr u64 kMaxRam = u64{3} << 30;
+
+  u64 ram_bytes = u64{128} << 20;
+  std::string cpu = "max";
+  std::string bios = kDefaultBios;
+  std::string vga_bios = kDefaultVgaBios;
+  bool vga = true;
+  std::string boot_order = "cad";
+  std::array<std::optional<DriveConfig>, 4> ide;  // primary master, primary slave, secondary master, secondary slave
+
+  // Direct boot, without firmware, if `kernel` is set. `initrd` is a list of modules for a Multiboot kernel.
+  std::string kernel, initrd, append;
+
+  // COM1-COM4: present if set; bytes the guest sends go there.
+  std::array<std::function<void(u8)>, 4> serial;
+  std::vector<DebugConConfig> debugcon;
+  std::optional<DebugExitConfig> debug_exit;
+
+  TimeConfig time;
+  bool no_reboot = false;  // a reset ends the run
+  bool paused = false;     // wait for cont() before the first instruction
+};
+
+}  // namespace xlat

@@ -1,0 +1,69 @@
+// A running machine: the loop that alternates between the processor, the event queue and the gate, and keeps virtual
+// time beside the host's.
+#pragma once
+
+#include <functional>
+
+#include "machine/input_gate.h"
+#include "machine/pc.h"
+
+namespace xlat {
+
+class Machine {
+ public:
+  static Result<std::unique_ptr<Machine>> create(const MachineConfig& config);
+
+  enum class Exit : u8 {
+    kPowerOff,   // ACPI, or quit()
+    kReset,      // with no_reboot
+    kDebugExit,  // isa-debug-exit: status() says what
+    kCount,      // run_until's limit
+  };
+  // Runs until the machine ends. The calling thread owns the machine meanwhile.
+  Exit run() { return run_until(Clock::kNever); }
+  // The same, at most until so many instructions were retired.
+  Exit run_until(u64 count);
+  u32 exit_status() const { return exit_status_; }
+
+  // ---- From any thread ----
+  InputGate& gate() { return gate_; }
+  // Runs `work` on the machine's thread between two instructions (monitor commands); waits for it if `run` is active
+  // in another thread, else runs it at the next opportunity of the loop.
+  void post(std::function<void()> work);
+  void quit();
+
+  // ---- On the machine's thread ----
+  void stop() { paused_ = true; }
+  void cont();
+  bool paused() const { return paused_; }
+  Pc& pc() { return *pc_; }
+  Log& log() { return log_; }
+
+ private:
+  Machine(const MachineConfig& config) : config_(config) {}
+
+  void apply(const Input& input);
+  void drain();
+  bool run_posted();
+  void idle();
+  void pace();
+  void feed_serial(unsigned port);
+
+  MachineConfig config_;
+  Log log_;
+  std::unique_ptr<Pc> pc_;
+  InputGate gate_;
+  std::array<std::deque<u8>, 4> serial_waiting_;  // entered, but the UART is full
+  bool paused_ = false;
+  std::atomic<bool> quit_ = false;
+  u32 exit_status_ = 0;
+  std::mutex posted_mutex_;
+  std::deque<std::function<void()>> posted_;
+
+  // Pacing: where host and virtual time stood when they were last put together.
+  InputGate::Clock::time_point host_start_{}, host_last_{};
+  u64 virtual_start_ = 0;
+  u64 count_last_ = 0;
+};
+
+}  // namespace xlat

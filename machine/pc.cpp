@@ -1,0 +1,237 @@
+// The parts list of the PC and its wiring.
+#include "machine/pc.h"
+
+#include "firmware/acpi.h"
+#include "firmware/e820.h"
+#include "firmware/smbios.h"
+
+namespace xlat {
+
+namespace {
+
+constexpr u16 kSerialBase[4] = {0x3f8, 0x2f8, 0x3e8, 0x2e8};
+constexpr unsigned kSerialIrq[4] = {4, 3, 4, 3};
+
+std::array<IrqLine, 16> pirq_outputs(IrqMixer& isa) {
+  std::array<IrqLine, 16> lines;
+  for (unsigned n = 0; n < 16; ++n) lines[n] = isa.input(n);
+  return lines;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Pc>> Pc::create(const MachineConfig& config, Log& log) {
+  if (config.ram_bytes < MachineConfig::kMinRam || config.ram_bytes > MachineConfig::kMaxRam) {
+    return error("-m: {} MiB of memory; give 1 to 3072 MiB", config.ram_bytes >> 20);
+  }
+  auto model = find_cpu_model(config.cpu);
+  if (!model) return model.error();
+  auto ram = GuestRam::create(config.ram_bytes);
+  if (!ram) return ram.error();
+  auto bios = FirmwareRom::load(config.bios);
+  if (!bios) return bios.error();
+  std::vector<u8> vga_bios;
+  if (config.vga) {
+    auto rom = read_whole_file(config.vga_bios, "VGA BIOS", 1 << 20);
+    if (!rom) return rom.error();
+    vga_bios = std::move(*rom);
+  }
+  std::unique_ptr<Pc> pc(new Pc(config, log, *model, std::move(*ram), {std::move(*bios), std::move(vga_bios)}));
+  if (Status s = pc->plug_drives(); !s) return s.error();
+  if (Status s = pc->describe_to_firmware(); !s) return s.error();
+  if (Status s = pc->reset(); !s) return s.error();
+  return pc;
+}
+
+Pc::Pc(const MachineConfig& config, Log& log, const CpuModel& model, std::unique_ptr<GuestRam> guest_ram,
+       Firmware firmware)
+    : config_(config),
+      ram(std::move(guest_ram)),
+      cpu(model, memory, ports, clock, log),
+      interp(cpu),
+      pci(ports, memory),
+      pic(ports, IrqLine(cpu, Cpu::kPinIntr)),
+      isa_irqs(pic),
+      pit(ports, clock),
+      rtc(ports, clock, isa_irqs.input(8), config.time.rtc_base),
+      port61(ports, clock, pit, IrqLine(cpu, Cpu::kPinNmi)),
+      dma(ports, memory),
+      kbc(ports, clock, isa_irqs.input(1), isa_irqs.input(12)),
+      port92(ports),
+      shadow(memory, ram->data()),
+      host_bridge(shadow),
+      isa_bridge(pirq_outputs(isa_irqs)),
+      pm(ports, clock, isa_irqs.input(9)),
+      fw_cfg(ports, memory),
+      ide_primary("ide0", isa_irqs.input(14)),
+      ide_secondary("ide1", isa_irqs.input(15)),
+      ide(memory, ide_primary, ide_secondary),
+      bios_(std::move(firmware.bios)) {
+  if (config.vga) vga_ = std::make_unique<Vga>(clock, std::move(firmware.vga_bios));
+  for (unsigned n = 0; n < 4; ++n) {
+    if (!config.serial[n]) continue;
+    uarts_[n] = std::make_unique<Uart16550>(ports, kSerialBase[n], clock, isa_irqs.input(kSerialIrq[n]), config.serial[n]);
+  }
+  for (const DebugConConfig& d : config.debugcon) {
+    debugcons_.push_back(std::make_unique<DebugCon>(ports, d.port, d.output));
+  }
+  if (config.debug_exit) {
+    debug_exit_ = std::make_unique<IsaDebugExit>(ports, config.debug_exit->iobase, config.debug_exit->iosize, [this](u32 status) {
+      requests.exit_status = status;
+      interp.stop_now();
+    });
+  }
+  wire();
+}
+
+void Pc::wire() {
+  if (config_.time.deterministic) clock.set_rate(u64{1} << (32 + config_.time.shift));
+  clock.on_earlier_deadline([this] { interp.shorten(clock.count_at(clock.next_deadline())); });
+
+  // Memory: RAM, the bus's view of C0000-FFFFF, firmware below 4 GiB, the VGA window.
+  memory.map_ram(0, ram->size(), ram->data());
+  bios_.map_below_4g(memory);
+  shadow.set_rom(bios_.low_window_address(), bios_.low_window());
+  shadow.apply_all();
+  const auto map_vga_window = [this](bool smram) {
+    if (smram || !vga_) {
+      memory.map_ram(0xa0000, 0x20000, ram->data() + 0xa0000);
+    } else {
+      memory.map_io(0xa0000, 0x20000, vga_->legacy_window());
+    }
+  };
+  map_vga_window(false);
+  host_bridge.on_smram(map_vga_window);
+
+  // Slot 0: host bridge; slot 1: PIIX3 with IDE and power management; slot 2: VGA.
+  pci.add(0, 0, host_bridge);
+  pci.add(1, 0, isa_bridge);
+  pci.add(1, 1, ide);
+  pci.add(1, 3, pm);
+  isa_bridge.connect(pci);
+  if (vga_) {
+    vga_->map_ports(ports);
+    pci.add(2, 0, *vga_);
+  }
+  ports.map(0x1f0, 8, ide_primary, kWidthsAll);
+  ports.map(0x3f6, 1, ide_primary.control());
+  ports.map(0x170, 8, ide_secondary, kWidthsAll);
+  ports.map(0x376, 1, ide_secondary.control());
+
+  pit.connect_output(0, isa_irqs.input(0));
+  rtc.on_nmi_mask([this](bool masked) { port61.set_nmi_masked(masked); });
+
+  cpu.pins.interrupt_acknowledge = [this] { return pic.acknowledge(); };
+  cpu.pins.ferr = [line = isa_irqs.input(13)](bool level) { line.set(level); };
+  cpu.pins.shutdown = [this] {
+    requests.shutdown = true;
+    interp.stop_now();
+  };
+  const auto reset_request = [this] {
+    requests.reset = true;
+    interp.stop_now();
+  };
+  kbc.on_reset_request(reset_request);
+  port92.on_reset_request(reset_request);
+  isa_bridge.on_reset_request([reset_request](bool) { reset_request(); });
+  pm.on_power_off([this] {
+    requests.power_off = true;
+    interp.stop_now();
+  });
+  // A20 is open while the keyboard controller or port 92h says so.
+  struct Gate {
+    bool kbc = true, fast = false;
+  };
+  const auto gate = std::make_shared<Gate>();
+  kbc.on_a20([this, gate](bool on) {
+    gate->kbc = on;
+    cpu.set_a20(gate->kbc || gate->fast);
+  });
+  port92.on_a20([this, gate](bool on) {
+    gate->fast = on;
+    cpu.set_a20(gate->kbc || gate->fast);
+  });
+}
+
+Status Pc::plug_drives() {
+  for (unsigned n = 0; n < 4; ++n) {
+    if (!config_.ide[n]) continue;
+    const DriveConfig& d = *config_.ide[n];
+    std::unique_ptr<BlockImage> image;
+    if (!d.path.empty()) {
+      const bool read_only = d.read_only || d.cdrom || d.snapshot;
+      auto opened = open_raw_image(d.path, read_only ? ImageAccess::kReadOnly : ImageAccess::kReadWrite);
+      if (!opened) return opened.error();
+      image = std::move(*opened);
+      if (d.snapshot && !d.cdrom) {
+        auto overlay = make_snapshot_image(std::move(image));
+        if (!overlay) return overlay.error();
+        image = std::move(*overlay);
+      }
+    }
+    const std::string name = fmt::format("ide{}-{}", n / 2, d.cdrom ? fmt::format("cd{}", n % 2) : fmt::format("hd{}", n % 2));
+    std::unique_ptr<IdeDrive> drive;
+    if (d.cdrom) {
+      drive = std::make_unique<AtapiCdrom>(clock, name, std::move(image));
+    } else {
+      drive = std::make_unique<AtaDisk>(clock, name, std::move(image));
+    }
+    (n < 2 ? ide_primary : ide_secondary).plug(n % 2, std::move(drive));
+  }
+  return {};
+}
+
+AtapiCdrom* Pc::cdrom(unsigned ide_index) {
+  return dynamic_cast<AtapiCdrom*>((ide_index < 2 ? ide_primary : ide_secondary).drive(ide_index % 2));
+}
+
+Status Pc::describe_to_firmware() {
+  CmosConfig cmos;
+  cmos.ram_bytes = ram->size();
+  cmos.boot_order = config_.boot_order;
+  const auto values = cmos_values(cmos);
+  if (!values) return values.error();
+  for (const auto& [index, value] : values.value()) rtc.set_cmos(index, value);
+
+  fw_cfg.add_u64(kFwCfgRamSize, ram->size());
+  fw_cfg.add_u16(kFwCfgNbCpus, 1);
+  fw_cfg.add_u16(kFwCfgMaxCpus, 1);
+  fw_cfg.add_u16(kFwCfgNoGraphic, vga_ ? 0 : 1);
+  AcpiConfig acpi;
+  acpi.ram_bytes = ram->size();
+  acpi.serial_ports = 0;
+  for (unsigned n = 0; n < 4; ++n) acpi.serial_ports |= static_cast<u8>(uarts_[n] ? 1u << n : 0);
+  SmbiosConfig smbios;
+  smbios.ram_bytes = ram->size();
+  smbios.processor_signature = cpu.model().leaf(1).eax;
+  smbios.processor_features = cpu.model().leaf(1).edx;
+  std::vector<FwCfgFile> files = AcpiTables(acpi).files();
+  for (FwCfgFile& f : SmbiosTables(smbios).files()) files.push_back(std::move(f));
+  files.push_back(e820_file(e820_for_firmware(ram->size())));
+  for (FwCfgFile& f : files) {
+    if (Status s = fw_cfg.add_file(f.name, std::move(f.bytes)); !s) return s;
+  }
+  return {};
+}
+
+std::vector<Device*> Pc::devices() {
+  std::vector<Device*> all = {&pci, &pic, &isa_irqs, &pit, &rtc, &port61, &dma, &kbc, &port92, &host_bridge, &isa_bridge,
+                              &pm, &fw_cfg, &ide_primary, &ide_secondary, &ide};
+  if (vga_) all.push_back(vga_.get());
+  for (auto& uart : uarts_) {
+    if (uart) all.push_back(uart.get());
+  }
+  for (auto& d : debugcons_) all.push_back(d.get());
+  if (debug_exit_) all.push_back(debug_exit_.get());
+  return all;
+}
+
+Status Pc::reset() {
+  requests = {};
+  for (Device* device : devices()) device->reset();
+  cpu.set_a20(true);
+  cpu.reset();
+  return config_.kernel.empty() ? Status{} : boot_kernel();
+}
+
+}  // namespace xlat

@@ -1,0 +1,110 @@
+// The PC: which chips it has and how they are wired.
+#pragma once
+
+#include <memory>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "cpu/interp/interp.h"
+#include "devices/atapi.h"
+#include "devices/debugcon.h"
+#include "devices/dma8237.h"
+#include "devices/fw_cfg.h"
+#include "devices/i440fx.h"
+#include "devices/ide_channel.h"
+#include "devices/irq_mixer.h"
+#include "devices/isa_debug_exit.h"
+#include "devices/kbc8042.h"
+#include "devices/mc146818.h"
+#include "devices/pic8259.h"
+#include "devices/piix3.h"
+#include "devices/piix3_ide.h"
+#include "devices/piix4_pm.h"
+#include "devices/pit8254.h"
+#include "devices/port61.h"
+#include "devices/port92.h"
+#include "devices/uart16550.h"
+#include "devices/vga.h"
+#include "machine/config.h"
+#include "mmu/guest_ram.h"
+
+namespace xlat {
+
+// What the guest asks of the machine around it.
+struct PcRequests {
+  bool reset = false;
+  bool power_off = false;
+  bool shutdown = false;           // triple fault
+  std::optional<u32> exit_status;  // isa-debug-exit
+  bool any() const { return reset || power_off || shutdown || exit_status.has_value(); }
+};
+
+class Pc {
+ public:
+  // Opens images and firmware; every failure names the file and what is wrong with it.
+  static Result<std::unique_ptr<Pc>> create(const MachineConfig& config, Log& log);
+
+  // All chips to their power-on state, the kernel of a direct boot loaded anew.
+  Status reset();
+
+  // Everything with state, in a fixed order.
+  std::vector<Device*> devices();
+
+  // The AT's chips by number: serial port or IDE drive.
+  Uart16550* uart(unsigned n) { return uarts_[n].get(); }
+  AtapiCdrom* cdrom(unsigned ide_index);
+  const std::array<std::optional<DriveConfig>, 4>& drives() const { return config_.ide; }
+
+ private:
+  struct Firmware {
+    FirmwareRom bios;
+    std::vector<u8> vga_bios;
+  };
+  Pc(const MachineConfig& config, Log& log, const CpuModel& model, std::unique_ptr<GuestRam> ram, Firmware firmware);
+  Status plug_drives();
+  Status describe_to_firmware();
+  Status boot_kernel();
+  void wire();
+
+  MachineConfig config_;
+
+ public:
+  Clock clock;
+  AddressSpace memory;
+  PortBus ports;
+  PcRequests requests;
+  std::unique_ptr<GuestRam> ram;
+
+  Cpu cpu;
+  Interp interp;
+
+  PciBus pci;
+  Pic8259 pic;
+  IrqMixer isa_irqs;
+  Pit8254 pit;
+  Mc146818 rtc;
+  Port61 port61;
+  Dma8237 dma;
+  Kbc8042 kbc;
+  Port92 port92;
+  ShadowMap shadow;
+  I440fx host_bridge;
+  Piix3 isa_bridge;
+  Piix4Pm pm;
+  FwCfg fw_cfg;
+  IdeChannel ide_primary, ide_secondary;
+  Piix3Ide ide;
+
+ private:
+  FirmwareRom bios_;
+  std::unique_ptr<Vga> vga_;
+  std::array<std::unique_ptr<Uart16550>, 4> uarts_;
+  std::vector<std::unique_ptr<DebugCon>> debugcons_;
+  std::unique_ptr<IsaDebugExit> debug_exit_;
+
+ public:
+  // Null with -vga none.
+  Vga* vga() { return vga_.get(); }
+};
+
+}  // namespace xlat
