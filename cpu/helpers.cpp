@@ -232,12 +232,6 @@ u64 write_dr(Cpu& c, const Insn& i, u64 a, u64) {
   return 0;
 }
 
-// #NM with MP and TS; a pending unmasked exception comes out here. SDM vol. 2, WAIT.
-u64 fwait(Cpu& c, const Insn&, u64, u64) {
-  if ((c.s.cr0 & (kCr0Mp | kCr0Ts)) == (kCr0Mp | kCr0Ts)) c.raise(kNM);
-  return 0;
-}
-
 u64 clts(Cpu& c, const Insn&, u64, u64) {
   if (cpl0(c)) c.s.cr0 &= ~u32{kCr0Ts};
   return 0;

@@ -68,7 +68,8 @@ Pc::Pc(const MachineConfig& config, Log& log, const CpuModel& model, std::unique
   if (config.vga) vga_ = std::make_unique<Vga>(clock, std::move(firmware.vga_bios));
   for (unsigned n = 0; n < 4; ++n) {
     if (!config.serial[n]) continue;
-    uarts_[n] = std::make_unique<Uart16550>(ports, kSerialBase[n], clock, isa_irqs.input(kSerialIrq[n]), config.serial[n]);
+    uarts_[n] = std::make_unique<Uart16550>(ports, kSerialBase[n], clock, isa_irqs.input(kSerialIrq[n]), config.serial[n],
+                                             UartTiming::kInstant);
   }
   for (const DebugConConfig& d : config.debugcon) {
     debugcons_.push_back(std::make_unique<DebugCon>(ports, d.port, d.output));
