@@ -217,6 +217,7 @@ Status Pc::describe_to_firmware() {
   fw_cfg.add_u16(kFwCfgNbCpus, 1);
   fw_cfg.add_u16(kFwCfgMaxCpus, 1);
   fw_cfg.add_u16(kFwCfgNoGraphic, vga_ ? 0 : 1);
+  fw_cfg.add_u16(kFwCfgBootMenu, config_.boot_menu ? 1 : 0);
   std::vector<FwCfgFile> files = acpi_tables().files();
   for (FwCfgFile& f : smbios_tables().files()) files.push_back(std::move(f));
   files.push_back(e820_file(e820_for_firmware(ram->size())));
