@@ -1,0 +1,172 @@
+"""Runs guests that tests/guests describes: starts xlat, waits for texts, types answers, checks how it ends."""
+import os
+import re
+import selectors
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "xlat", "guests")
+
+
+class Failure(Exception):
+    pass
+
+
+class Run:
+    """One start of xlat: its serial port is our pipe, its monitor a Unix socket."""
+
+    def __init__(self, args, deadline, work, transcript):
+        self.deadline = deadline
+        self.transcript = transcript
+        self.text = ""
+        self.seen = 0
+        self.monitor_path = os.path.join(work, "monitor")
+        command = [os.path.join(ROOT, "build/release/xlat"), *args,
+                   "-monitor", f"unix:{self.monitor_path},server,nowait"]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT, cwd=work)
+        self.selector = selectors.DefaultSelector()
+        self.selector.register(self.process.stdout, selectors.EVENT_READ)
+
+    def left(self):
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise Failure("time is up")
+        return left
+
+    def read(self):
+        """More serial output, or False at its end."""
+        for _ in self.selector.select(min(self.left(), 1)):
+            data = os.read(self.process.stdout.fileno(), 65536)
+            if not data:
+                return False
+            self.transcript.write(data)
+            self.text += data.decode("latin-1").replace("\r", "")
+        return True
+
+    def expect(self, pattern):
+        compiled = re.compile(pattern)
+        while True:
+            found = compiled.search(self.text, self.seen)
+            if found:
+                self.seen = found.end()
+                return
+            if not self.read():
+                raise Failure(f"ended before printing /{pattern}/")
+
+    def send(self, text):
+        self.process.stdin.write(text.encode())
+        self.process.stdin.flush()
+
+    def monitor(self, *lines):
+        with socket.socket(socket.AF_UNIX) as channel:
+            channel.settimeout(self.left())
+            channel.connect(self.monitor_path)
+            answer = b""
+            for line in (None, *lines):
+                if line is not None:
+                    channel.sendall(line.encode() + b"\n")
+                answer = b""
+                while not answer.rstrip().endswith(b"(xlat)"):
+                    data = channel.recv(4096)
+                    if not data:
+                        return
+                    answer += data
+
+    def screen(self):
+        """The text of an 80x25 VGA screen, from the guest's memory."""
+        dump = self.monitor_path + ".screen"
+        self.monitor(f"pmemsave 0xb8000 4000 {dump}")
+        with open(dump, "rb") as file:
+            cells = file.read()
+        text = "".join(chr(c) if 32 <= c < 127 else " " for c in cells[0::2])
+        return "\n".join(text[n:n + 80].rstrip() for n in range(0, 2000, 80))
+
+    def expect_screen(self, pattern):
+        compiled = re.compile(pattern, re.M)
+        while not os.path.exists(self.monitor_path):
+            self.left()
+            time.sleep(0.05)
+        while not compiled.search(self.screen()):
+            self.left()
+            if self.process.poll() is not None:
+                raise Failure(f"ended before the screen showed /{pattern}/")
+            time.sleep(0.3)
+
+    def type_keys(self, keys):
+        for key in shlex.split(keys):
+            self.monitor(f"sendkey {key}")
+            time.sleep(0.1)
+
+    def finish(self, status):
+        """Waits for the end by itself (status given), or ends it."""
+        if status is None:
+            self.monitor("quit")
+        while self.read():
+            pass
+        got = self.process.wait(timeout=self.left())
+        if got != (status or 0):
+            raise Failure(f"exit status {got}, not {status or 0}")
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def run_guest(name, spec):
+    files = os.path.join(CACHE, name)
+    subprocess.run([os.path.join(ROOT, "tools/assemble-guest.sh"), spec.get("files", name)], check=True)
+    files = os.path.join(CACHE, spec.get("files", name))
+    with tempfile.TemporaryDirectory() as work, open(os.path.join(CACHE, name + ".log"), "wb", buffering=0) as transcript:
+        for copied in spec.get("copies", []):
+            shutil.copy(os.path.join(files, copied), work)
+        args = [part.replace("{files}", files).replace("{work}", work) for part in shlex.split(spec["command"])]
+        for steps in spec["runs"]:
+            run = Run(args, time.monotonic() + spec.get("timeout", 300), work, transcript)
+            try:
+                for step in steps["steps"]:
+                    for action, value in step.items():
+                        getattr(run, {"keys": "type_keys", "screen": "expect_screen"}.get(action, action))(value)
+                run.finish(steps.get("exit"))
+            except Failure as failure:
+                raise Failure(f"{failure}; its serial output is in {transcript.name}") from None
+            finally:
+                run.kill()
+
+
+def main():
+    specs = {}
+    folder = os.path.join(ROOT, "tests/guests")
+    for entry in sorted(os.listdir(folder)):
+        if entry.endswith(".toml"):
+            with open(os.path.join(folder, entry), "rb") as file:
+                specs[entry[:-5]] = tomllib.load(file)
+    wanted = sys.argv[1:]
+    if wanted == ["--smoke"]:
+        wanted = [name for name, spec in specs.items() if spec.get("smoke")]
+    for name in wanted:
+        if name not in specs:
+            sys.exit(f"xlat: no guest '{name}'; there are: {' '.join(specs)}")
+    failed = 0
+    names = wanted or list(specs)
+    for name in names:
+        start = time.monotonic()
+        try:
+            run_guest(name, specs[name])
+            print(f"{name}: ok, {time.monotonic() - start:.1f} s", flush=True)
+        except (Failure, subprocess.SubprocessError, OSError) as failure:
+            failed += 1
+            print(f"{name}: FAILED: {failure}", flush=True)
+    print(f"guests: {len(names) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

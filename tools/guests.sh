@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# guests.sh [NAME...]: assembles and runs the guests that tests/guests describes, all of them without a NAME.
+# --smoke runs the few that ./test.sh runs.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+[ -x build/release/xlat ] || { cmake --preset release && cmake --build --preset release --target xlat; } >&2
+exec python3 tools/guests.py "$@"
