@@ -47,12 +47,11 @@ u64 comparison(Cpu& c, const Insn& i, u64 a, u64 b, unsigned how) {
   const bool equal = order == Order::kEqual || order == Order::kUnordered;
   const bool unordered = order == Order::kUnordered;
   if (how & kToEflags) {
-    if (!accepted) return 0;
     c.s.flags.set_some(kZf | kPf | kCf | kOf | kSf | kAf, (equal ? kZf : 0) | (unordered ? kPf : 0) | (less ? kCf : 0));
   } else {
     op.set_condition((equal ? kSwC3 : 0u) | (unordered ? kSwC2 : 0u) | (less ? kSwC0 : 0u));
-    if (!accepted) return 0;
   }
+  if (!accepted) return 0;
   if (how & (kPop1 | kPop2)) op.pop();
   if (how & kPop2) op.pop();
   return 0;
@@ -75,9 +74,11 @@ u64 partial_remainder(Cpu& c, const Insn& i, bool nearest) {
   } else {
     r = remainder(op.ctx, op.operand(0), op.operand(1), nearest);
   }
+  // Without a quotient only C2 changes.
+  op.fpu.status &= static_cast<u16>(~kSwC2);
   if (!op.accept()) return 0;
   op.set(0, r.value);
-  if (op.ctx.flags & kSwIe) return 0;
+  if (needs_propagation(unpack(r.value))) return 0;
   op.set_condition((r.partial ? kSwC2 : 0u) | (r.quotient & 4 ? kSwC0 : 0u) | (r.quotient & 2 ? kSwC3 : 0u));
   if (r.quotient & 1) op.fpu.status |= kSwC1;
   return 0;

@@ -222,6 +222,7 @@ u64 fincstp(Cpu& c, const Insn& i, u64, u64) {
 u64 ffree(Cpu& c, const Insn& i, u64, u64) {
   FpuState& f = c.s.fpu;
   note(c, i);
+  f.status &= static_cast<u16>(~kSwC1);
   set_empty(f, (f.top() + i.op[0].reg) & 7, true);
   if (i.opcode == 0xdf) {
     set_empty(f, f.top(), true);

@@ -10,8 +10,11 @@ using namespace x87;
 namespace {
 
 void load(Operation& op, F80 value, u64 offset) {
-  if (!op.empty(7)) value = op.stack_overflow();
-  if (op.accept(offset)) op.push(value);
+  if (!op.empty(7) && !(op.ctx.flags & kSwSf)) value = op.stack_overflow();
+  // An unmasked denormal operand is reported, and loaded all the same.
+  const bool invalid = op.ctx.unmasked_flags() & kSwIe;
+  op.accept(offset);
+  if (!invalid) op.push(value);
 }
 
 // Ten bytes at `offset`; false on a fault.
@@ -63,8 +66,14 @@ u64 convert(Operation& op) {
   return format == 0 ? to_f32(op.ctx, x) : to_f64(op.ctx, x);
 }
 
+// D9 /3, the old alias of FSTP, only pops an empty register.
 u64 store_register(Cpu& c, const Insn& i, bool pop) {
   Operation op(c, i);
+  if (i.opcode == 0xd9 && op.empty(0)) {
+    op.accept();
+    op.pop();
+    return 0;
+  }
   const F80 value = op.empty(0) ? op.stack_underflow() : op.st(0);
   if (!op.accept()) return 0;
   op.set(i.op[0].reg, value);
@@ -144,6 +153,7 @@ u64 fcmov(Cpu& c, const Insn& i, u64 a, u64) {
   const unsigned n = i.op[1].reg;
   const bool fault = op.empty(0) || op.empty(n);
   const F80 value = fault ? op.stack_underflow() : op.st(n);
+  op.ctx.c1 = !fault && (op.fpu.status & kSwC1);
   if (op.accept() && (fault || a)) op.set(0, value);
   return 0;
 }

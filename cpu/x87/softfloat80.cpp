@@ -130,7 +130,11 @@ F80 round_pack(FloatContext& ctx, bool sign, i32 exponent, u64 hi, u64 lo, unsig
       return ctx.c1 ? make_infinity(sign) : make_f80(sign, kMaxExponent, ~mask(drop));
     }
     e -= kWrap;
-    if (e > kMaxExponent) return make_infinity(sign);
+    if (e > kMaxExponent) {
+      ctx.flags |= kSwPe;
+      ctx.c1 = true;
+      return make_infinity(sign);
+    }
   } else if (e < kMinExponent) {
     if (ctx.masked(kSwUe)) {
       const u128 wide = shift_right_jam(u128{hi} << 64 | lo, static_cast<unsigned>(kMinExponent - exponent));
@@ -141,7 +145,10 @@ F80 round_pack(FloatContext& ctx, bool sign, i32 exponent, u64 hi, u64 lo, unsig
     }
     ctx.flags |= kSwUe;
     e += kWrap;
-    if (e < kMinExponent) return make_zero(sign);
+    if (e < kMinExponent) {
+      ctx.flags |= kSwPe;
+      return make_zero(sign);
+    }
   }
   ctx.c1 = r.up;
   if (r.inexact) ctx.flags |= kSwPe;
@@ -257,12 +264,12 @@ F80 divide(FloatContext& ctx, const Unpacked& a, const Unpacked& b) {
   if (needs_propagation(a) || needs_propagation(b)) return propagate_nan(ctx, a, b);
   if ((a.infinite() && b.infinite()) || (a.zero() && b.zero())) return invalid(ctx);
   const bool sign = a.sign != b.sign;
-  note_denormals(ctx, a, b);
-  if (a.infinite()) return make_infinity(sign);
-  if (b.zero()) {
+  if (b.zero() && !a.infinite()) {
     ctx.flags |= kSwZe;
     return make_infinity(sign);
   }
+  note_denormals(ctx, a, b);
+  if (a.infinite()) return make_infinity(sign);
   if (a.zero() || b.infinite()) return make_zero(sign);
   const bool less = a.significand < b.significand;
   const u128 numerator = u128{a.significand} << (less ? 64 : 63);

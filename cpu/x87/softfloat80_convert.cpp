@@ -25,11 +25,7 @@ u64 to_binary(FloatContext& ctx, const Unpacked& a, unsigned precision, i32 max_
   const i32 exponent = a.exponent + r.carry;
   if (exponent > max_exponent) {
     ctx.flags |= kSwOe;
-    if (!ctx.masked(kSwOe)) {
-      if (r.inexact) ctx.flags |= kSwPe;
-      ctx.c1 = r.up;
-      return 0;
-    }
+    if (!ctx.masked(kSwOe)) return 0;
     ctx.flags |= kSwPe;
     ctx.c1 = rounding == kNearest || rounding == (a.sign ? kDown : kUp);
     return ctx.c1 ? infinity : infinity - 1;
@@ -37,8 +33,6 @@ u64 to_binary(FloatContext& ctx, const Unpacked& a, unsigned precision, i32 max_
   if (exponent < min_exponent) {
     if (!ctx.masked(kSwUe)) {
       ctx.flags |= kSwUe;
-      if (r.inexact) ctx.flags |= kSwPe;
-      ctx.c1 = r.up;
       return 0;
     }
     const u128 wide = shift_right_jam(u128{a.significand} << 64, static_cast<unsigned>(min_exponent - a.exponent));

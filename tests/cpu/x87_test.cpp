@@ -57,6 +57,12 @@ bool same(const FloatMachine& a, const FloatMachine& b, u16 status_mask) {
   return true;
 }
 
+// Processors differ in C1 after FCOMI; here it is cleared, as the manual says.
+u16 defined_status(const std::vector<u8>& instruction) {
+  const bool fcomi = (instruction[0] & 0xfb) == 0xdb && (instruction[1] & 0xf8) >= 0xe8;
+  return fcomi ? 0xfdff : 0xffff;
+}
+
 void compare(const std::vector<std::vector<u8>>& instructions, unsigned times, bool all_masked) {
   const HostX87 host(instructions);
   Guest guest(instructions);
@@ -69,13 +75,13 @@ void compare(const std::vector<std::vector<u8>>& instructions, unsigned times, b
       FloatMachine expected = before, got = before;
       host.run(n, expected);
       guest.run(n, got);
-      if (same(expected, got, 0xffff)) continue;
+      if (same(expected, got, defined_status(instructions[n]))) continue;
       if (wrong_here++ < 2) {
-        UNSCOPED_INFO(fmt::format("{:02x}\n  in   {}\n  host {}\n  xlat {}", fmt::join(instructions[n], " "), text(before),
-                                  text(expected), text(got)));
+        fmt::print(stderr, "{:02x}\n  in   {}\n  host {}\n  xlat {}\n", fmt::join(instructions[n], " "), text(before),
+                   text(expected), text(got));
       }
     }
-    if (wrong_here) UNSCOPED_INFO(fmt::format("{:02x}: {} of {} differ", fmt::join(instructions[n], " "), wrong_here, times));
+    if (wrong_here) fmt::print(stderr, "{:02x}: {} of {} differ\n", fmt::join(instructions[n], " "), wrong_here, times);
     wrong += wrong_here;
   }
   CHECK(wrong == 0);
