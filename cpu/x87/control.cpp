@@ -346,6 +346,12 @@ u64 mmx_check(Cpu& c, const Insn&, u64, u64) {
   }
   return 0;
 }
+// SDM vol. 1, 9.5.1.
+u64 mmx_enter(Cpu& c, const Insn&, u64, u64) {
+  c.s.fpu.tag = 0;
+  c.s.fpu.set_top(0);
+  return 0;
+}
 u64 emms(Cpu& c, const Insn&, u64, u64) {
   c.s.fpu.tag = 0xffff;
   c.s.fpu.set_top(0);

@@ -141,8 +141,10 @@ class FloatSource {
     const F80 operand = number();
     m.memory[0] = operand.mantissa;
     m.memory[1] = operand.sign_exp;
-    switch (below(6)) {
+    if (below(8) == 0) m.fpu.regs[below(8)].mantissa = below(70);  // shift counts
+    switch (below(7)) {
       case 0: m.memory[0] = random_(); break;
+      case 5: m.memory[0] = below(70); break;
       case 1: m.memory[0] = random_() & 0x800fffff807fffff; break;                       // denormal reals
       case 2: m.memory[0] |= 0x7ff000007f800000; break;                                  // infinities and NaNs
       case 3: m.memory[0] = (random_() & 0x807fffff807fffff) | 0x3f8000003f800000; break;
