@@ -157,12 +157,4 @@ u64 fxtract(Cpu& c, const Insn& i, u64, u64) {
 u64 fprem(Cpu& c, const Insn& i, u64, u64) { return partial_remainder(c, i, false); }
 u64 fprem1(Cpu& c, const Insn& i, u64, u64) { return partial_remainder(c, i, true); }
 
-#define X(name) \
-  u64 name(Cpu& c, const Insn& i, u64, u64) { \
-    x87::note(c, i); \
-    return 0; \
-  }
-X(f2xm1) X(fyl2x) X(fyl2xp1) X(fptan) X(fpatan) X(fsin) X(fcos) X(fsincos)
-#undef X
-
 }  // namespace xlat::helper
