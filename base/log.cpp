@@ -41,7 +41,11 @@ Status Log::enable(std::string_view items) {
       items_ |= static_cast<u32>(known.item);
       found = true;
     }
-    if (!found) return error("-d: no log item '{}'; there are:\n{}", name, help());
+    if (!found) {
+      std::string names;
+      for (const ItemName& known : kItems) names += fmt::format("{}{}", names.empty() ? "" : ", ", known.name);
+      return error("-d: no log item '{}'; there are: {}", name, names);
+    }
   }
   return {};
 }

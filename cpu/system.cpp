@@ -58,7 +58,7 @@ void Cpu::write_cr0(u32 value) {
     if (!(value & kCr0Pe)) s.cpl = 0;
     for (Segment& seg : s.seg) seg.update();
   }
-  if (changed & (kCr0Pg | kCr0Wp | kCr0Pe)) flush_tlb();
+  if (changed & (kCr0Pg | kCr0Wp)) flush_tlb();
   update_tables();
 }
 

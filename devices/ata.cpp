@@ -226,14 +226,14 @@ void AtaDisk::set_features() {
   const auto select_mode = [this](u8 value) {
     const u8 mode = value & 7;
     switch (value >> 3) {
-      case 0: return mode <= 1;            // PIO default
-      case 1: return mode <= 4;            // PIO flow control
-      case 4:                              // multiword DMA
+      case 0: return mode <= 1;  // PIO default
+      case 1: return mode <= 4;  // PIO flow control
+      case 4:                    // multiword DMA
         if (mode > 2) return false;
         mwdma_ = mode;
         udma_ = 0xff;
         return true;
-      case 8:                              // Ultra DMA
+      case 8:  // Ultra DMA
         if (mode > 5) return false;
         udma_ = mode;
         mwdma_ = 0xff;
@@ -251,9 +251,9 @@ void AtaDisk::set_features() {
     case 0x03: known = select_mode(count_.now); break;
     case 0xaa: look_ahead_ = true; break;
     case 0x55: look_ahead_ = false; break;
-    case 0x66:              // keep settings over SRST: ours always do
-    case 0xcc: break;       // revert to power-on defaults at SRST
-    case 0x05:              // APM and acoustic levels, accepted and without effect
+    case 0x66:         // keep settings over SRST: ours always do
+    case 0xcc: break;  // revert to power-on defaults at SRST
+    case 0x05:         // APM and acoustic levels, accepted and without effect
     case 0x85:
     case 0x42:
     case 0xc2: break;
@@ -294,16 +294,24 @@ void AtaDisk::read_native_max(bool ext) {
 
 void AtaDisk::power(u8 command) {
   switch (command) {
-    case 0xe5: case 0x98: count_.now = power_; break;       // CHECK POWER MODE
-    case 0xe0: case 0x94: case 0xe2: case 0x96:             // STANDBY IMMEDIATE, STANDBY
+    case 0xe5:
+    case 0x98: count_.now = power_; break;  // CHECK POWER MODE
+    case 0xe0:
+    case 0x94:
+    case 0xe2:
+    case 0x96:  // STANDBY IMMEDIATE, STANDBY
       if (!image_->flush()) {
         abort_command();
         return;
       }
       power_ = 0x00;
       break;
-    case 0xe1: case 0x95: case 0xe3: case 0x97: power_ = 0x80; break;  // IDLE IMMEDIATE, IDLE
-    case 0xe6: case 0x99: asleep_ = true; break;                       // SLEEP: until a reset
+    case 0xe1:
+    case 0x95:
+    case 0xe3:
+    case 0x97: power_ = 0x80; break;  // IDLE IMMEDIATE, IDLE
+    case 0xe6:
+    case 0x99: asleep_ = true; break;  // SLEEP: until a reset
   }
   succeed();
 }
@@ -311,30 +319,49 @@ void AtaDisk::power(u8 command) {
 void AtaDisk::execute() {
   const bool multiple_ok = multiple_ != 0;
   switch (command_) {
-    case 0x20: case 0x21: return begin(Access::kRead, false, false, 1);           // READ SECTOR(S)
-    case 0x24: return begin(Access::kRead, true, false, 1);                       // READ SECTOR(S) EXT
-    case 0x30: case 0x31: case 0x3c: return begin(Access::kWrite, false, false, 1);  // WRITE SECTOR(S), WRITE VERIFY
-    case 0x34: return begin(Access::kWrite, true, false, 1);                      // WRITE SECTOR(S) EXT
+    case 0x20:
+    case 0x21: return begin(Access::kRead, false, false, 1);  // READ SECTOR(S)
+    case 0x24: return begin(Access::kRead, true, false, 1);   // READ SECTOR(S) EXT
+    case 0x30:
+    case 0x31:
+    case 0x3c: return begin(Access::kWrite, false, false, 1);  // WRITE SECTOR(S), WRITE VERIFY
+    case 0x34: return begin(Access::kWrite, true, false, 1);   // WRITE SECTOR(S) EXT
     case 0xc4: return multiple_ok ? begin(Access::kRead, false, false, multiple_) : abort_command();
     case 0x29: return multiple_ok ? begin(Access::kRead, true, false, multiple_) : abort_command();
     case 0xc5: return multiple_ok ? begin(Access::kWrite, false, false, multiple_) : abort_command();
-    case 0x39: case 0xce: return multiple_ok ? begin(Access::kWrite, true, false, multiple_) : abort_command();
-    case 0xc8: case 0xc9: return begin(Access::kRead, false, true, 0);            // READ DMA
-    case 0x25: return begin(Access::kRead, true, true, 0);                        // READ DMA EXT
-    case 0xca: case 0xcb: return begin(Access::kWrite, false, true, 0);           // WRITE DMA
-    case 0x35: case 0x3d: return begin(Access::kWrite, true, true, 0);            // WRITE DMA EXT, FUA EXT
-    case 0x40: case 0x41: return begin(Access::kVerify, false, false, 0);         // READ VERIFY SECTOR(S)
-    case 0x42: return begin(Access::kVerify, true, false, 0);                     // READ VERIFY SECTOR(S) EXT
+    case 0x39:
+    case 0xce: return multiple_ok ? begin(Access::kWrite, true, false, multiple_) : abort_command();
+    case 0xc8:
+    case 0xc9: return begin(Access::kRead, false, true, 0);  // READ DMA
+    case 0x25: return begin(Access::kRead, true, true, 0);   // READ DMA EXT
+    case 0xca:
+    case 0xcb: return begin(Access::kWrite, false, true, 0);  // WRITE DMA
+    case 0x35:
+    case 0x3d: return begin(Access::kWrite, true, true, 0);  // WRITE DMA EXT, FUA EXT
+    case 0x40:
+    case 0x41: return begin(Access::kVerify, false, false, 0);  // READ VERIFY SECTOR(S)
+    case 0x42: return begin(Access::kVerify, true, false, 0);   // READ VERIFY SECTOR(S) EXT
     case 0xec: return identify();
     case 0xef: return set_features();
     case 0x91: return init_parameters();
     case 0xc6: return set_multiple();
     case 0xf8: return read_native_max(false);
     case 0x27: return read_native_max(true);
-    case 0xe7: case 0xea:  // FLUSH CACHE, FLUSH CACHE EXT
+    case 0xe7:
+    case 0xea:  // FLUSH CACHE, FLUSH CACHE EXT
       return image_->flush() ? succeed() : finish(kDrdy | kDsc | kDf | kErr, kAbrt);
-    case 0xe0: case 0xe1: case 0xe2: case 0xe3: case 0xe5: case 0xe6:
-    case 0x94: case 0x95: case 0x96: case 0x97: case 0x98: case 0x99: return power(command_);
+    case 0xe0:
+    case 0xe1:
+    case 0xe2:
+    case 0xe3:
+    case 0xe5:
+    case 0xe6:
+    case 0x94:
+    case 0x95:
+    case 0x96:
+    case 0x97:
+    case 0x98:
+    case 0x99: return power(command_);
     default:
       if ((command_ & 0xf0) == 0x70) {  // SEEK
         const bool addressed = take_address(false);

@@ -10,8 +10,8 @@ namespace xlat {
 
 // What a drive says about itself in IDENTIFY and INQUIRY.
 struct DriveIdentity {
-  std::string serial = "XL00001";  // at most 20 characters
-  std::string firmware = "1.0";    // at most 8
+  std::string serial = "XL00001";       // at most 20 characters
+  std::string firmware = "1.0";         // at most 8
   std::string model = "XLAT HARDDISK";  // at most 40
 };
 
@@ -70,9 +70,9 @@ class AtaDisk final : public IdeDrive {
   Access access_ = Access::kNone;
   bool ext_ = false;
   u64 lba_ = 0;
-  u32 left_ = 0;        // sectors still to move
-  u32 block_ = 1;       // sectors a DRQ block
-  u32 in_buffer_ = 0;   // sectors in the buffer now
+  u32 left_ = 0;       // sectors still to move
+  u32 block_ = 1;      // sectors a DRQ block
+  u32 in_buffer_ = 0;  // sectors in the buffer now
 
   // Settings.
   u8 heads_ = 16, spt_ = 63;

@@ -29,13 +29,13 @@ void AtaDisk::identify() {
   word(3, g.heads);
   word(6, g.sectors);
   put_identify_text(out, 10, 10, identity_.serial);
-  word(20, 3);   // retired: buffer type
-  word(21, 512); // retired: buffer size in sectors
-  word(22, 4);   // retired: ECC bytes
+  word(20, 3);    // retired: buffer type
+  word(21, 512);  // retired: buffer size in sectors
+  word(22, 4);    // retired: ECC bytes
   put_identify_text(out, 23, 4, identity_.firmware);
   put_identify_text(out, 27, 20, identity_.model);
-  word(47, 0x8010);  // READ/WRITE MULTIPLE: 16 sectors at most
-  word(48, 1);       // doubleword I/O on the data port works
+  word(47, 0x8010);                               // READ/WRITE MULTIPLE: 16 sectors at most
+  word(48, 1);                                    // doubleword I/O on the data port works
   word(49, 1 << 11 | 1 << 10 | 1 << 9 | 1 << 8);  // IORDY and its disable, LBA, DMA
   word(50, 0x4000);
   word(51, 0x0200);  // PIO timing mode 2
@@ -58,10 +58,10 @@ void AtaDisk::identify() {
   word(66, 120);
   word(67, 120);
   word(68, 120);
-  word(80, 0x007e);  // ATA-1 to ATA/ATAPI-6
-  word(81, 0x0019);  // ATA/ATAPI-6 T13 1410D revision 3a
-  word(82, 1 << 14 | 1 << 6 | 1 << 5 | 1 << 3);             // NOP, look-ahead, write cache, power management
-  word(83, 1 << 14 | 1 << 13 | 1 << 12 | 1 << 10);          // FLUSH CACHE, FLUSH CACHE EXT, LBA48
+  word(80, 0x007e);                                 // ATA-1 to ATA/ATAPI-6
+  word(81, 0x0019);                                 // ATA/ATAPI-6 T13 1410D revision 3a
+  word(82, 1 << 14 | 1 << 6 | 1 << 5 | 1 << 3);     // NOP, look-ahead, write cache, power management
+  word(83, 1 << 14 | 1 << 13 | 1 << 12 | 1 << 10);  // FLUSH CACHE, FLUSH CACHE EXT, LBA48
   word(84, 1 << 14);
   word(85, 1 << 14 | look_ahead_ << 6 | write_cache_ << 5 | 1 << 3);
   word(86, 1 << 13 | 1 << 12 | 1 << 10);

@@ -220,7 +220,7 @@ void AtapiCdrom::out_done() {
 void AtapiCdrom::execute() {
   stage_ = Stage::kNone;
   switch (command_) {
-    case 0xa0:  // PACKET
+    case 0xa0:                                       // PACKET
       if (features_ & 0x02) return abort_command();  // overlapped: not offered
       use_dma_ = features_ & 0x01;
       if (use_dma_ && !dma()) return abort_command();
@@ -239,11 +239,20 @@ void AtapiCdrom::execute() {
       return abort_command();
     }
     case 0xef: return set_features();
-    case 0xe5: case 0x98:  // CHECK POWER MODE: active or idle
+    case 0xe5:
+    case 0x98:  // CHECK POWER MODE: active or idle
       count_.now = 0xff;
       return finish(kDrdy | kDsc, 0);
-    case 0xe0: case 0xe1: case 0xe2: case 0xe3: case 0xe6:
-    case 0x94: case 0x95: case 0x96: case 0x97: case 0x99: return finish(kDrdy | kDsc, 0);
+    case 0xe0:
+    case 0xe1:
+    case 0xe2:
+    case 0xe3:
+    case 0xe6:
+    case 0x94:
+    case 0x95:
+    case 0x96:
+    case 0x97:
+    case 0x99: return finish(kDrdy | kDsc, 0);
     default: return abort_command();
   }
 }

@@ -37,9 +37,18 @@ void AtapiCdrom::packet() {
   }
   std::fill_n(buffer_.begin(), 4096, u8{0});
   switch (op) {
-    case 0x00: case 0x25: case 0x28: case 0xa8: case 0xbe: case 0xb9: case 0x43: case 0x42: case 0x51: case 0x52:
-    case 0x2b: case 0x2f:
-      return packet_media(op);
+    case 0x00:
+    case 0x25:
+    case 0x28:
+    case 0xa8:
+    case 0xbe:
+    case 0xb9:
+    case 0x43:
+    case 0x42:
+    case 0x51:
+    case 0x52:
+    case 0x2b:
+    case 0x2f: return packet_media(op);
     default: return packet_status(op);
   }
 }
@@ -101,7 +110,7 @@ void AtapiCdrom::packet_status(u8 op) {
       return data_out(bytes, true);
     }
     case 0xbd: return mechanism_status();
-    case 0xbb: return good();  // SET CD SPEED
+    case 0xbb: return good();            // SET CD SPEED
     default: return fail({5, 0x20, 0});  // INVALID COMMAND OPERATION CODE
   }
 }
@@ -228,16 +237,16 @@ void AtapiCdrom::get_configuration() {
     n += 4 + static_cast<unsigned>(data.size());
   };
   const bool disc = media_present(), dvd = disc && is_dvd(), cd = disc && !dvd;
-  feature(0x0000, 0, true, true, {0x00, 0x10, u8{dvd}, 0, 0x00, 0x08, u8{cd}, 0});   // profiles
-  feature(0x0001, 1, true, true, {0, 0, 0, 2, 1, 0, 0, 0});                          // core: ATAPI, DBE
-  feature(0x0002, 1, true, true, {2, 0, 0, 0});                                      // morphing: OCEvent
-  feature(0x0003, 0, true, true, {0x39, 0, 0, 0});                                   // removable: tray, eject, lock
-  feature(0x0010, 0, false, disc, {0, 0, 8, 0, 0, 16, 0, 0});                        // random readable
-  feature(0x001d, 0, false, cd, {});                                                 // multi-read
-  feature(0x001e, 2, false, cd, {0, 0, 0, 0});                                       // CD read
-  feature(0x001f, 0, false, dvd, {});                                                // DVD read
-  feature(0x0100, 0, true, true, {});                                                // power management
-  feature(0x0105, 0, true, true, {});                                                // timeout
+  feature(0x0000, 0, true, true, {0x00, 0x10, u8{dvd}, 0, 0x00, 0x08, u8{cd}, 0});  // profiles
+  feature(0x0001, 1, true, true, {0, 0, 0, 2, 1, 0, 0, 0});                         // core: ATAPI, DBE
+  feature(0x0002, 1, true, true, {2, 0, 0, 0});                                     // morphing: OCEvent
+  feature(0x0003, 0, true, true, {0x39, 0, 0, 0});                                  // removable: tray, eject, lock
+  feature(0x0010, 0, false, disc, {0, 0, 8, 0, 0, 16, 0, 0});                       // random readable
+  feature(0x001d, 0, false, cd, {});                                                // multi-read
+  feature(0x001e, 2, false, cd, {0, 0, 0, 0});                                      // CD read
+  feature(0x001f, 0, false, dvd, {});                                               // DVD read
+  feature(0x0100, 0, true, true, {});                                               // power management
+  feature(0x0105, 0, true, true, {});                                               // timeout
   put32(p, n - 4);
   reply(n, cdb16(7));
 }
@@ -256,10 +265,10 @@ void AtapiCdrom::mode_sense() {
     if (current) std::copy(data.begin(), data.end(), p + n + 2);
     n += 2 + static_cast<unsigned>(data.size());
   };
-  add(0x01, {0, 5, 0, 0, 0, 0, 0, 0, 0, 0});                            // read error recovery: 5 retries
-  add(0x0d, {0, 0x0d, 0, 60, 0, 75});                                   // CD device parameters
-  add(0x0e, {4, 0, 0, 0, 0, 75, 1, 255, 2, 255, 0, 0, 0, 0});           // audio control
-  const u8 lock = static_cast<u8>(0x29 | (locked_ ? 2 : 0));            // tray, eject, lock; lock state
+  add(0x01, {0, 5, 0, 0, 0, 0, 0, 0, 0, 0});                   // read error recovery: 5 retries
+  add(0x0d, {0, 0x0d, 0, 60, 0, 75});                          // CD device parameters
+  add(0x0e, {4, 0, 0, 0, 0, 75, 1, 255, 2, 255, 0, 0, 0, 0});  // audio control
+  const u8 lock = static_cast<u8>(0x29 | (locked_ ? 2 : 0));   // tray, eject, lock; lock state
   add(0x2a, {0x3b, 0, 0x71, 0x60, lock, 0, 0x16, 0x00, 1, 0, 2, 0, 0x16, 0x00, 0, 0, 0, 0});  // capabilities, 32x
   if (n == 8) return fail({5, 0x24, 0});
   put16(p, n - 2);
@@ -298,7 +307,7 @@ void AtapiCdrom::read_disc_information() {
   p[4] = 1;     // sessions
   p[5] = 1;     // first and last track of the last session
   p[6] = 1;
-  p[7] = 0x20;  // unrestricted use
+  p[7] = 0x20;                       // unrestricted use
   std::fill_n(p + 16, 8, u8{0xff});  // no next session, no lead-out to come
   reply(34, cdb16(7));
 }

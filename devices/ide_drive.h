@@ -82,14 +82,14 @@ class IdeDrive : public Device {
  protected:
   enum class Phase : u8 {
     kIdle,
-    kReset,      // BSY after a reset
-    kDiagnose,   // BSY in EXECUTE DEVICE DIAGNOSTIC
-    kExecute,    // BSY, command waits for its turn
-    kDataIn,     // DRQ, host reads the buffer
-    kNextIn,     // BSY between two blocks to the host
-    kDataOut,    // DRQ, host writes the buffer
-    kOutDone,    // BSY, buffer full
-    kDma,        // BSY, waits for or uses the bus master
+    kReset,     // BSY after a reset
+    kDiagnose,  // BSY in EXECUTE DEVICE DIAGNOSTIC
+    kExecute,   // BSY, command waits for its turn
+    kDataIn,    // DRQ, host reads the buffer
+    kNextIn,    // BSY between two blocks to the host
+    kDataOut,   // DRQ, host writes the buffer
+    kOutDone,   // BSY, buffer full
+    kDma,       // BSY, waits for or uses the bus master
     kLast = kDma,
   };
 

@@ -79,6 +79,9 @@ class PciFunction {
   // Where BAR `n` answers now, or nothing when it is disabled or not set.
   std::optional<u32> bar_address(unsigned n) const;
 
+  // Bytes BAR `n` decodes, 0 if there is no such BAR.
+  u32 bar_size(unsigned n) const { return n < kBars && bars_[n].kind != BarKind::kNone ? bars_[n].size : 0; }
+
   // Level of this function's interrupt pin.
   void set_intx(bool level);
   // What the pin shows on the bus: nothing when COMMAND disables it.

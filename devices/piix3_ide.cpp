@@ -77,7 +77,10 @@ u8 Piix3Ide::Engine::read(unsigned offset) const {
   switch (offset) {
     case 0: return command_;
     case 2: return status_;
-    case 4: case 5: case 6: case 7: return static_cast<u8>(table_ >> (8 * (offset - 4)));
+    case 4:
+    case 5:
+    case 6:
+    case 7: return static_cast<u8>(table_ >> (8 * (offset - 4)));
     default: return 0;
   }
 }
@@ -100,19 +103,20 @@ void Piix3Ide::Engine::write(unsigned offset, u8 value) {
       break;
     }
     case 2:
-      status_ = static_cast<u8>((status_ & kActive) | (value & kDriveCapable) |
-                                (status_ & ~value & (kError | kInterrupt)));
+      status_ =
+          static_cast<u8>((status_ & kActive) | (value & kDriveCapable) | (status_ & ~value & (kError | kInterrupt)));
       break;
-    case 4: case 5: case 6: case 7:
+    case 4:
+    case 5:
+    case 6:
+    case 7:
       table_ = static_cast<u32>((table_ & ~(u32{0xff} << (8 * (offset - 4)))) | u32{value} << (8 * (offset - 4))) & ~3u;
       break;
     default: break;
   }
 }
 
-bool Piix3Ide::Engine::running() const {
-  return (command_ & kStart) && (status_ & kActive) && owner_.bus_master();
-}
+bool Piix3Ide::Engine::running() const { return (command_ & kStart) && (status_ & kActive) && owner_.bus_master(); }
 
 bool Piix3Ide::Engine::next_region() {
   if (region_left_ > 0) return true;

@@ -109,7 +109,7 @@ class Vga final : public Device, public PciFunction {
     u64 line_ns_q16, line_chars, display_chars, lines, display_lines, retrace_start, retrace_end;
   };
   Timing timing() const;
-  unsigned display_end() const;   // last displayed scan line
+  unsigned display_end() const;  // last displayed scan line
   unsigned line_compare() const;
 
   // vga_memory.cpp
@@ -128,8 +128,18 @@ class Vga final : public Device, public PciFunction {
   bool vbe_on() const { return vbe_[kVbeEnable] & 1; }
   unsigned vbe_bytes_per_line() const;
   enum VbeRegister {
-    kVbeId, kVbeXres, kVbeYres, kVbeBpp, kVbeEnable, kVbeBank, kVbeVirtWidth, kVbeVirtHeight, kVbeXOffset,
-    kVbeYOffset, kVbeMemory64k, kVbeRegisters
+    kVbeId,
+    kVbeXres,
+    kVbeYres,
+    kVbeBpp,
+    kVbeEnable,
+    kVbeBank,
+    kVbeVirtWidth,
+    kVbeVirtHeight,
+    kVbeXOffset,
+    kVbeYOffset,
+    kVbeMemory64k,
+    kVbeRegisters
   };
 
   // vga_text.cpp, vga_render.cpp
@@ -137,8 +147,8 @@ class Vga final : public Device, public PciFunction {
   u32 text_address(unsigned row, unsigned column) const;
   unsigned character_height() const;
   u32 start_address() const { return u32{crtc_[0x0c]} << 8 | crtc_[0x0d]; }
-  std::array<u8, 3> colour(u8 index) const;         // DAC entry
-  u8 palette(u8 four_bits) const;                   // attribute controller
+  std::array<u8, 3> colour(u8 index) const;  // DAC entry
+  u8 palette(u8 four_bits) const;            // attribute controller
   bool blank() const;
   Picture render_text() const;
   Picture render_planes() const;
@@ -146,7 +156,7 @@ class Vga final : public Device, public PciFunction {
   u64 frame() const;
 
   Clock& clock_;
-  std::vector<u8> vram_;  // byte p + 4 * n is byte n of plane p; linear frame buffers see it as it lies
+  std::vector<u8> vram_;         // byte p + 4 * n is byte n of plane p; linear frame buffers see it as it lies
   std::array<u8, 4096> font_{};  // the ROM's 8x16 font
   bool have_font_ = false;
 

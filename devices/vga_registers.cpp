@@ -42,6 +42,8 @@ Vga::Vga(Clock& clock, std::vector<u8> rom)
     std::copy_n(a - before, 4096, font_.begin());
     have_font_ = true;
   }
+  // The VGA's fixed ports hang on the I/O enable bit, which firmware looks at to find the primary display.
+  define16(kPciCommand, 0, 0x0140 | kPciCommandIo | kPciCommandMemory | kPciCommandMaster | kPciCommandIntxDisable);
   add_ram_bar(0, kMemoryBytes, vram_.data());
   add_memory_bar(2, 4096, mmio_);
   if (!rom.empty()) add_rom_bar(std::move(rom));
@@ -127,9 +129,12 @@ u8 Vga::read_port(u16 port) {
     case 0x3cc: return misc_;
     case 0x3ce: return gfx_index_;
     case 0x3cf: return gfx_[gfx_index_ & 15];
-    case 0x3b4: case 0x3d4: return crtc_index_;
-    case 0x3b5: case 0x3d5: return crtc_index_ < crtc_.size() ? crtc_[crtc_index_] : u8{0};
-    case 0x3ba: case 0x3da: return input_status_1();
+    case 0x3b4:
+    case 0x3d4: return crtc_index_;
+    case 0x3b5:
+    case 0x3d5: return crtc_index_ < crtc_.size() ? crtc_[crtc_index_] : u8{0};
+    case 0x3ba:
+    case 0x3da: return input_status_1();
     default: return 0xff;
   }
 }
@@ -158,9 +163,12 @@ void Vga::write_port(u16 port, u8 value) {
       break;
     case 0x3ce: gfx_index_ = value & 15; break;
     case 0x3cf: gfx_[gfx_index_] = value & kGfxMask[gfx_index_]; break;
-    case 0x3b4: case 0x3d4: crtc_index_ = value; break;
-    case 0x3b5: case 0x3d5: write_crtc(value); break;
-    case 0x3ba: case 0x3da: feature_ = value & 0x0b; break;
+    case 0x3b4:
+    case 0x3d4: crtc_index_ = value; break;
+    case 0x3b5:
+    case 0x3d5: write_crtc(value); break;
+    case 0x3ba:
+    case 0x3da: feature_ = value & 0x0b; break;
     default: break;
   }
 }
@@ -186,9 +194,7 @@ void Vga::write_crtc(u8 value) {
   crtc_[crtc_index_] = value;
 }
 
-unsigned Vga::display_end() const {
-  return crtc_[0x12] | bits(crtc_[7], 1, 1) << 8 | bits(crtc_[7], 6, 1) << 9;
-}
+unsigned Vga::display_end() const { return crtc_[0x12] | bits(crtc_[7], 1, 1) << 8 | bits(crtc_[7], 6, 1) << 9; }
 
 unsigned Vga::line_compare() const {
   return static_cast<unsigned>(crtc_[0x18] | bits(crtc_[7], 4, 1) << 8 | bits(crtc_[9], 6, 1) << 9);

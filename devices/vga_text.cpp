@@ -54,8 +54,8 @@ Vga::Cursor Vga::text_cursor() const {
   if (pitch == 0) return cursor;
   cursor.row = from_start / pitch;
   cursor.column = from_start % pitch;
-  cursor.visible = !(crtc_[0x0a] & 0x20) && (crtc_[0x0a] & 31) <= (crtc_[0x0b] & 31) && cursor.row < rows &&
-                   cursor.column < columns;
+  cursor.visible =
+      !(crtc_[0x0a] & 0x20) && (crtc_[0x0a] & 31) <= (crtc_[0x0b] & 31) && cursor.row < rows && cursor.column < columns;
   return cursor;
 }
 

@@ -6,8 +6,8 @@
 #include <string>
 
 #include "base/bits.h"
-#include "firmware/e820.h"
 #include "firmware/dsdt_aml.h"
+#include "firmware/e820.h"
 
 namespace xlat {
 
@@ -125,10 +125,10 @@ void AcpiTables::add_fadt(u32 facs, u32 dsdt) {
   store_le(t + 40, dsdt);
   pointers_.push_back({Blob::kTables, at + 36});
   pointers_.push_back({Blob::kTables, at + 40});
-  store_le<u16>(t + 46, 9);     // SCI_INT
-  store_le<u32>(t + 48, 0xb2);  // SMI_CMD: the APM control port; the PIIX4 sets SCI_EN on the two values below
-  t[52] = 0xf1;                 // ACPI_ENABLE
-  t[53] = 0xf0;                 // ACPI_DISABLE
+  store_le<u16>(t + 46, 9);            // SCI_INT
+  store_le<u32>(t + 48, 0xb2);         // SMI_CMD: the APM control port; the PIIX4 sets SCI_EN on the two values below
+  t[52] = 0xf1;                        // ACPI_ENABLE
+  t[53] = 0xf0;                        // ACPI_DISABLE
   store_le<u32>(t + 56, kPmBase);      // PM1a_EVT_BLK
   store_le<u32>(t + 64, kPmBase + 4);  // PM1a_CNT_BLK
   store_le<u32>(t + 76, kPmBase + 8);  // PM_TMR_BLK
@@ -137,7 +137,7 @@ void AcpiTables::add_fadt(u32 facs, u32 dsdt) {
   t[91] = 4;
   store_le<u16>(t + 96, 0xfff);  // no C2, no C3
   store_le<u16>(t + 98, 0xfff);
-  t[108] = 0x32;                 // CMOS index of the century
+  t[108] = 0x32;                                              // CMOS index of the century
   store_le<u32>(t + 112, 1 << 0 | 1 << 2 | 1 << 5 | 1 << 7);  // WBINVD, PROC_C1, no sleep button, RTC not for S4
   end(at);
 }

@@ -12,7 +12,7 @@ std::vector<E820Entry> e820_for_firmware(u64 ram_bytes) { return {{0, ram_bytes,
 std::vector<E820Entry> e820_for_direct_boot(u64 ram_bytes) {
   std::vector<E820Entry> map = {
       {0, 0x9fc00, E820Type::kRam},
-      {0x9fc00, 0x400, E820Type::kReserved},   // EBDA
+      {0x9fc00, 0x400, E820Type::kReserved},    // EBDA
       {0xf0000, 0x10000, E820Type::kReserved},  // ACPI and SMBIOS tables
   };
   if (ram_bytes > 0x100000) map.push_back({0x100000, ram_bytes - 0x100000, E820Type::kRam});

@@ -40,9 +40,9 @@ struct CmosDrive {
 struct CmosConfig {
   u64 ram_bytes = 0;
   unsigned cpus = 1;
-  std::string_view boot_order = "cad";           // QEMU's letters: a floppy, c disk, d CD-ROM, n network
-  std::array<u8, 2> floppy_types{};              // CMOS types: 0 none, 2 1.2 MB, 4 1.44 MB, 5 2.88 MB
-  std::array<CmosDrive, 4> drives{};             // primary master and slave, secondary master and slave
+  std::string_view boot_order = "cad";  // QEMU's letters: a floppy, c disk, d CD-ROM, n network
+  std::array<u8, 2> floppy_types{};     // CMOS types: 0 none, 2 1.2 MB, 4 1.44 MB, 5 2.88 MB
+  std::array<CmosDrive, 4> drives{};    // primary master and slave, secondary master and slave
 };
 
 // Index/value pairs; fails for boot letters that do not exist, doubled ones and more than three.

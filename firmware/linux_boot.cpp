@@ -12,9 +12,22 @@ namespace {
 
 // Fields of the setup header, offsets in the file and in the zero page.
 enum Header : u32 {
-  kSetupSects = 0x1f1, kVidMode = 0x1fa, kBootFlag = 0x1fe, kJumpLength = 0x201, kMagic = 0x202, kVersion = 0x206,
-  kTypeOfLoader = 0x210, kLoadflags = 0x211, kCode32Start = 0x214, kRamdiskImage = 0x218, kRamdiskSize = 0x21c,
-  kHeapEndPtr = 0x224, kCmdLinePtr = 0x228, kInitrdAddrMax = 0x22c, kCmdlineSize = 0x238, kSetupData = 0x250,
+  kSetupSects = 0x1f1,
+  kVidMode = 0x1fa,
+  kBootFlag = 0x1fe,
+  kJumpLength = 0x201,
+  kMagic = 0x202,
+  kVersion = 0x206,
+  kTypeOfLoader = 0x210,
+  kLoadflags = 0x211,
+  kCode32Start = 0x214,
+  kRamdiskImage = 0x218,
+  kRamdiskSize = 0x21c,
+  kHeapEndPtr = 0x224,
+  kCmdLinePtr = 0x228,
+  kInitrdAddrMax = 0x22c,
+  kCmdlineSize = 0x238,
+  kSetupData = 0x250,
   kInitSize = 0x260,
 };
 // Fields of the zero page outside the header.
@@ -74,9 +87,10 @@ Result<BootEntry> load_linux(const LinuxBoot& boot, std::span<u8> ram) {
     const u64 highest = u64{field(0x203, kInitrdAddrMax, 0x37ffffff)} + 1;
     const u64 top = std::min<u64>(highest, ram.size());
     if (boot.initrd.size() > top || align_down(top - boot.initrd.size(), 4096) < kernel_end) {
-      return error("the initrd ({} bytes) does not fit between the kernel's end ({:#x}) and {:#x}; give the machine "
-                   "more memory with -m",
-                   boot.initrd.size(), kernel_end, top);
+      return error(
+          "the initrd ({} bytes) does not fit between the kernel's end ({:#x}) and {:#x}; give the machine "
+          "more memory with -m",
+          boot.initrd.size(), kernel_end, top);
     }
     initrd_at = align_down(top - boot.initrd.size(), 4096);
   }
@@ -87,12 +101,12 @@ Result<BootEntry> load_linux(const LinuxBoot& boot, std::span<u8> ram) {
   std::fill(zero.begin(), zero.end(), u8{0});
   const u32 copy_end = std::min<u32>({header_end, static_cast<u32>(kernel.size()), kE820Table});
   if (copy_end > kSetupSects) std::copy(&kernel[kSetupSects], &kernel[0] + copy_end, &zero[kSetupSects]);
-  zero[0x06] = 3;                              // screen_info: mode 3,
-  zero[0x07] = 80;                             // 80 columns
-  store_le<u16>(&zero[0x0a], 0x0003);          // 256 KiB of EGA memory
+  zero[0x06] = 3;                      // screen_info: mode 3,
+  zero[0x07] = 80;                     // 80 columns
+  store_le<u16>(&zero[0x0a], 0x0003);  // 256 KiB of EGA memory
   zero[0x0e] = 25;
-  zero[0x0f] = 1;                              // a VGA
-  store_le<u16>(&zero[0x10], 16);              // points a character
+  zero[0x0f] = 1;                  // a VGA
+  store_le<u16>(&zero[0x10], 16);  // points a character
   const u64 extended_kib = (ram.size() - kHighLoad) / 1024;
   store_le<u16>(&zero[0x02], static_cast<u16>(std::min<u64>(extended_kib, 0xffff)));
   store_le<u32>(&zero[kAltMemK], static_cast<u32>(extended_kib));

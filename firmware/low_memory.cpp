@@ -8,7 +8,8 @@
 namespace xlat {
 
 Status place_bios_data(std::span<u8> ram, const BdaConfig& config) {
-  if (ram.size() < 0x100000) return error("{} bytes of RAM are too few to boot a kernel; give at least 1 MiB", ram.size());
+  if (ram.size() < 0x100000)
+    return error("{} bytes of RAM are too few to boot a kernel; give at least 1 MiB", ram.size());
   u8* bda = &ram[0x400];
   constexpr u16 kPorts[4] = {0x3f8, 0x2f8, 0x3e8, 0x2e8};
   unsigned serial = 0;

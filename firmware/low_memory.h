@@ -13,8 +13,8 @@ namespace xlat {
 // Where direct boot puts things below 1 MiB.
 inline constexpr u32 kBootGdt = 0x1000;
 inline constexpr u32 kBootGdtBytes = 32;
-inline constexpr u32 kBootParams = 0x90000;         // Linux's zero page
-inline constexpr u32 kBootCommandLine = 0x91000;    // up to the EBDA
+inline constexpr u32 kBootParams = 0x90000;       // Linux's zero page
+inline constexpr u32 kBootCommandLine = 0x91000;  // up to the EBDA
 inline constexpr u32 kBootEbda = 0x9fc00;
 inline constexpr u32 kBootRsdp = 0xf0000;
 inline constexpr u32 kBootSmbiosAnchor = 0xf0020;

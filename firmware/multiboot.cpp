@@ -65,7 +65,10 @@ Result<Loaded> load_by_address_fields(std::span<const u8> kernel, u32 header, st
 }
 
 Result<Loaded> load_elf(std::span<const u8> kernel, std::span<u8> ram) {
-  if (kernel.size() < 52 || std::memcmp(kernel.data(), "\x7f" "ELF", 4) != 0) {
+  if (kernel.size() < 52 || std::memcmp(kernel.data(),
+                                        "\x7f"
+                                        "ELF",
+                                        4) != 0) {
     return error("the Multiboot kernel is no ELF file and its header has no address fields");
   }
   if (kernel[4] != 1 || kernel[5] != 1 || load_le<u16>(&kernel[18]) != 3) {
@@ -161,8 +164,8 @@ Result<BootEntry> load_multiboot(const MultibootBoot& boot, std::span<u8> ram) {
     return error("the Multiboot kernel requires features {:#x}, which Multiboot 1 does not define", unknown);
   }
   if (ram.size() < 0x100000) return error("{} bytes of RAM are too few for a Multiboot kernel", ram.size());
-  const auto loaded = (flags & kAddressFields) ? load_by_address_fields(boot.kernel, *header, ram)
-                                               : load_elf(boot.kernel, ram);
+  const auto loaded =
+      (flags & kAddressFields) ? load_by_address_fields(boot.kernel, *header, ram) : load_elf(boot.kernel, ram);
   if (!loaded) return loaded.error();
 
   // Modules, then our structures, follow the kernel, above 1 MiB.
@@ -192,7 +195,8 @@ Result<BootEntry> load_multiboot(const MultibootBoot& boot, std::span<u8> ram) {
   const auto info = arena.take(116, 4);
   const auto gdt = arena.take(kBootGdtBytes, 8);  // above everything, as the kernel may lie at 1000h
   const auto stack = arena.take(4096, 16);
-  if (!command_line || !loader_name || !modules || !map || !info || !gdt || !stack) return no_room("the boot information");
+  if (!command_line || !loader_name || !modules || !map || !info || !gdt || !stack)
+    return no_room("the boot information");
 
   for (std::size_t i = 0; i < placed.size(); ++i) {
     u8* m = &ram[*modules + 16 * i];

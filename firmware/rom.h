@@ -1,6 +1,7 @@
 // Firmware images: SeaBIOS or what -bios names, and where they appear in memory.
 #pragma once
 
+#include <algorithm>
 #include <span>
 #include <string>
 #include <vector>

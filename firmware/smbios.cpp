@@ -41,12 +41,30 @@ SmbiosTables::SmbiosTables(const SmbiosConfig& c) {
   for (unsigned i = 0; i < c.cpus; ++i) {  // type 4, processor
     add(4, static_cast<u16>(0x0400 + i),
         Fields()
-            .b(1).b(3).b(1).b(2)                              // socket, central processor, family other, manufacturer
-            .d(c.processor_signature).d(c.processor_features)
-            .b(3).b(0).w(0).w(0).w(0)                         // version, voltage, clocks unknown
-            .b(0x41).b(1)                                     // populated and enabled; upgrade other
-            .w(0xffff).w(0xffff).w(0xffff)                    // caches not described
-            .b(0).b(0).b(0).b(1).b(1).b(1).w(2).w(1)          // strings; cores, threads; characteristics unknown
+            .b(1)
+            .b(3)
+            .b(1)
+            .b(2)  // socket, central processor, family other, manufacturer
+            .d(c.processor_signature)
+            .d(c.processor_features)
+            .b(3)
+            .b(0)
+            .w(0)
+            .w(0)
+            .w(0)  // version, voltage, clocks unknown
+            .b(0x41)
+            .b(1)  // populated and enabled; upgrade other
+            .w(0xffff)
+            .w(0xffff)
+            .w(0xffff)  // caches not described
+            .b(0)
+            .b(0)
+            .b(0)
+            .b(1)
+            .b(1)
+            .b(1)
+            .w(2)
+            .w(1)  // strings; cores, threads; characteristics unknown
             .take(),
         {"CPU " + std::to_string(i), c.manufacturer, c.version});
   }
@@ -56,10 +74,28 @@ SmbiosTables::SmbiosTables(const SmbiosConfig& c) {
   // Type 17, one DIMM with all of it; sizes from 32 GiB on do not occur.
   add(17, 0x1100,
       Fields()
-          .w(0x1000).w(0xfffe).w(0xffff).w(0xffff)
+          .w(0x1000)
+          .w(0xfffe)
+          .w(0xffff)
+          .w(0xffff)
           .w(mib < 0x7fff ? mib : 0x7fff)
-          .b(9).b(0).b(1).b(0).b(7).w(2)                      // DIMM, set none, locator, RAM, detail other
-          .w(0).b(2).b(0).b(0).b(0).b(0).d(0).w(0).w(0).w(0).w(0)
+          .b(9)
+          .b(0)
+          .b(1)
+          .b(0)
+          .b(7)
+          .w(2)  // DIMM, set none, locator, RAM, detail other
+          .w(0)
+          .b(2)
+          .b(0)
+          .b(0)
+          .b(0)
+          .b(0)
+          .d(0)
+          .w(0)
+          .w(0)
+          .w(0)
+          .w(0)
           .take(),
       {"DIMM 0", c.manufacturer});
   // Type 19, the array's addresses.

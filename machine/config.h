@@ -47,6 +47,7 @@ struct MachineConfig {
   std::string bios = kDefaultBios;
   std::string vga_bios = kDefaultVgaBios;
   bool vga = true;
+  bool boot_menu = false;  // the firmware offers a menu
   std::string boot_order = "cad";
   std::array<std::optional<DriveConfig>, 4> ide;  // primary master, primary slave, secondary master, secondary slave
 

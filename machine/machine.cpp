@@ -37,6 +37,11 @@ void Machine::post(std::function<void()> work) {
   gate_.nudge();
 }
 
+void Machine::enter_serial(unsigned port, std::span<const u8> bytes) {
+  serial_backlog_[port] += static_cast<i64>(bytes.size());
+  for (const u8 value : bytes) gate_.post(SerialInput{static_cast<u8>(port), value});
+}
+
 void Machine::quit() {
   quit_ = true;
   gate_.nudge();
@@ -66,6 +71,7 @@ void Machine::feed_serial(unsigned port) {
   while (!waiting.empty() && uart.can_receive() > 0) {
     const u8 value = waiting.front();
     waiting.pop_front();
+    --serial_backlog_[port];
     uart.receive(value);
   }
 }

@@ -27,6 +27,10 @@ class Machine {
 
   // ---- From any thread ----
   InputGate& gate() { return gate_; }
+  // Bytes that arrive at COM(port + 1). They wait if the UART is full; serial_backlog() says how many do, so that who
+  // reads faster than the guest can pause.
+  void enter_serial(unsigned port, std::span<const u8> bytes);
+  i64 serial_backlog(unsigned port) const { return serial_backlog_[port]; }
   // Runs `work` on the machine's thread between two instructions (monitor commands); waits for it if `run` is active
   // in another thread, else runs it at the next opportunity of the loop.
   void post(std::function<void()> work);
@@ -54,6 +58,7 @@ class Machine {
   std::unique_ptr<Pc> pc_;
   InputGate gate_;
   std::array<std::deque<u8>, 4> serial_waiting_;  // entered, but the UART is full
+  std::array<std::atomic<i64>, 4> serial_backlog_{};
   bool paused_ = false;
   std::atomic<bool> quit_ = false;
   u32 exit_status_ = 0;

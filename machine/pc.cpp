@@ -68,7 +68,8 @@ Pc::Pc(const MachineConfig& config, Log& log, const CpuModel& model, std::unique
   if (config.vga) vga_ = std::make_unique<Vga>(clock, std::move(firmware.vga_bios));
   for (unsigned n = 0; n < 4; ++n) {
     if (!config.serial[n]) continue;
-    uarts_[n] = std::make_unique<Uart16550>(ports, kSerialBase[n], clock, isa_irqs.input(kSerialIrq[n]), config.serial[n]);
+    uarts_[n] = std::make_unique<Uart16550>(ports, kSerialBase[n], clock, isa_irqs.input(kSerialIrq[n]), config.serial[n],
+                                             UartTiming::kInstant);
   }
   for (const DebugConConfig& d : config.debugcon) {
     debugcons_.push_back(std::make_unique<DebugCon>(ports, d.port, d.output));
@@ -216,6 +217,7 @@ Status Pc::describe_to_firmware() {
   fw_cfg.add_u16(kFwCfgNbCpus, 1);
   fw_cfg.add_u16(kFwCfgMaxCpus, 1);
   fw_cfg.add_u16(kFwCfgNoGraphic, vga_ ? 0 : 1);
+  fw_cfg.add_u16(kFwCfgBootMenu, config_.boot_menu ? 1 : 0);
   std::vector<FwCfgFile> files = acpi_tables().files();
   for (FwCfgFile& f : smbios_tables().files()) files.push_back(std::move(f));
   files.push_back(e820_file(e820_for_firmware(ram->size())));

@@ -23,6 +23,10 @@ void CodeWatch::watch(u64 phys, unsigned bytes) {
   lines |= line_set(phys, bytes);
 }
 
+void CodeWatch::forget_line(u64 phys) {
+  if (phys < kLimit) lines_[phys >> 12] &= ~line_set(phys, 1);
+}
+
 void CodeWatch::forget_page(u64 phys) {
   if (phys < kLimit) lines_[phys >> 12] = 0;
 }

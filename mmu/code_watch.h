@@ -28,6 +28,8 @@ class CodeWatch {
 
   // Watches the lines of [phys, phys + bytes), which lie in one page.
   void watch(u64 phys, unsigned bytes);
+  // Forgets the line of `phys`.
+  void forget_line(u64 phys);
   // Forgets all lines of the page of `phys`.
   void forget_page(u64 phys);
 

@@ -14,7 +14,7 @@ BlockCache::BlockCache(Cpu& cpu, HandlerOf handler_of)
 
 void BlockCache::clear() {
   ++generation_;
-  for (auto& [page, list] : pages_) cpu_.memory().code_watch().forget_page(page << 12);
+  for (auto& [page, code_page] : pages_) cpu_.memory().code_watch().forget_page(page << 12);
   pages_.clear();
   for (auto& [key, block] : blocks_) {
     block->valid = false;
@@ -25,9 +25,9 @@ void BlockCache::clear() {
 }
 
 const Block* BlockCache::find_slow(u32 linear, CodeMode mode) {
-  dropped_blocks_.clear();  // between blocks none of them runs
-  if (blocks_.size() >= kMaxBlocks) {
-    clear();
+  if (blocks_.size() >= kMaxBlocks) clear();
+  if (dropped_blocks_.size() >= kMaxDropped) {
+    ++generation_;  // near_ lets go of them, and between blocks none of them runs
     dropped_blocks_.clear();
   }
   u64 phys = 0;
@@ -87,14 +87,12 @@ Block* BlockCache::decode(u32 linear, u64 phys, CodeMode mode) {
   }
   block->bytes = at;
 
-  CodeWatch& watch = memory.code_watch();
-  const unsigned first_bytes = std::min(at, in_page);
-  watch.watch(phys, first_bytes);
-  pages_[phys >> 12].push_back(block.get());
-  if (block->phys2 != 0 && at > in_page) {
-    watch.watch(block->phys2, at - in_page);
-    if (block->phys2 >> 12 != phys >> 12) pages_[block->phys2 >> 12].push_back(block.get());
-  }
+  each_part(*block, [&](u64 page_number, unsigned first, unsigned bytes) {
+    memory.code_watch().watch(page_number << 12 | first, bytes);
+    CodePage& code_page = pages_[page_number];
+    code_page.blocks.push_back(block.get());
+    for (unsigned n = 0; n < bytes; ++n) ++code_page.covered[first + n];
+  });
   ++decoded_;
   if (cpu_.log().enabled(LogItem::kInAsm)) {
     cpu_.log().line(LogItem::kInAsm, "----------------\nIN: {:08x}\n{}", linear,
@@ -109,29 +107,37 @@ Block* BlockCache::decode(u32 linear, u64 phys, CodeMode mode) {
 void BlockCache::drop(u64 phys, unsigned bytes) {
   const auto page = pages_.find(phys >> 12);
   if (page == pages_.end()) return;
-  const std::vector<Block*> blocks = page->second;
+  const unsigned begin = phys & 0xfff, end = begin + bytes;
+  bool hit = false;
+  for (unsigned n = begin; n < end && !hit; ++n) hit = page->second.covered[n] != 0;
+  if (!hit) return;
+  const std::vector<Block*> blocks = page->second.blocks;
   for (Block* block : blocks) {
-    const u64 first_end = block->phys2 != 0 ? (block->phys | 0xfff) + 1 : block->phys + block->bytes;
-    const u64 second_bytes = block->phys2 != 0 ? block->bytes - (first_end - block->phys) : 0;
-    const bool hit = (phys < first_end && phys + bytes > block->phys) ||
-                     (second_bytes != 0 && phys < block->phys2 + second_bytes && phys + bytes > block->phys2);
-    if (hit) drop_block(block);
+    bool overlaps = false;
+    each_part(*block, [&](u64 number, unsigned first, unsigned length) {
+      overlaps = overlaps || (number == phys >> 12 && begin < first + length && end > first);
+    });
+    if (overlaps) drop_block(block);
   }
 }
 
 void BlockCache::drop_block(Block* block) {
-  ++generation_;
   ++dropped_;
   block->valid = false;
-  for (const u64 at : {block->phys, block->phys2}) {
-    if (at == 0 && at != block->phys) continue;
-    const auto page = pages_.find(at >> 12);
-    if (page == pages_.end()) continue;
-    std::erase(page->second, block);
-    if (!page->second.empty()) continue;
-    pages_.erase(page);
-    cpu_.memory().code_watch().forget_page(at);
-  }
+  CodeWatch& watch = cpu_.memory().code_watch();
+  each_part(*block, [&](u64 number, unsigned first, unsigned bytes) {
+    const auto page = pages_.find(number);
+    ASSERT(page != pages_.end());
+    CodePage& code_page = page->second;
+    for (unsigned n = 0; n < bytes; ++n) --code_page.covered[first + n];
+    // Lines without code left are no longer watched, so that data between code soon costs nothing.
+    for (unsigned line = first >> 6; line <= (first + bytes - 1) >> 6; ++line) {
+      const auto at = code_page.covered.begin() + line * 64;
+      if (std::all_of(at, at + 64, [](u16 n) { return n == 0; })) watch.forget_line(number << 12 | line << 6);
+    }
+    std::erase(code_page.blocks, block);
+    if (code_page.blocks.empty()) pages_.erase(page);
+  });
   const auto owner = blocks_.find(block->phys << 8 | block->mode.key());
   ASSERT(owner != blocks_.end() && owner->second.get() == block);
   dropped_blocks_.push_back(std::move(owner->second));

@@ -1,6 +1,8 @@
 // Decoded blocks, found by physical address and mode, dropped when their bytes are written.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -35,7 +37,9 @@ class BlockCache {
     const CodeMode mode = cpu_.s.mode();
     const u32 linear = cpu_.s.seg[kCs].base + ip;
     const Near& near = near_[slot(linear)];
-    if (near.linear == linear && near.key == key(mode) && near.generation == generation_) return near.block;
+    if (near.linear == linear && near.key == key(mode) && near.generation == generation_ && near.block->valid) {
+      return near.block;
+    }
     return find_slow(linear, mode);
   }
 
@@ -53,9 +57,15 @@ class BlockCache {
     u64 generation = 0;
     const Block* block = nullptr;
   };
+  // A page with code: its blocks, and how many of them cover each byte.
+  struct CodePage {
+    std::vector<Block*> blocks;
+    std::array<u16, 4096> covered{};
+  };
   static constexpr std::size_t kNearSlots = 8192;
   static constexpr unsigned kMaxInsns = 64;
   static constexpr std::size_t kMaxBlocks = 1 << 18;
+  static constexpr std::size_t kMaxDropped = 1024;
 
   static std::size_t slot(u32 linear) { return (linear ^ linear >> 13) & (kNearSlots - 1); }
   // User code needs its own near entries, as its right to fetch differs.
@@ -64,6 +74,12 @@ class BlockCache {
   Block* decode(u32 linear, u64 phys, CodeMode mode);
   void drop(u64 phys, unsigned bytes);
   void drop_block(Block* block);
+  // Calls fn(page number, first byte, bytes) for the one or two pages a block lies in.
+  static void each_part(const Block& block, auto&& fn) {
+    const unsigned first = static_cast<unsigned>(std::min<u64>(block.bytes, 4096 - (block.phys & 0xfff)));
+    fn(block.phys >> 12, static_cast<unsigned>(block.phys & 0xfff), first);
+    if (block.bytes > first) fn(block.phys2 >> 12, 0u, block.bytes - first);
+  }
 
   Cpu& cpu_;
   HandlerOf handler_of_;
@@ -71,8 +87,8 @@ class BlockCache {
   std::vector<Near> near_{kNearSlots};
   u64 generation_ = 1;
   std::unordered_map<u64, std::unique_ptr<Block>> blocks_;       // by phys << 8 | mode
-  std::unordered_map<u64, std::vector<Block*>> pages_;           // by page: the blocks with bytes in it
-  std::vector<std::unique_ptr<Block>> dropped_blocks_;           // kept until no longer running
+  std::unordered_map<u64, CodePage> pages_;                      // by page number
+  std::vector<std::unique_ptr<Block>> dropped_blocks_;           // near_ and the loop may still point to them
   u64 decoded_ = 0, dropped_ = 0;
 };
 

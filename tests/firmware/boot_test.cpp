@@ -56,7 +56,10 @@ std::vector<u8> multiboot_aout() {
 std::vector<u8> multiboot_elf() {
   std::vector<u8> k(512, 0x90);
   std::memset(k.data(), 0, 0x80);
-  std::memcpy(k.data(), "\x7f" "ELF\1\1\1", 7);
+  std::memcpy(k.data(),
+              "\x7f"
+              "ELF\1\1\1",
+              7);
   store_le<u16>(&k[16], 2);
   store_le<u16>(&k[18], 3);
   store_le<u32>(&k[24], 0xc0100010);  // virtual entry point
@@ -152,7 +155,8 @@ TEST_CASE("multiboot: address fields") {
   const auto kernel = multiboot_aout();
   CHECK(looks_like_multiboot(kernel));
   std::vector<u8> ram(kRam, 0xee);
-  MultibootBoot boot{.kernel = kernel, .modules = {}, .command_line = "kernel arg", .memory_map = e820_for_direct_boot(kRam)};
+  MultibootBoot boot{
+      .kernel = kernel, .modules = {}, .command_line = "kernel arg", .memory_map = e820_for_direct_boot(kRam)};
   boot.modules.push_back({std::vector<u8>(5000, 0x42), "mod one"});
   boot.modules.push_back({std::vector<u8>(3, 0x43), "mod2"});
   const auto entry = load_multiboot(boot, ram);
@@ -201,7 +205,8 @@ TEST_CASE("multiboot: every truncation and damage is harmless") {
         bad[at] = v;
         // Keep the header's checksum right, so that the fields behind it are reached.
         for (const u32 h : {64u, 0x60u}) {
-          if (load_le<u32>(&bad[h]) == 0x1badb002) store_le<u32>(&bad[h + 8], 0u - 0x1badb002 - load_le<u32>(&bad[h + 4]));
+          if (load_le<u32>(&bad[h]) == 0x1badb002)
+            store_le<u32>(&bad[h + 8], 0u - 0x1badb002 - load_le<u32>(&bad[h + 4]));
         }
         (void)load_multiboot({.kernel = bad, .modules = {}, .command_line = "", .memory_map = {}}, ram);
       }

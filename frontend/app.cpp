@@ -1,0 +1,212 @@
+// Building and running what the command line describes.
+#include "frontend/app.h"
+
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "frontend/char_backend.h"
+#include "frontend/char_mux.h"
+#include "frontend/command_line.h"
+#include "frontend/monitor.h"
+#include "frontend/signals.h"
+#include "frontend/terminal.h"
+
+namespace xlat {
+
+namespace {
+
+class App {
+ public:
+  explicit App(Settings settings) : settings_(std::move(settings)) {}
+  ~App();
+
+  Status build();
+  Status start();
+  int run();
+
+ private:
+  static constexpr i64 kMostBacklog = 65536;
+
+  CharBackend* add_channel(const CharSpec& spec, std::string label);
+  void quit();
+  Status write_pidfile();
+  CharHandlers serial_handlers(unsigned port);
+  CharHandlers monitor_handlers();
+  CharHandlers shared_handlers(unsigned port);
+  void feed_monitor(std::span<const u8> bytes);
+
+  Settings settings_;
+  Terminal terminal_;
+  Signals signals_{terminal_};
+  int ended_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  std::atomic<bool> quit_asked_ = false;
+
+  std::vector<std::unique_ptr<CharBackend>> channels_;
+  std::array<CharBackend*, 4> serial_{};
+  CharBackend* monitor_channel_ = nullptr;
+  std::unique_ptr<Machine> machine_;
+  std::unique_ptr<Monitor> monitor_;
+  std::unique_ptr<CharMux> mux_;
+  bool pidfile_written_ = false;
+};
+
+App::~App() {
+  for (auto& channel : channels_) channel->stop();
+  signals_.stop();
+  if (pidfile_written_) unlink(settings_.pidfile.c_str());
+  monitor_.reset();
+  machine_.reset();
+  channels_.clear();
+  close(ended_fd_);
+}
+
+CharBackend* App::add_channel(const CharSpec& spec, std::string label) {
+  channels_.push_back(make_char_backend(spec, std::move(label), terminal_));
+  return channels_.back().get();
+}
+
+// From any thread.
+void App::quit() {
+  quit_asked_ = true;
+  const std::uint64_t one = 1;
+  if (write(ended_fd_, &one, sizeof one) < 0) errno = 0;
+  machine_->quit();
+}
+
+// Everything that can fail does so before anything is changed: first what is only read, then what is opened.
+Status App::build() {
+  MachineConfig config = settings_.machine;
+  const auto output_to = [](CharBackend* channel) { return [channel](u8 value) { channel->write({&value, 1}); }; };
+  for (unsigned n = 0; n < 4; ++n) {
+    const CharSpec& spec = settings_.serial[n];
+    if (spec.kind == CharSpec::Kind::kNone) continue;
+    serial_[n] = add_channel(spec, fmt::format("serial{}", n));
+    config.serial[n] = output_to(serial_[n]);
+    if (spec.with_monitor) monitor_channel_ = serial_[n];
+  }
+  for (const DebugConSettings& d : settings_.debugcon) {
+    config.debugcon.push_back({d.port, output_to(add_channel(d.channel, "debugcon"))});
+  }
+  if (settings_.monitor.kind != CharSpec::Kind::kNone) monitor_channel_ = add_channel(settings_.monitor, "monitor");
+
+  auto machine = Machine::create(config);
+  if (!machine) return machine.error();
+  machine_ = std::move(*machine);
+  for (auto& channel : channels_) {
+    if (Status s = channel->open(); !s) return s;
+  }
+  if (Status s = machine_->log().enable(settings_.log_items); !s) return s;
+  if (!settings_.log_file.empty()) {
+    if (Status s = machine_->log().open(settings_.log_file); !s) return s;
+  }
+  if (monitor_channel_) {
+    monitor_ = std::make_unique<Monitor>(
+        *machine_, settings_.name, [channel = monitor_channel_](std::string_view text) { channel->write_text(text); },
+        [this] { quit(); });
+  }
+  return {};
+}
+
+CharHandlers App::serial_handlers(unsigned port) {
+  CharHandlers handlers;
+  handlers.input = [this, port](std::span<const u8> bytes) {
+    // Beyond this a person types to a guest that does not listen.
+    if (machine_->serial_backlog(port) < 2 * kMostBacklog) machine_->enter_serial(port, bytes);
+  };
+  handlers.ready = [this, port] { return machine_->serial_backlog(port) < kMostBacklog; };
+  return handlers;
+}
+
+void App::feed_monitor(std::span<const u8> bytes) {
+  machine_->post([this, copy = std::vector<u8>(bytes.begin(), bytes.end())] { monitor_->feed(copy); });
+}
+
+CharHandlers App::monitor_handlers() {
+  CharHandlers handlers;
+  handlers.input = [this](std::span<const u8> bytes) { feed_monitor(bytes); };
+  handlers.connected = [this] { machine_->post([this] { monitor_->greet(); }); };
+  return handlers;
+}
+
+CharHandlers App::shared_handlers(unsigned port) {
+  CharHandlers handlers = serial_handlers(port);
+  mux_ = std::make_unique<CharMux>(CharMux::Sinks{
+      .serial = handlers.input,
+      .monitor = [this](std::span<const u8> bytes) { feed_monitor(bytes); },
+      .monitor_shown = [this] { machine_->post([this] { monitor_->greet(); }); },
+      .print = [channel = serial_[port]](std::string_view text) { channel->write_text(text); },
+      .quit = [this] { quit(); },
+  });
+  handlers.input = [this](std::span<const u8> bytes) { mux_->feed(bytes); };
+  return handlers;
+}
+
+Status App::write_pidfile() {
+  const std::string& path = settings_.pidfile;
+  if (path.empty()) return {};
+  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (fd < 0) return error("-pidfile: cannot write '{}': {}", path, std::strerror(errno));
+  const std::string text = fmt::format("{}\n", getpid());
+  const bool written = write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  const int e = errno;
+  close(fd);
+  if (!written) return error("-pidfile: cannot write '{}': {}", path, std::strerror(e));
+  pidfile_written_ = true;
+  return {};
+}
+
+Status App::start() {
+  for (const std::string& warning : settings_.warnings) fmt::print(stderr, "xlat: warning: {}\n", warning);
+  signals_.start([this] { quit(); });
+  for (auto& channel : channels_) {
+    CharHandlers handlers;
+    for (unsigned n = 0; n < 4; ++n) {
+      if (channel.get() == serial_[n]) handlers = channel.get() == monitor_channel_ ? shared_handlers(n) : serial_handlers(n);
+    }
+    if (channel.get() == monitor_channel_ && !mux_) handlers = monitor_handlers();
+    if (Status s = channel->start(std::move(handlers), ended_fd_); !s) return s;
+  }
+  return write_pidfile();
+}
+
+int App::run() {
+  for (;;) {
+    const Machine::Exit why = machine_->run();
+    switch (why) {
+      case Machine::Exit::kDebugExit: return static_cast<int>(machine_->exit_status() & 0xff);
+      case Machine::Exit::kPowerOff:
+        if (settings_.no_shutdown && !quit_asked_) {
+          machine_->stop();
+          continue;
+        }
+        return 0;
+      case Machine::Exit::kReset:
+      case Machine::Exit::kCount: return 0;
+    }
+  }
+}
+
+}  // namespace
+
+int run_app(std::span<const std::string> args) {
+  const auto fail = [](const Error& e) {
+    fmt::print(stderr, "xlat: {}\n", e.message);
+    return 1;
+  };
+  auto settings = parse_command_line(args);
+  if (!settings) return fail(settings.error());
+  if (settings->print) {
+    fmt::print("{}", *settings->print);
+    return 0;
+  }
+  App app(std::move(*settings));
+  if (Status s = app.build(); !s) return fail(s.error());
+  if (Status s = app.start(); !s) return fail(s.error());
+  return app.run();
+}
+
+}  // namespace xlat

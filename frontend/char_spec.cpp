@@ -1,0 +1,100 @@
+// Parsing of channel names, as QEMU spells them.
+#include "frontend/char_spec.h"
+
+#include <sys/un.h>
+
+#include "frontend/option_values.h"
+
+namespace xlat {
+
+namespace {
+
+Status parse_server(CharSpec& spec, const std::vector<SubOption>& parts, std::string_view text,
+                    std::string_view option) {
+  bool wait_given = false;
+  for (std::size_t n = 1; n < parts.size(); ++n) {
+    const SubOption& part = parts[n];
+    if (part.name == "server" || part.name == "wait") {
+      const auto on = part.has_value ? parse_switch(part.value) : true;
+      if (!on) return error("{} {}: '{}' is neither on nor off", option, text, part.value);
+      (part.name == "server" ? spec.server : spec.wait) = *on;
+      wait_given |= part.name == "wait";
+    } else if (part.name == "nowait" && !part.has_value) {
+      spec.wait = false;
+      wait_given = true;
+    } else if (part.name == "nodelay") {
+      // Bytes are never held back.
+    } else {
+      return error("{} {}: no sub-option '{}'; there are server, wait, nowait", option, text, part.name);
+    }
+  }
+  if (wait_given && !spec.server) return error("{} {}: wait only makes sense with server=on", option, text);
+  return {};
+}
+
+}  // namespace
+
+Result<CharSpec> parse_char_spec(std::string_view text, std::string_view option) {
+  using Kind = CharSpec::Kind;
+  CharSpec spec;
+  std::string_view rest = text;
+  if (rest.starts_with("mon:")) {
+    spec.with_monitor = true;
+    rest.remove_prefix(4);
+  }
+  if (rest == "none" || rest == "null" || rest == "stdio" || rest == "pty") {
+    spec.kind = rest == "none"    ? Kind::kNone
+                : rest == "null"  ? Kind::kNull
+                : rest == "stdio" ? Kind::kStdio
+                                  : Kind::kPty;
+    if (spec.with_monitor && (spec.kind == Kind::kNone || spec.kind == Kind::kNull)) {
+      return error("{} {}: a monitor needs a channel one can type into", option, text);
+    }
+    return spec;
+  }
+  if (rest.starts_with("file:")) {
+    rest.remove_prefix(5);
+    if (rest.empty()) return error("{} {}: give a file name: file:PATH", option, text);
+    if (spec.with_monitor) return error("{} {}: a monitor needs a channel one can type into", option, text);
+    spec.kind = Kind::kFile;
+    spec.path = rest;
+    return spec;
+  }
+  if (rest.starts_with("unix:")) {
+    rest.remove_prefix(5);
+    const auto parts = split_suboptions(rest, "path");
+    spec.kind = Kind::kUnix;
+    spec.path = parts[0].value;
+    if (spec.path.empty()) return error("{} {}: give a path: unix:PATH[,server=on][,wait=off]", option, text);
+    if (spec.path.size() >= sizeof(sockaddr_un::sun_path)) {
+      return error("{} {}: the path of a Unix socket has at most {} characters", option, text,
+                   sizeof(sockaddr_un::sun_path) - 1);
+    }
+    if (Status s = parse_server(spec, parts, text, option); !s) return s.error();
+    return spec;
+  }
+  if (rest.starts_with("tcp:") || rest.starts_with("telnet:")) {
+    if (rest.starts_with("telnet:")) return error("{} {}: no telnet protocol; use tcp:", option, text);
+    rest.remove_prefix(4);
+    const auto parts = split_suboptions(rest, "address");
+    const std::string& address = parts[0].value;
+    const auto colon = address.rfind(':');
+    const auto port = colon == std::string::npos ? std::nullopt : parse_number(address.substr(colon + 1));
+    if (!port || *port > 65535) {
+      return error("{} {}: give a host and a port 0..65535: tcp:HOST:PORT[,server=on][,wait=off]", option, text);
+    }
+    spec.kind = Kind::kTcp;
+    spec.host = address.substr(0, colon);
+    if (spec.host.size() > 1 && spec.host.front() == '[' && spec.host.back() == ']') {
+      spec.host = spec.host.substr(1, spec.host.size() - 2);  // IPv6
+    }
+    spec.port = std::to_string(*port);
+    if (Status s = parse_server(spec, parts, text, option); !s) return s.error();
+    return spec;
+  }
+  static constexpr std::string_view kKinds[] = {"stdio", "mon:stdio", "file:", "unix:", "tcp:", "pty", "null", "none"};
+  return error("{} {}: no such channel; the nearest is {} (there are stdio, mon:stdio, file:, unix:, tcp:, pty, null, none)",
+               option, text, nearest(rest.substr(0, rest.find(':') + 1 ? rest.find(':') + 1 : rest.size()), kKinds));
+}
+
+}  // namespace xlat

@@ -1,0 +1,39 @@
+// The command line, as QEMU spells it, turned into what the frontend is to build and run.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "frontend/char_spec.h"
+#include "machine/config.h"
+
+namespace xlat {
+
+inline constexpr const char* kVersionText = "0.1.0";
+
+struct DebugConSettings {
+  u16 port = 0xe9;
+  CharSpec channel;
+};
+
+struct Settings {
+  MachineConfig machine;  // without the outputs of serial ports and debug consoles
+  std::array<CharSpec, 4> serial;
+  CharSpec monitor;
+  std::vector<DebugConSettings> debugcon;
+  std::string log_items, log_file, name, pidfile;
+  bool no_shutdown = false;
+  std::vector<std::string> warnings;
+  // -help, -version and the like: print this and exit with status 0.
+  std::optional<std::string> print;
+};
+
+// `args` without the program's name. Looks at no file but a bare IMAGE.
+Result<Settings> parse_command_line(std::span<const std::string> args);
+
+std::string help_text();
+
+}  // namespace xlat

@@ -1,0 +1,124 @@
+// Looking at the first sectors of images.
+#include "frontend/image_probe.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <vector>
+
+#include "base/bits.h"
+#include "firmware/linux_boot.h"
+#include "firmware/multiboot.h"
+
+namespace xlat {
+
+namespace {
+
+constexpr std::size_t kProbeBytes = 0x9000;  // as far as the end of the first volume descriptor
+constexpr std::size_t kVolumeDescriptor = 0x8000;
+
+struct Head {
+  std::vector<u8> bytes;
+  u64 size = 0;
+  bool iso() const {
+    return bytes.size() >= kVolumeDescriptor + 6 && std::memcmp(&bytes[kVolumeDescriptor + 1], "CD001", 5) == 0;
+  }
+  bool boot_sector() const { return bytes.size() >= 512 && bytes[510] == 0x55 && bytes[511] == 0xaa; }
+};
+
+Result<Head> read_head(const std::string& path) {
+  struct stat st {};
+  if (stat(path.c_str(), &st) != 0) return error("cannot open image '{}': {}", path, std::strerror(errno));
+  if (S_ISDIR(st.st_mode)) return error("image '{}' is a directory; give a file", path);
+  if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) return error("image '{}' is neither a file nor a block device", path);
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return error("cannot open image '{}': {}", path, std::strerror(errno));
+  Head head;
+  head.size = static_cast<u64>(std::max<off_t>(lseek(fd, 0, SEEK_END), 0));
+  head.bytes.resize(std::min<u64>(head.size, kProbeBytes));
+  const ssize_t got = head.bytes.empty() ? 0 : pread(fd, head.bytes.data(), head.bytes.size(), 0);
+  const int e = errno;
+  close(fd);
+  if (got < 0) return error("cannot read image '{}': {}", path, std::strerror(e));
+  head.bytes.resize(static_cast<std::size_t>(got));
+  if (head.size == 0) return error("image '{}' is empty; an image has at least one 512-byte sector", path);
+  return head;
+}
+
+Status check_iso(const std::string& path, const Head& head) {
+  if (!head.iso()) return {};  // any bytes may be on a disc
+  const u64 volume = u64{load_le<u32>(&head.bytes[kVolumeDescriptor + 80])} * 2048;
+  // Mastering tools may leave out the run-out sectors at the end.
+  constexpr u64 kRunOut = 150 * 2048;
+  if (head.size + kRunOut < volume) {
+    return error("CD image '{}' is truncated: it has {} bytes of {}", path, head.size, volume);
+  }
+  return {};
+}
+
+Status check_disk(const std::string& path, const Head& head) {
+  if (head.size < 512) return error("disk image '{}' is truncated: it has {} bytes, less than a sector", path, head.size);
+  if (!head.boot_sector()) return {};
+  const u8* table = &head.bytes[446];
+  // A boot sector without partitions has code there.
+  for (unsigned n = 0; n < 4; ++n) {
+    if (table[16 * n] & 0x7f) return {};
+  }
+  for (unsigned n = 0; n < 4; ++n) {
+    const u8* entry = table + 16 * n;
+    const u8 type = entry[4];
+    const u64 first = load_le<u32>(entry + 8), sectors = load_le<u32>(entry + 12);
+    if (type == 0 || type == 0xee /* GPT: may claim all there is */ || sectors == 0) continue;
+    // A partition rounded up to a cylinder is common and harmless.
+    const u64 slack = std::min<u64>(u64{255} * 63, sectors / 8);
+    if ((first + sectors - slack) * 512 > head.size) {
+      return error("disk image '{}' is truncated: partition {} ends at byte {}, the file at {}", path, n + 1,
+                   (first + sectors) * 512, head.size);
+    }
+  }
+  return {};
+}
+
+bool floppy_size(u64 bytes) {
+  for (const u64 kib : {160, 180, 320, 360, 720, 1200, 1440, 1680, 1722, 2880}) {
+    if (bytes == kib * 1024) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Result<ImageKind> recognise_image(const std::string& path) {
+  auto head = read_head(path);
+  if (!head) return head.error();
+  if (looks_like_linux(head->bytes)) return ImageKind::kKernel;
+  if (head->iso()) {
+    if (Status s = check_iso(path, *head); !s) return s.error();
+    return ImageKind::kIso;
+  }
+  if (head->boot_sector()) {
+    if (Status s = check_disk(path, *head); !s) return s.error();
+    return floppy_size(head->size) ? ImageKind::kFloppy : ImageKind::kDisk;
+  }
+  if (looks_like_multiboot(head->bytes)) return ImageKind::kKernel;
+  return error("'{}' is not bootable: no boot sector, no ISO 9660 file system, no Linux or Multiboot kernel; "
+               "use -hda or -cdrom for an image without one", path);
+}
+
+Status check_disk_image(const std::string& path) {
+  const auto head = read_head(path);
+  if (!head) return head.error();
+  return head.value().iso() ? Status{} : check_disk(path, head.value());
+}
+
+Status check_iso_image(const std::string& path) {
+  const auto head = read_head(path);
+  if (!head) return head.error();
+  return check_iso(path, head.value());
+}
+
+}  // namespace xlat

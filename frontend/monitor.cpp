@@ -1,0 +1,149 @@
+// Line input of the monitor, and finding the command.
+#include "frontend/monitor.h"
+
+#include "frontend/command_line.h"
+
+namespace xlat {
+
+namespace {
+
+constexpr std::string_view kPrompt = "(xlat) ";
+constexpr std::size_t kMostLine = 4096;
+
+constexpr MonitorCommand kCommands[] = {
+    {"cont|c", "", "go on after stop or -S", monitor_cont},
+    {"help|?", "[command]", "list the commands, or explain one", nullptr},
+    {"info", "[item]", "show state; without an item, list them", nullptr},
+    {"pmemsave", "addr size file", "save physical memory to a file", monitor_pmemsave},
+    {"print|p", "/fmt expr", "print the value of an expression", monitor_print},
+    {"quit|q", "", "end xlat", monitor_quit},
+    {"screendump", "filename [-f format]", "save the screen as PPM, or as PNG if the name ends so", monitor_screendump},
+    {"sendkey", "keys [hold_ms]", "press keys together: sendkey ctrl-alt-f1", monitor_sendkey},
+    {"stop|s", "", "stop the machine", monitor_stop},
+    {"system_powerdown", "", "press the power button", monitor_powerdown},
+    {"system_reset", "", "press the reset button", monitor_reset},
+    {"x", "/fmt addr", "dump virtual memory: count, format (d u x o c i), size (b h w g)", monitor_x},
+    {"xp", "/fmt addr", "the same for physical memory", monitor_xp},
+};
+
+constexpr MonitorCommand kInfos[] = {
+    {"mem", "", "ranges of mapped virtual memory and their rights", info_mem},
+    {"name", "", "name of the machine", info_name},
+    {"pci", "", "PCI devices", info_pci},
+    {"pic", "", "interrupt controllers", info_pic},
+    {"registers", "", "processor registers", info_registers},
+    {"status", "", "whether the machine runs", info_status},
+    {"tlb", "", "virtual to physical mappings", info_tlb},
+    {"version", "", "version of xlat", info_version},
+};
+
+bool has_name(const MonitorCommand& command, std::string_view name) {
+  std::string_view names = command.names;
+  while (!names.empty()) {
+    const auto bar = names.find('|');
+    if (names.substr(0, bar) == name) return true;
+    names = bar == std::string_view::npos ? std::string_view() : names.substr(bar + 1);
+  }
+  return false;
+}
+
+const MonitorCommand* find(std::span<const MonitorCommand> commands, std::string_view name) {
+  for (const MonitorCommand& c : commands) {
+    if (has_name(c, name)) return &c;
+  }
+  return nullptr;
+}
+
+std::string describe(const MonitorCommand& c, std::string_view prefix = {}) {
+  return fmt::format("{}{}{}{} -- {}\n", prefix, c.names, c.arguments.empty() ? "" : " ", c.arguments, c.help);
+}
+
+std::string_view trim(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+std::string list(std::span<const MonitorCommand> commands, std::string_view prefix = {}) {
+  std::string text;
+  for (const MonitorCommand& c : commands) text += describe(c, prefix);
+  return text;
+}
+
+}  // namespace
+
+Monitor::Monitor(Machine& machine, std::string machine_name, std::function<void(std::string_view)> output,
+                 std::function<void()> quit)
+    : output_(std::move(output)), keys_(machine), context_{machine, keys_, std::move(machine_name), std::move(quit)} {}
+
+void Monitor::print(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '\n') out += '\r';
+    out += c;
+  }
+  output_(out);
+}
+
+void Monitor::greet() {
+  if (!greeted_) {
+    print(fmt::format("xlat {} monitor - type 'help' for more information\n", kVersionText));
+  } else {
+    print("\n");
+  }
+  greeted_ = true;
+  line_.clear();
+  print(kPrompt);
+}
+
+void Monitor::feed(std::span<const u8> keys) {
+  for (const u8 key : keys) {
+    const bool after_cr = std::exchange(after_cr_, key == '\r');
+    if (key == '\r' || (key == '\n' && !after_cr)) {
+      print("\n");
+      const std::string line = std::exchange(line_, {});
+      print(execute(line));
+      print(kPrompt);
+    } else if (key == 0x7f || key == 8) {
+      if (!line_.empty()) {
+        line_.pop_back();
+        print("\b \b");
+      }
+    } else if (key == 0x15) {  // Ctrl-U
+      for (; !line_.empty(); line_.pop_back()) print("\b \b");
+    } else if (key >= 0x20 && line_.size() < kMostLine) {
+      line_ += static_cast<char>(key);
+      output_(std::string_view(&line_.back(), 1));
+    }
+  }
+}
+
+std::string Monitor::execute(std::string_view line) {
+  line = trim(line);
+  if (line.empty()) return {};
+  // "x/10i" is the command x with a format.
+  const auto end = line.find_first_of(" \t/");
+  const std::string_view name = line.substr(0, end);
+  const std::string_view rest = end == std::string_view::npos ? std::string_view() : trim(line.substr(end));
+  const MonitorCommand* command = find(kCommands, name);
+  if (!command) return fmt::format("unknown command: '{}'\n", name);
+  if (name == "help" || name == "?") {
+    if (rest.empty()) return list(kCommands);
+    if (rest == "info") return list(kInfos, "info ");
+    command = find(kCommands, rest);
+    return command ? describe(*command) : fmt::format("unknown command: '{}'\n", rest);
+  }
+  if (name == "info") {
+    if (rest.empty()) return list(kInfos, "info ");
+    const auto space = rest.find_first_of(" \t");
+    const MonitorCommand* info = find(kInfos, rest.substr(0, space));
+    if (!info) return fmt::format("unknown command: 'info {}'\n", rest);
+    return info->run(context_, space == std::string_view::npos ? std::string_view() : trim(rest.substr(space)));
+  }
+  if (command->arguments.empty() && !rest.empty()) {
+    return fmt::format("{}: extraneous characters at the end of line\n", name);
+  }
+  return command->run(context_, rest);
+}
+
+}  // namespace xlat

@@ -1,0 +1,38 @@
+// The monitor: QEMU's human monitor commands, on the machine's thread.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "frontend/monitor_commands.h"
+
+namespace xlat {
+
+// Everything here runs on the machine's thread: channels come in through Machine::post.
+class Monitor {
+ public:
+  // `output` takes what is to be shown, with newlines as CR LF; `quit` ends the run.
+  Monitor(Machine& machine, std::string machine_name, std::function<void(std::string_view)> output,
+          std::function<void()> quit);
+
+  // The banner and the first prompt; later calls give a new prompt.
+  void greet();
+  // Keys as they were typed.
+  void feed(std::span<const u8> keys);
+
+  // Runs one line and returns what it prints, with plain newlines.
+  std::string execute(std::string_view line);
+
+ private:
+  void print(std::string_view text);
+
+  std::function<void(std::string_view)> output_;
+  KeyQueue keys_;
+  MonitorContext context_;
+  std::string line_;
+  bool greeted_ = false;
+  bool after_cr_ = false;
+};
+
+}  // namespace xlat

@@ -1,0 +1,81 @@
+// What the monitor's commands are made of, and their functions by file.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "machine/machine.h"
+
+namespace xlat {
+
+// Keys to be pressed and released one after the other, in virtual time, through the input gate.
+class KeyQueue {
+ public:
+  explicit KeyQueue(Machine& machine) : machine_(machine), timer_(machine.pc().clock, [this] { next(); }) {}
+  // Presses the keys in order, holds them for `hold_ns`, releases them in reverse order, and lets as much time pass.
+  void press(const std::vector<KeyCode>& keys, u64 hold_ns);
+
+ private:
+  struct Step {
+    KeyInput input;
+    u64 pause_ns;  // after it
+  };
+  void next();
+
+  Machine& machine_;
+  Timer timer_;
+  std::deque<Step> steps_;
+};
+
+struct MonitorContext {
+  Machine& machine;
+  KeyQueue& keys;
+  std::string name;
+  std::function<void()> quit;
+};
+
+// Gets the rest of the line, trimmed; returns what is printed.
+using MonitorFunction = std::string (*)(MonitorContext& context, std::string_view arguments);
+
+struct MonitorCommand {
+  std::string_view names;  // alternatives separated by '|'
+  std::string_view arguments, help;
+  MonitorFunction run;
+};
+
+// Words separated by blanks; "..." keeps blanks.
+std::vector<std::string> monitor_words(std::string_view arguments);
+
+// monitor_control.cpp
+std::string monitor_stop(MonitorContext&, std::string_view);
+std::string monitor_cont(MonitorContext&, std::string_view);
+std::string monitor_reset(MonitorContext&, std::string_view);
+std::string monitor_powerdown(MonitorContext&, std::string_view);
+std::string monitor_quit(MonitorContext&, std::string_view);
+std::string monitor_sendkey(MonitorContext&, std::string_view);
+std::string monitor_screendump(MonitorContext&, std::string_view);
+std::string info_status(MonitorContext&, std::string_view);
+std::string info_name(MonitorContext&, std::string_view);
+std::string info_version(MonitorContext&, std::string_view);
+
+// monitor_memory.cpp
+std::string monitor_x(MonitorContext&, std::string_view);
+std::string monitor_xp(MonitorContext&, std::string_view);
+std::string monitor_print(MonitorContext&, std::string_view);
+std::string monitor_pmemsave(MonitorContext&, std::string_view);
+
+// monitor_registers.cpp
+std::string info_registers(MonitorContext&, std::string_view);
+
+// monitor_paging.cpp
+std::string info_mem(MonitorContext&, std::string_view);
+std::string info_tlb(MonitorContext&, std::string_view);
+
+// monitor_devices.cpp
+std::string info_pic(MonitorContext&, std::string_view);
+std::string info_pci(MonitorContext&, std::string_view);
+
+}  // namespace xlat

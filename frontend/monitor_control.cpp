@@ -1,0 +1,133 @@
+// Monitor commands that act on the machine: run state, keys, screen.
+#include <algorithm>
+
+#include "frontend/command_line.h"
+#include "frontend/monitor_commands.h"
+#include "frontend/option_values.h"
+#include "frontend/screenshot.h"
+
+namespace xlat {
+
+void KeyQueue::press(const std::vector<KeyCode>& keys, u64 hold_ns) {
+  for (std::size_t n = 0; n < keys.size(); ++n) {
+    steps_.push_back({{keys[n], true}, n + 1 == keys.size() ? hold_ns : 0});
+  }
+  for (std::size_t n = keys.size(); n-- > 0;) steps_.push_back({{keys[n], false}, n == 0 ? hold_ns : 0});
+  if (!timer_.pending()) next();
+}
+
+void KeyQueue::next() {
+  while (!steps_.empty()) {
+    const Step step = steps_.front();
+    steps_.pop_front();
+    machine_.gate().post(step.input);
+    if (step.pause_ns) {
+      timer_.schedule(machine_.pc().clock.now() + step.pause_ns);
+      return;
+    }
+  }
+}
+
+std::vector<std::string> monitor_words(std::string_view arguments) {
+  std::vector<std::string> words;
+  bool in_word = false, quoted = false;
+  for (std::size_t n = 0; n < arguments.size(); ++n) {
+    const char c = arguments[n];
+    if (!quoted && (c == ' ' || c == '\t')) {
+      in_word = false;
+      continue;
+    }
+    if (!in_word) words.emplace_back();
+    in_word = true;
+    if (c == '"') {
+      quoted = !quoted;
+    } else if (c == '\\' && quoted && n + 1 < arguments.size()) {
+      words.back() += arguments[++n];
+    } else {
+      words.back() += c;
+    }
+  }
+  return words;
+}
+
+std::string monitor_stop(MonitorContext& context, std::string_view) {
+  context.machine.stop();
+  return {};
+}
+
+std::string monitor_cont(MonitorContext& context, std::string_view) {
+  if (context.machine.paused()) context.machine.cont();
+  return {};
+}
+
+std::string monitor_reset(MonitorContext& context, std::string_view) {
+  context.machine.gate().post(ResetInput{});
+  return {};
+}
+
+std::string monitor_powerdown(MonitorContext& context, std::string_view) {
+  context.machine.gate().post(PowerButtonInput{});
+  return {};
+}
+
+std::string monitor_quit(MonitorContext& context, std::string_view) {
+  context.quit();
+  return {};
+}
+
+std::string monitor_sendkey(MonitorContext& context, std::string_view arguments) {
+  const auto words = monitor_words(arguments);
+  if (words.empty() || words.size() > 2) return "sendkey: keys [hold_ms] expected\n";
+  u64 hold_ms = 100;
+  if (words.size() == 2) {
+    const auto number = parse_number(words[1]);
+    if (!number || *number == 0 || *number > 60'000) {
+      return fmt::format("sendkey: '{}' is not a time; give 1 to 60000 milliseconds\n", words[1]);
+    }
+    hold_ms = *number;
+  }
+  std::vector<KeyCode> keys;
+  std::string_view rest = words[0];
+  for (;;) {
+    const auto dash = rest.find('-');
+    std::string_view name = rest.substr(0, dash);
+    // A single '<' is what QEMU calls "less"; names in hexadecimal are set 1 scan codes and not taken here.
+    if (name == "<") name = "less";
+    const auto key = key_by_name(name);
+    if (!key) return fmt::format("invalid parameter: {}\n", name);
+    keys.push_back(*key);
+    if (keys.size() > 16) return "sendkey: too many keys\n";
+    if (dash == std::string_view::npos) break;
+    rest.remove_prefix(dash + 1);
+  }
+  context.keys.press(keys, hold_ms * 1'000'000);
+  return {};
+}
+
+std::string monitor_screendump(MonitorContext& context, std::string_view arguments) {
+  auto words = monitor_words(arguments);
+  std::string format;
+  if (const auto flag = std::find(words.begin(), words.end(), "-f"); flag != words.end() && flag + 1 != words.end()) {
+    format = flag[1];
+    words.erase(flag, flag + 2);
+  }
+  if (words.size() != 1) return "screendump: filename [-f format] expected\n";
+  if (format.empty()) format = words[0].ends_with(".png") ? "png" : "ppm";
+  if (format != "png" && format != "ppm") return fmt::format("Error: no picture format '{}'; there are: ppm, png\n", format);
+  const Vga* vga = context.machine.pc().vga();
+  if (!vga) return "Error: there is no graphics adapter\n";
+  const Status saved = save_picture(vga->render(), words[0], format == "png" ? PictureFormat::kPng : PictureFormat::kPpm);
+  return saved ? std::string() : fmt::format("Error: {}\n", saved.error().message);
+}
+
+std::string info_status(MonitorContext& context, std::string_view) {
+  return context.machine.paused() ? "VM status: paused\n" : "VM status: running\n";
+}
+
+std::string info_name(MonitorContext& context, std::string_view) {
+  return context.name.empty() ? std::string() : context.name + "\n";
+}
+
+std::string info_version(MonitorContext&, std::string_view) { return fmt::format("{}\n", kVersionText); }
+
+}  // namespace xlat
