@@ -3,6 +3,7 @@
 
 #if defined(__x86_64__)
 
+#include "jit/eval.h"
 #include "tests/support/x87_oracle.h"
 
 using namespace xlat;
@@ -53,6 +54,9 @@ std::vector<std::vector<u8>> exact_instructions() {
 
 TEST_CASE("x87 instructions agree with the host, exceptions masked") { compare(exact_instructions(), 3000, true); }
 TEST_CASE("x87 instructions agree with the host, some exceptions unmasked") { compare(exact_instructions(), 3000, false); }
+TEST_CASE("x87 instructions, lifted, agree with the host") {
+  CHECK(count_differences<jit::EvalEngine>(exact_instructions(), 100, false, defined_status) == 0);
+}
 TEST_CASE("x87 instructions agree with the host, at length", "[.long]") {
   compare(exact_instructions(), 300000, true);
   compare(exact_instructions(), 300000, false);

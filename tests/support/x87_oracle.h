@@ -24,6 +24,7 @@ inline std::string text(const FloatMachine& m) {
   return s;
 }
 
+template <class EngineType>
 struct FloatGuest {
   explicit FloatGuest(const std::vector<std::vector<u8>>& instructions) {
     machine.flat32(0x1000, 0x8000);
@@ -42,7 +43,7 @@ struct FloatGuest {
     m.eflags = s.flags.get();
     m.fpu = s.fpu;
   }
-  BareCpu machine;
+  BareMachine<EngineType> machine;
 };
 
 inline bool same(const FloatMachine& a, const FloatMachine& b, u16 status_mask) {
@@ -55,10 +56,11 @@ inline bool same(const FloatMachine& a, const FloatMachine& b, u16 status_mask) 
 }
 
 // Runs each instruction `times` times on both; how many results differ. `status_mask(instruction)`: defined bits.
-inline unsigned count_differences(const std::vector<std::vector<u8>>& instructions, unsigned times, bool all_masked,
+template <class EngineType = Interp>
+unsigned count_differences(const std::vector<std::vector<u8>>& instructions, unsigned times, bool all_masked,
                                   u16 (*status_mask)(const std::vector<u8>&)) {
   const HostX87 host(instructions);
-  FloatGuest guest(instructions);
+  FloatGuest<EngineType> guest(instructions);
   FloatSource source(20240131);
   unsigned wrong = 0;
   for (std::size_t n = 0; n < instructions.size(); ++n) {
@@ -78,6 +80,16 @@ inline unsigned count_differences(const std::vector<std::vector<u8>>& instructio
     wrong += wrong_here;
   }
   return wrong;
+}
+
+// Steps from a to b on the number line, up to 1000.
+inline u64 distance(const F80& a, const F80& b) {
+  if ((a.sign_exp ^ b.sign_exp) >> 15) return a.mantissa == 0 && b.mantissa == 0 ? 0 : 1000;
+  const auto rank = [](const F80& v) {
+    return static_cast<unsigned __int128>(v.sign_exp & 0x7fff) << 63 | (v.mantissa & ~u64{0} >> 1);
+  };
+  const auto x = rank(a), y = rank(b), d = x > y ? x - y : y - x;
+  return d > 1000 ? 1000 : static_cast<u64>(d);
 }
 
 }  // namespace xlat::test
