@@ -120,7 +120,8 @@ u64 fxam(Cpu& c, const Insn& i, u64, u64) {
       case Unpacked::kZero: codes = kSwC3; break;
       case Unpacked::kFinite: codes = x.denormal ? kSwC3 | kSwC2 : kSwC2; break;
       case Unpacked::kInfinity: codes = kSwC2 | kSwC0; break;
-      case Unpacked::kQuiet: case Unpacked::kSignalling: codes = kSwC0; break;
+      case Unpacked::kQuiet:
+      case Unpacked::kSignalling: codes = kSwC0; break;
       case Unpacked::kUnsupported: break;
     }
   }

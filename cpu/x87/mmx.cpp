@@ -28,7 +28,8 @@ T saturate(i32 v) {
 template <class T, class Fn>
 u64 each(u64 a, u64 b, Fn fn) {
   u64 r = 0;
-  for (unsigned n = 0; n < 8 / sizeof(T); ++n) r |= placed<T>(static_cast<T>(fn(element<T>(a, n), element<T>(b, n))), n);
+  for (unsigned n = 0; n < 8 / sizeof(T); ++n)
+    r |= placed<T>(static_cast<T>(fn(element<T>(a, n), element<T>(b, n))), n);
   return r;
 }
 
@@ -94,8 +95,8 @@ u64 operation(Cpu& c, const Insn& i, u64 a, Fn fn) {
 
 u64 mmx_value(Cpu& c, const Insn& i, u64, u64) { return c.s.fpu.regs[i.op[1].reg & 7].mantissa; }
 
-#define MMX(name, expression) \
-  u64 name(Cpu& c, const Insn& i, u64 a, u64) { \
+#define MMX(name, expression)                                                                   \
+  u64 name(Cpu& c, const Insn& i, u64 a, u64) {                                                 \
     return operation(c, i, a, [](u64 d, [[maybe_unused]] u64 s) -> u64 { return expression; }); \
   }
 #define MMX_EACH(name, type, expression) MMX(name, each<type>(d, s, [](type x, type y) { return expression; }))

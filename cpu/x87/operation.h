@@ -51,9 +51,7 @@ class Operation {
     if (ctx.flags) update_summary(cpu);
     return !stopped;
   }
-  bool stops(bool to_memory) const {
-    return ctx.unmasked_flags() & (kBefore | (to_memory ? kSwOe | kSwUe : 0));
-  }
+  bool stops(bool to_memory) const { return ctx.unmasked_flags() & (kBefore | (to_memory ? kSwOe | kSwUe : 0)); }
 
   void set(unsigned n, const F80& value) {
     st(n) = value;
@@ -67,9 +65,7 @@ class Operation {
     fpu.set_top(fpu.top() - 1);
     set(0, value);
   }
-  void set_condition(unsigned codes) {
-    fpu.status = static_cast<u16>((fpu.status & ~(kSwC0 | kSwC2 | kSwC3)) | codes);
-  }
+  void set_condition(unsigned codes) { fpu.status = static_cast<u16>((fpu.status & ~(kSwC0 | kSwC2 | kSwC3)) | codes); }
 
   FloatContext ctx;
   Cpu& cpu;

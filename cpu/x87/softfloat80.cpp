@@ -45,7 +45,9 @@ Unpacked unpack_binary(u64 v, unsigned fraction_bits, unsigned exponent_bits) {
   u.significand = u64{1} << 63 | fraction << (63 - fraction_bits);
   if (field == top) {
     u.exponent = kMaxExponent + 1;
-    u.kind = fraction == 0 ? Unpacked::kInfinity : bit(fraction, fraction_bits - 1) ? Unpacked::kQuiet : Unpacked::kSignalling;
+    u.kind = fraction == 0                      ? Unpacked::kInfinity
+             : bit(fraction, fraction_bits - 1) ? Unpacked::kQuiet
+                                                : Unpacked::kSignalling;
   } else if (field != 0) {
     u.kind = Unpacked::kFinite;
     u.exponent = field - bias;
@@ -214,8 +216,9 @@ F80 subtract_magnitudes(FloatContext& ctx, const Unpacked& a, const Unpacked& b,
   const Unpacked& big = less ? b : a;
   const Unpacked& small = less ? a : b;
   if (a.exponent == b.exponent && a.significand == b.significand) return make_zero(ctx.rounding() == kDown);
-  u128 difference = (u128{big.significand} << 63) -
-                    shift_right_jam(u128{small.significand} << 63, static_cast<unsigned>(big.exponent - small.exponent));
+  u128 difference =
+      (u128{big.significand} << 63) -
+      shift_right_jam(u128{small.significand} << 63, static_cast<unsigned>(big.exponent - small.exponent));
   const u64 high = static_cast<u64>(difference >> 64);
   const int shift = high != 0 ? std::countl_zero(high) : 64 + std::countl_zero(static_cast<u64>(difference));
   difference <<= shift;

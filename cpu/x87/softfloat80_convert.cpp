@@ -54,8 +54,7 @@ bool integer_magnitude(FloatContext& ctx, const Unpacked& a, u64& magnitude, boo
   if (a.kind != Unpacked::kFinite || a.exponent > 63) return false;
   // The integer part in the high half, the fraction in the low.
   const u128 wide = shift_right_jam(u128{a.significand} << 64, static_cast<unsigned>(63 - a.exponent));
-  const RoundedBits r =
-      round_bits(static_cast<u64>(wide >> 64), static_cast<u64>(wide), 0, ctx.rounding(), a.sign);
+  const RoundedBits r = round_bits(static_cast<u64>(wide >> 64), static_cast<u64>(wide), 0, ctx.rounding(), a.sign);
   if (r.carry) return false;
   magnitude = r.bits;
   inexact = r.inexact;

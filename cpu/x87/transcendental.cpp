@@ -68,9 +68,7 @@ Reduced reduce(const Unpacked& a) {
   return r;
 }
 
-Wide sine_of(const Wide& x) {
-  return multiply(x, wide_from_fixed(false, trigonometric_series(fixed_square(x), 2)));
-}
+Wide sine_of(const Wide& x) { return multiply(x, wide_from_fixed(false, trigonometric_series(fixed_square(x), 2))); }
 Wide cosine_of(const Wide& x) { return wide_from_fixed(false, trigonometric_series(fixed_square(x), 1)); }
 
 // sin of a + quadrant * pi/2.

@@ -15,7 +15,8 @@ constexpr int leading_zeros(u128 v) {
 
 // (a * b) >> 128, low by two at most.
 constexpr u128 multiply_high(u128 a, u128 b) {
-  const u64 a1 = static_cast<u64>(a >> 64), a0 = static_cast<u64>(a), b1 = static_cast<u64>(b >> 64), b0 = static_cast<u64>(b);
+  const u64 a1 = static_cast<u64>(a >> 64), a0 = static_cast<u64>(a), b1 = static_cast<u64>(b >> 64),
+            b0 = static_cast<u64>(b);
   const u128 middle1 = u128{a1} * b0, middle0 = u128{a0} * b1, low = u128{a0} * b0 >> 64;
   const u128 carry = (low + static_cast<u64>(middle1) + static_cast<u64>(middle0)) >> 64;
   return u128{a1} * b1 + (middle1 >> 64) + (middle0 >> 64) + carry;

@@ -60,28 +60,44 @@ struct Function {
 const Function kFunctions[] = {
     {0xfe, "fsin", [](Real& r, Real& a, Real&) { exact_sine(r, a, 0); }, false, -70, 62},
     {0xff, "fcos", [](Real& r, Real& a, Real&) { exact_sine(r, a, 1); }, false, -70, 62},
-    {0xf2, "fptan", [](Real& r, Real& a, Real&) {
+    {0xf2, "fptan",
+     [](Real& r, Real& a, Real&) {
        Real copy, cosine;
        mpfr_set(copy.v, a.v, MPFR_RNDN);
        exact_sine(r, a, 0);
        exact_sine(cosine, copy, 1);
        mpfr_div(r.v, r.v, cosine.v, MPFR_RNDN);
-     }, false, -70, 62},
-    {0xf0, "f2xm1", [](Real& r, Real& a, Real&) {
+     },
+     false, -70, 62},
+    {0xf0, "f2xm1",
+     [](Real& r, Real& a, Real&) {
        Real ln2;
        mpfr_const_log2(ln2.v, MPFR_RNDN);
        mpfr_mul(a.v, a.v, ln2.v, MPFR_RNDN);
        mpfr_expm1(r.v, a.v, MPFR_RNDN);
-     }, false, -70, -1},
-    {0xf1, "fyl2x", [](Real& r, Real& a, Real& b) { mpfr_log2(r.v, a.v, MPFR_RNDN); mpfr_mul(r.v, r.v, b.v, MPFR_RNDN); }, true, -900, 900},
-    {0xf1, "fyl2x", [](Real& r, Real& a, Real& b) { mpfr_log2(r.v, a.v, MPFR_RNDN); mpfr_mul(r.v, r.v, b.v, MPFR_RNDN); }, true, -1, 0},
-    {0xf9, "fyl2xp1", [](Real& r, Real& a, Real& b) {
+     },
+     false, -70, -1},
+    {0xf1, "fyl2x",
+     [](Real& r, Real& a, Real& b) {
+       mpfr_log2(r.v, a.v, MPFR_RNDN);
+       mpfr_mul(r.v, r.v, b.v, MPFR_RNDN);
+     },
+     true, -900, 900},
+    {0xf1, "fyl2x",
+     [](Real& r, Real& a, Real& b) {
+       mpfr_log2(r.v, a.v, MPFR_RNDN);
+       mpfr_mul(r.v, r.v, b.v, MPFR_RNDN);
+     },
+     true, -1, 0},
+    {0xf9, "fyl2xp1",
+     [](Real& r, Real& a, Real& b) {
        Real ln2;
        mpfr_const_log2(ln2.v, MPFR_RNDN);
        mpfr_log1p(r.v, a.v, MPFR_RNDN);
        mpfr_div(r.v, r.v, ln2.v, MPFR_RNDN);
        mpfr_mul(r.v, r.v, b.v, MPFR_RNDN);
-     }, true, -70, -3},
+     },
+     true, -70, -3},
     {0xf3, "fpatan", [](Real& r, Real& a, Real& b) { mpfr_atan2(r.v, b.v, a.v, MPFR_RNDN); }, true, -70, 70},
 };
 
@@ -102,7 +118,9 @@ TEST_CASE("transcendental instructions are right to half a unit and a little, ag
       FloatMachine m;
       m.fpu.control = 0x037f;
       m.fpu.tag = 0;
-      F80 st0{source.significand(), static_cast<u16>(0x3fff + f.low + static_cast<int>(source.below(static_cast<unsigned>(f.high - f.low + 1))))};
+      F80 st0{
+          source.significand(),
+          static_cast<u16>(0x3fff + f.low + static_cast<int>(source.below(static_cast<unsigned>(f.high - f.low + 1))))};
       const F80 st1{source.significand(), static_cast<u16>((0x3fff - 70 + source.below(140)) | source.below(2) << 15)};
       if (f.modrm != 0xf1 && source.below(2)) st0.sign_exp |= 0x8000;
       m.fpu.regs[0] = st0;

@@ -29,10 +29,12 @@ TEST_CASE("transcendental instructions treat special operands as the host does")
       guest.run(n, got);
       bool ok = ((expected.fpu.status ^ got.fpu.status) & 0xfdff) == 0;
       for (unsigned r = 0; r < 8; ++r) {
-        ok = ok && is_empty(expected.fpu, r) == is_empty(got.fpu, r) && distance(expected.fpu.regs[r], got.fpu.regs[r]) <= 1;
+        ok = ok && is_empty(expected.fpu, r) == is_empty(got.fpu, r) &&
+             distance(expected.fpu.regs[r], got.fpu.regs[r]) <= 1;
       }
       if (!ok && here++ < 6) {
-        fmt::print(stderr, "{:02x}\n  in   {}\n  host {}\n  xlat {}\n", fmt::join(code[n], " "), text(before), text(expected), text(got));
+        fmt::print(stderr, "{:02x}\n  in   {}\n  host {}\n  xlat {}\n", fmt::join(code[n], " "), text(before),
+                   text(expected), text(got));
       }
     }
     if (here) fmt::print(stderr, "{:02x}: {} differ\n", fmt::join(code[n], " "), here);

@@ -95,25 +95,49 @@ class FloatSource {
       case 1: m = ~u64{0}; break;
       case 2: m &= random_() & random_() & random_(); break;
       case 3: m <<= below(64); break;
-      case 4: m = (random_() & 1 ? ~u64{0} : u64{0}) ^ u64{1} << below(64); break;
+      case 4: m = (random_() & 1 ? ~u64{0} : u64{0}) ^ u64 { 1 } << below(64); break;
       default: break;
     }
     return m | u64{1} << 63;
   }
   F80 number() {
     static constexpr F80 kSpecial[] = {
-        {0, 0}, {u64{1} << 63, 0x7fff}, {u64{1} << 63, 0x3fff}, {0xc000000000000000, 0x7fff}, {0xc000000000000001, 0x7fff},
-        {0x8000000000000001, 0x7fff}, {0xbfffffffffffffff, 0x7fff}, {1, 0}, {u64{1} << 63, 0}, {u64{1} << 63, 1},
-        {0x7fffffffffffffff, 0}, {~u64{0}, 0x7ffe}, {1, 0x7fff}, {0, 0x7fff}, {0x4000000000000000, 0x4000}, {0, 0x3fff},
-        {u64{1} << 63, 0x3ffe}, {u64{1} << 63, 0x4000}, {u64{1} << 63, 0x403e}, {~u64{0}, 0x403d}, {~u64{0}, 0},
+        {0, 0},
+        {u64{1} << 63, 0x7fff},
+        {u64{1} << 63, 0x3fff},
+        {0xc000000000000000, 0x7fff},
+        {0xc000000000000001, 0x7fff},
+        {0x8000000000000001, 0x7fff},
+        {0xbfffffffffffffff, 0x7fff},
+        {1, 0},
+        {u64{1} << 63, 0},
+        {u64{1} << 63, 1},
+        {0x7fffffffffffffff, 0},
+        {~u64{0}, 0x7ffe},
+        {1, 0x7fff},
+        {0, 0x7fff},
+        {0x4000000000000000, 0x4000},
+        {0, 0x3fff},
+        {u64{1} << 63, 0x3ffe},
+        {u64{1} << 63, 0x4000},
+        {u64{1} << 63, 0x403e},
+        {~u64{0}, 0x403d},
+        {~u64{0}, 0},
     };
     F80 v{significand(), 0x3fff};
     switch (below(10)) {
       case 0: v = kSpecial[below(std::size(kSpecial))]; break;
-      case 1: v.sign_exp = static_cast<u16>(below(130)); if (v.sign_exp == 0 && below(2)) v.mantissa >>= below(64); break;
+      case 1:
+        v.sign_exp = static_cast<u16>(below(130));
+        if (v.sign_exp == 0 && below(2)) v.mantissa >>= below(64);
+        break;
       case 2: v.sign_exp = static_cast<u16>(0x7ffe - below(130)); break;
       case 3: v = {random_(), static_cast<u16>(random_())}; break;
-      case 4: v.sign_exp = static_cast<u16>(0x3fff + below(66)); v.mantissa &= ~u64{0} << below(64); v.mantissa |= u64{1} << 63; break;
+      case 4:
+        v.sign_exp = static_cast<u16>(0x3fff + below(66));
+        v.mantissa &= ~u64{0} << below(64);
+        v.mantissa |= u64{1} << 63;
+        break;
       case 5: v.sign_exp = static_cast<u16>(0x3fff - 1040 + below(60)); break;
       case 6: v.sign_exp = static_cast<u16>(0x3fff + (below(2) ? 127 : 1023) - 2 + below(4)); break;
       case 7: v.sign_exp = static_cast<u16>(0x3fff - 160 + below(60)); break;
@@ -127,7 +151,7 @@ class FloatSource {
     static constexpr u16 kPrecision[8] = {3, 3, 3, 3, 0, 2, 2, 1};
     for (F80& r : m.fpu.regs) r = number();
     if (below(3) == 0) {  // operands that are close
-      for (F80& r : m.fpu.regs) r = {significand() , static_cast<u16>(0x3ffe + below(3) + (below(2) << 15))};
+      for (F80& r : m.fpu.regs) r = {significand(), static_cast<u16>(0x3ffe + below(3) + (below(2) << 15))};
     }
     if (below(16) == 0) m.fpu.regs[below(8)] = m.fpu.regs[below(8)];
     m.fpu.control = static_cast<u16>(0x40 | kPrecision[below(8)] << 8 | below(4) << 10 | 0x3f);
@@ -145,10 +169,13 @@ class FloatSource {
     switch (below(7)) {
       case 0: m.memory[0] = random_(); break;
       case 5: m.memory[0] = below(70); break;
-      case 1: m.memory[0] = random_() & 0x800fffff807fffff; break;                       // denormal reals
-      case 2: m.memory[0] |= 0x7ff000007f800000; break;                                  // infinities and NaNs
+      case 1: m.memory[0] = random_() & 0x800fffff807fffff; break;  // denormal reals
+      case 2: m.memory[0] |= 0x7ff000007f800000; break;             // infinities and NaNs
       case 3: m.memory[0] = (random_() & 0x807fffff807fffff) | 0x3f8000003f800000; break;
-      case 4: m.memory[0] &= 0x9999999999999999; m.memory[1] &= 0x8099; break;
+      case 4:
+        m.memory[0] &= 0x9999999999999999;
+        m.memory[1] &= 0x8099;
+        break;
       default: break;
     }
     return m;

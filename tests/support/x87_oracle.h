@@ -15,8 +15,8 @@ inline std::string text(const F80& v) { return fmt::format("{:04x}:{:016x}", v.s
 inline bool is_empty(const FpuState& f, unsigned n) { return ((f.tag >> (2 * n)) & 3) == 3; }
 
 inline std::string text(const FloatMachine& m) {
-  std::string s = fmt::format("cw {:04x} sw {:04x} tag {:04x} fl {:04x} mem {:04x}:{:016x}", m.fpu.control, m.fpu.status, m.fpu.tag,
-                              m.eflags & 0x8d5, m.memory[1] & 0xffff, m.memory[0]);
+  std::string s = fmt::format("cw {:04x} sw {:04x} tag {:04x} fl {:04x} mem {:04x}:{:016x}", m.fpu.control,
+                              m.fpu.status, m.fpu.tag, m.eflags & 0x8d5, m.memory[1] & 0xffff, m.memory[0]);
   for (unsigned n = 0; n < 8; ++n) {
     const unsigned r = (m.fpu.top() + n) & 7;
     if (n < 2 || n == 7) s += fmt::format(" st{} {}{}", n, text(m.fpu.regs[r]), is_empty(m.fpu, r) ? "(empty)" : "");
@@ -29,7 +29,8 @@ struct FloatGuest {
   explicit FloatGuest(const std::vector<std::vector<u8>>& instructions) {
     machine.flat32(0x1000, 0x8000);
     machine.cpu.s.cr0 |= kCr0Ne;
-    for (std::size_t n = 0; n < instructions.size(); ++n) machine.put(static_cast<u32>(0x10000 + 16 * n), instructions[n]);
+    for (std::size_t n = 0; n < instructions.size(); ++n)
+      machine.put(static_cast<u32>(0x10000 + 16 * n), instructions[n]);
   }
   void run(std::size_t n, FloatMachine& m) {
     CpuState& s = machine.cpu.s;
@@ -39,7 +40,8 @@ struct FloatGuest {
     s.flags.set_some(kArithFlags, m.eflags);
     for (unsigned k = 0; k < 4; ++k) machine.put32(0x2000 + 4 * k, static_cast<u32>(m.memory[k / 2] >> (32 * (k & 1))));
     machine.run(1);
-    for (unsigned k = 0; k < 2; ++k) m.memory[k] = machine.get32(0x2000 + 8 * k) | u64{machine.get32(0x2004 + 8 * k)} << 32;
+    for (unsigned k = 0; k < 2; ++k)
+      m.memory[k] = machine.get32(0x2000 + 8 * k) | u64{machine.get32(0x2004 + 8 * k)} << 32;
     m.eflags = s.flags.get();
     m.fpu = s.fpu;
   }
@@ -58,7 +60,7 @@ inline bool same(const FloatMachine& a, const FloatMachine& b, u16 status_mask) 
 // Runs each instruction `times` times on both; how many results differ. `status_mask(instruction)`: defined bits.
 template <class EngineType = Interp>
 unsigned count_differences(const std::vector<std::vector<u8>>& instructions, unsigned times, bool all_masked,
-                                  u16 (*status_mask)(const std::vector<u8>&)) {
+                           u16 (*status_mask)(const std::vector<u8>&)) {
   const HostX87 host(instructions);
   FloatGuest<EngineType> guest(instructions);
   FloatSource source(20240131);
