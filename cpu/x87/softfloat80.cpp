@@ -282,6 +282,35 @@ F80 divide(FloatContext& ctx, const Unpacked& a, const Unpacked& b) {
   return round_pack(ctx, sign, a.exponent - b.exponent - less, quotient, low, ctx.precision());
 }
 
+namespace {
+
+// The integer root of `square`, at least 2^126, and what is left over. The root of the high half comes bit by bit, the
+// other half of it by a division (Zimmermann, Karatsuba Square Root).
+u64 square_root_of(u128 square, u128& rest) {
+  u64 left = static_cast<u64>(square >> 64), high = 0;
+  const u64 low = static_cast<u64>(square);
+  for (int n = 31; n >= 0; --n) {
+    const u64 step = (high << (n + 1)) + (u64{1} << (2 * n));
+    if (step <= left) {
+      left -= step;
+      high |= u64{1} << n;
+    }
+  }
+  const u128 numerator = u128{left} << 32 | low >> 32;
+  const u128 quotient = numerator / (2 * high);
+  u128 root = (u128{high} << 32) + quotient;
+  rest = (numerator % (2 * high) << 32) + (low & 0xffffffff);
+  const u128 correction = quotient * quotient;
+  if (rest < correction) {
+    rest += 2 * root - 1;
+    --root;
+  }
+  rest -= correction;
+  return static_cast<u64>(root);
+}
+
+}  // namespace
+
 F80 square_root(FloatContext& ctx, const Unpacked& a) {
   if (needs_propagation(a)) return propagate_nan(ctx, a);
   if (a.zero()) return make_zero(a.sign);
@@ -290,15 +319,8 @@ F80 square_root(FloatContext& ctx, const Unpacked& a) {
   if (a.infinite()) return make_infinity(false);
   const bool odd = a.exponent & 1;
   const u128 square = u128{a.significand} << (odd ? 64 : 63);
-  u64 root = 0;
-  u128 rest = square;  // square - root * root
-  for (int n = 63; n >= 0; --n) {
-    const u128 step = (u128{root} << (n + 1)) + (u128{1} << (2 * n));
-    if (step <= rest) {
-      rest -= step;
-      root |= u64{1} << n;
-    }
-  }
+  u128 rest = 0;
+  const u64 root = square_root_of(square, rest);
   // Halfway between two roots is never exact: the rest tells which side of it.
   const u64 low = rest == 0 ? 0 : rest > root ? u64{3} << 62 : u64{1} << 62;
   return round_pack(ctx, false, (a.exponent - odd) / 2, root, low, ctx.precision());
