@@ -1,10 +1,12 @@
 // x87 control instructions: words, environments, images, availability and pending exceptions.
 #include <catch2/catch.hpp>
 
+#include "jit/eval.h"
 #include "tests/support/bare_cpu.h"
 
 using namespace xlat;
 using test::BareCpu;
+using test::BareMachine;
 
 namespace {
 
@@ -180,4 +182,28 @@ TEST_CASE("FXSAVE wants 16-byte alignment; FXRSTOR wants no reserved MXCSR bits"
   m.put32(0x2018, 0x00010000);
   m.run(1);
   CHECK(m.cpu.s.ip == 0x3000);
+}
+
+TEST_CASE("whatever follows D8-DF and 0F runs or faults, and both engines agree") {
+  BareMachine<Interp> a;
+  BareMachine<jit::EvalEngine> b;
+  const auto run = [](auto& m, u8 first, u8 second, u32 image) {
+    m.real16(0, 0x1000, 0x8000);
+    m.cpu.s.cr0 |= kCr0Ne;
+    m.put(0x1000, {first, second, 0x20, 0x00, 0x40, 0x00, 0x00, 0x00});
+    for (u32 at = 0; at < 0x200; at += 4) m.put32(0x4000 + at, image * (at + 1));
+    m.cpu.s.gpr[kEbx] = m.cpu.s.gpr[kEsi] = 0x4000;
+    for (F80& r : m.cpu.s.fpu.regs) r = {u64{image} << 33 | 7, static_cast<u16>(image)};
+    m.run(1);
+    return std::pair{m.state(), std::vector<u8>(m.ram.begin() + 0x3f00, m.ram.begin() + 0x4400)};
+  };
+  for (unsigned first : {0x0f, 0xd8, 0xd9, 0xda, 0xdb, 0xdc, 0xdd, 0xde, 0xdf}) {
+    for (unsigned second = 0; second < 256; ++second) {
+      for (const u32 image : {0u, 0x9e3779b9u, 0x3fff3fffu}) {
+        const auto x = run(a, static_cast<u8>(first), static_cast<u8>(second), image);
+        const auto y = run(b, static_cast<u8>(first), static_cast<u8>(second), image);
+        if (x != y) FAIL(first << " " << second);
+      }
+    }
+  }
 }
