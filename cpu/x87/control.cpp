@@ -39,9 +39,11 @@ bool available(Cpu& c) {
   return !c.faulted();
 }
 
-// With CR0.NE clear the processor would stop here until an interrupt comes or IGNNE# is active; that one is tied active.
+// With CR0.NE clear the processor would stop here until an interrupt comes or IGNNE# is active; that one is tied
+// active.
 bool no_pending(Cpu& c) {
-  if (!(c.s.fpu.status & kSwEs)) [[likely]] return true;
+  if (!(c.s.fpu.status & kSwEs)) [[likely]]
+    return true;
   if (c.s.cr0 & kCr0Ne) {
     c.raise(kMF);
     return false;
@@ -76,7 +78,9 @@ class Image {
     }
   }
   template <unsigned kBytes>
-  u64 get(unsigned at) { return c_.faulted() ? 0 : c_.load<kBytes>(linear_ + at); }
+  u64 get(unsigned at) {
+    return c_.faulted() ? 0 : c_.load<kBytes>(linear_ + at);
+  }
   template <unsigned kBytes>
   void put(unsigned at, u64 value) {
     if (!c_.faulted()) c_.store<kBytes>(linear_ + at, value);
@@ -222,6 +226,7 @@ u64 fincstp(Cpu& c, const Insn& i, u64, u64) {
 u64 ffree(Cpu& c, const Insn& i, u64, u64) {
   FpuState& f = c.s.fpu;
   note(c, i);
+  f.status &= static_cast<u16>(~kSwC1);
   set_empty(f, (f.top() + i.op[0].reg) & 7, true);
   if (i.opcode == 0xdf) {
     set_empty(f, f.top(), true);
@@ -254,8 +259,8 @@ u64 fnsave(Cpu& c, const Insn& i, u64 a, u64) {
   put_environment(image, environment(f, i), i);
   for (unsigned n = 0; n < 8; ++n) {
     const F80& r = f.regs[(f.top() + n) & 7];
-    image.put<4>(base + 10 * n, r.mantissa & 0xffffffff);
-    image.put<4>(base + 10 * n + 4, r.mantissa >> 32);
+    // By words, as no more than the image's own alignment is asked for.
+    for (unsigned k = 0; k < 4; ++k) image.put<2>(base + 10 * n + 2 * k, bits(r.mantissa, 16 * k, 16));
     image.put<2>(base + 10 * n + 8, r.sign_exp);
   }
   if (!c.faulted()) reset(c);
@@ -267,7 +272,7 @@ u64 frstor(Cpu& c, const Insn& i, u64 a, u64) {
   const Environment env = get_environment(image, i);
   std::array<F80, 8> regs{};
   for (unsigned n = 0; n < 8; ++n) {
-    regs[n].mantissa = image.get<4>(base + 10 * n) | image.get<4>(base + 10 * n + 4) << 32;
+    for (unsigned k = 0; k < 4; ++k) regs[n].mantissa |= image.get<2>(base + 10 * n + 2 * k) << (16 * k);
     regs[n].sign_exp = static_cast<u16>(image.get<2>(base + 10 * n + 8));
   }
   if (c.faulted()) return 0;
@@ -343,6 +348,12 @@ u64 mmx_check(Cpu& c, const Insn&, u64, u64) {
   } else if (available(c)) {
     no_pending(c);
   }
+  return 0;
+}
+// SDM vol. 1, 9.5.1.
+u64 mmx_enter(Cpu& c, const Insn&, u64, u64) {
+  c.s.fpu.tag = 0;
+  c.s.fpu.set_top(0);
   return 0;
 }
 u64 emms(Cpu& c, const Insn&, u64, u64) {

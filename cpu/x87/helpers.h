@@ -29,12 +29,22 @@ namespace helper {
   X(fwait) X(fninit) X(fnclex) X(fpu_control) X(fpu_status) \
   X(fcmov) /* a: the condition */ \
   X(fnstenv) X(fnsave) X(fxsave) X(fxrstor) /* a: offset */ \
-  X(mmx_check) X(emms)
+  X(mmx_check) X(mmx_enter) X(emms) \
+  X(mmx_value) /* of register op[1] */
+
+// a: the source, unless it is an MMX register.
+#define XLAT_MMX_OPERATIONS(X) \
+  X(punpcklbw) X(punpcklwd) X(punpckldq) X(punpckhbw) X(punpckhwd) X(punpckhdq) X(packsswb) X(packssdw) X(packuswb) \
+  X(pcmpgtb) X(pcmpgtw) X(pcmpgtd) X(pcmpeqb) X(pcmpeqw) X(pcmpeqd) X(movq) X(pand) X(pandn) X(por) X(pxor) \
+  X(psrlw) X(psrld) X(psrlq) X(psraw) X(psrad) X(psllw) X(pslld) X(psllq) X(pmullw) X(pmulhw) X(pmaddwd) \
+  X(paddb) X(paddw) X(paddd) X(paddsb) X(paddsw) X(paddusb) X(paddusw) \
+  X(psubb) X(psubw) X(psubd) X(psubsb) X(psubsw) X(psubusb) X(psubusw)
 
 #define X(name) u64 name(Cpu& cpu, const Insn& i, u64 a, u64 b);
 XLAT_FPU_OPERATIONS(X)
 XLAT_FPU_MEMORY_OPERATIONS(X)
 XLAT_FPU_OTHERS(X)
+XLAT_MMX_OPERATIONS(X)
 #undef X
 
 }  // namespace helper

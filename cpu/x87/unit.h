@@ -2,13 +2,13 @@
 #pragma once
 
 #include "cpu/cpu.h"
+#include "cpu/x87/softfloat80.h"
 
 namespace xlat::x87 {
 
-// Status word. SDM vol. 1, 8.1.3.
-inline constexpr u16
-  kSwIe = 1 << 0, kSwDe = 1 << 1, kSwZe = 1 << 2, kSwOe = 1 << 3, kSwUe = 1 << 4, kSwPe = 1 << 5, kSwSf = 1 << 6, kSwEs = 1 << 7,
-  kSwC0 = 1 << 8, kSwC1 = 1 << 9, kSwC2 = 1 << 10, kSwC3 = 1 << 14, kSwBusy = 1 << 15, kExceptions = 0x3f;
+// Status word, beside the exceptions. SDM vol. 1, 8.1.3.
+inline constexpr u16 kSwEs = 1 << 7, kSwC0 = 1 << 8, kSwC1 = 1 << 9, kSwC2 = 1 << 10, kSwC3 = 1 << 14,
+                     kSwBusy = 1 << 15, kExceptions = 0x3f;
 
 // Control word: bit 6 reads as one, 7 and 13-15 as zero. SDM vol. 1, 8.1.5.
 inline constexpr u16 kControlBits = 0x1f3f, kControlFixed1 = 0x0040;

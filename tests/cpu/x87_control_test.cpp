@@ -1,10 +1,12 @@
 // x87 control instructions: words, environments, images, availability and pending exceptions.
 #include <catch2/catch.hpp>
 
+#include "jit/eval.h"
 #include "tests/support/bare_cpu.h"
 
 using namespace xlat;
 using test::BareCpu;
+using test::BareMachine;
 
 namespace {
 
@@ -20,12 +22,12 @@ struct Machine : BareCpu {
 }  // namespace
 
 TEST_CASE("FNINIT, FNSTCW, FNSTSW, FLDCW") {
-  Machine m({0xdb, 0xe3,                          // fninit
-             0xd9, 0x3d, 0x00, 0x20, 0, 0,        // fnstcw [2000]
-             0xdd, 0x3d, 0x02, 0x20, 0, 0,        // fnstsw [2002]
-             0xd9, 0x2d, 0x10, 0x20, 0, 0,        // fldcw [2010]
-             0xd9, 0x3d, 0x12, 0x20, 0, 0,        // fnstcw [2012]
-             0xdf, 0xe0});                        // fnstsw ax
+  Machine m({0xdb, 0xe3,                    // fninit
+             0xd9, 0x3d, 0x00, 0x20, 0, 0,  // fnstcw [2000]
+             0xdd, 0x3d, 0x02, 0x20, 0, 0,  // fnstsw [2002]
+             0xd9, 0x2d, 0x10, 0x20, 0, 0,  // fldcw [2010]
+             0xd9, 0x3d, 0x12, 0x20, 0, 0,  // fnstcw [2012]
+             0xdf, 0xe0});                  // fnstsw ax
   m.put32(0x2000, 0xaaaaaaaa);
   m.put32(0x2010, 0x0000ffff);
   m.cpu.s.gpr[kEax] = 0x55555555;
@@ -79,4 +81,129 @@ TEST_CASE("FNSAVE and FRSTOR bring everything back, and FXSAVE agrees") {
   CHECK((m.get16(0x3004) & 0xff) == 0xfc);
   CHECK(m.get16(0x3006) == 0x123);
   CHECK(m.get32(0x3020) == 5);
+}
+
+TEST_CASE("a pending exception is #MF with NE, else FERR#") {
+  for (const bool ne : {true, false}) {
+    BareCpu m;
+    bool ferr = false;
+    m.cpu.pins.ferr = [&](bool level) { ferr = level; };
+    m.real16(0, 0x1000, 0x8000);
+    m.put(0x1000, {0xdb, 0xe3,              // fninit: after reset no register is empty
+                   0xd9, 0x2e, 0x00, 0x20,  // fldcw [2000]
+                   0xd9, 0xee, 0xd9, 0xfa,  // fldz; fsqrt
+                   0xd9, 0xe8, 0xde, 0xf1,  // fld1; fdivrp: 1 / 0
+                   0x9b,                    // fwait
+                   0xdb, 0xe2});            // fnclex
+    m.put32(0x2000, 0x0340);
+    m.put32(4 * kMF, 0x00003000);
+    if (ne) m.cpu.s.cr0 |= kCr0Ne;
+    m.run(5);
+    CHECK(!ferr);
+    m.run(1);
+    CHECK((m.cpu.s.fpu.status & 0x80bf) == 0x8084);
+    CHECK(ferr == !ne);
+    CHECK(m.cpu.s.ip == 0x100e);
+    m.run(1);
+    if (ne) {
+      CHECK(m.cpu.s.ip == 0x3000);
+    } else {
+      CHECK(ferr);
+      m.run(1);
+      CHECK(!ferr);
+      CHECK((m.cpu.s.fpu.status & 0x80ff) == 0);
+    }
+  }
+}
+
+TEST_CASE("the four layouts of the environment") {
+  struct Layout {
+    bool real, wide;
+    std::initializer_list<u16> words;  // control, status, tag, instruction, operand
+  };
+  const Layout layouts[] = {
+      {false,
+       true,
+       {0x037f, 0xffff, 0x1800, 0xffff, 0xffff, 0xffff, 0x5678, 0x1234, 0x1b2a, 0x0123, 0xdef0, 0x9abc, 0x3c4d,
+        0xffff}},
+      {false, false, {0x037f, 0x1800, 0xffff, 0x5678, 0x1b2a, 0xdef0, 0x3c4d}},
+      // Linear addresses: 1b2a0 + 12345678, 3c4d0 + 9abcdef0.
+      {true,
+       true,
+       {0x037f, 0xffff, 0x1800, 0xffff, 0xffff, 0xffff, 0x0918, 0xffff, 0x6123, 0x0123, 0xa3c0, 0xffff, 0x0000,
+        0x09ac}},
+      {true, false, {0x037f, 0x1800, 0xffff, 0x0918, 0x6123, 0xa3c0, 0x0000}},
+  };
+  for (const Layout& l : layouts) {
+    BareCpu m;
+    if (l.real) {
+      m.real16(0, 0x1000, 0x8000);
+      if (l.wide) m.put(0x1000, {0x66, 0xd9, 0x36, 0x00, 0x20, 0x66, 0xd9, 0x26, 0x00, 0x20});
+      if (!l.wide) m.put(0x1000, {0xd9, 0x36, 0x00, 0x20, 0xd9, 0x26, 0x00, 0x20});
+    } else {
+      m.flat32(0x1000, 0x8000);
+      if (l.wide) m.put(0x1000, {0xd9, 0x35, 0x00, 0x20, 0, 0, 0xd9, 0x25, 0x00, 0x20, 0, 0});
+      if (!l.wide) m.put(0x1000, {0x66, 0xd9, 0x35, 0x00, 0x20, 0, 0, 0x66, 0xd9, 0x25, 0x00, 0x20, 0, 0});
+    }
+    FpuState& f = m.cpu.s.fpu;
+    f = FpuState{};
+    f.status = 0x1800;
+    f.opcode = 0x123;
+    f.ip = 0x12345678;
+    f.cs = 0x1b2a;
+    f.dp = 0x9abcdef0;
+    f.ds = 0x3c4d;
+    m.run(1);
+    u32 at = 0x2000;
+    for (const u16 word : l.words) {
+      INFO(l.real << l.wide << " word " << (at - 0x2000) / 2);
+      CHECK((m.get32(at) & 0xffff) == word);
+      at += 2;
+    }
+    const u16 control = f.control, status = f.status, tag = f.tag;
+    f = FpuState{};
+    m.run(1);
+    CHECK(f.control == control);
+    CHECK(f.status == status);
+    CHECK(f.tag == tag);
+  }
+}
+
+TEST_CASE("FXSAVE wants 16-byte alignment; FXRSTOR wants no reserved MXCSR bits") {
+  BareCpu m;
+  m.real16(0, 0x1000, 0x8000);
+  m.put32(4 * kGP, 0x00003000);
+  m.put(0x1000, {0x0f, 0xae, 0x06, 0x08, 0x20});  // fxsave [2008]
+  m.run(1);
+  CHECK(m.cpu.s.ip == 0x3000);
+  m.real16(0, 0x1000, 0x8000);
+  m.cpu.s.cr4 |= kCr4Osfxsr;
+  m.put(0x1000, {0x0f, 0xae, 0x0e, 0x00, 0x20});  // fxrstor [2000]
+  m.put32(0x2018, 0x00010000);
+  m.run(1);
+  CHECK(m.cpu.s.ip == 0x3000);
+}
+
+TEST_CASE("whatever follows D8-DF and 0F runs or faults, and both engines agree") {
+  BareMachine<Interp> a;
+  BareMachine<jit::EvalEngine> b;
+  const auto run = [](auto& m, u8 first, u8 second, u32 image) {
+    m.real16(0, 0x1000, 0x8000);
+    m.cpu.s.cr0 |= kCr0Ne;
+    m.put(0x1000, {first, second, 0x20, 0x00, 0x40, 0x00, 0x00, 0x00});
+    for (u32 at = 0; at < 0x200; at += 4) m.put32(0x4000 + at, image * (at + 1));
+    m.cpu.s.gpr[kEbx] = m.cpu.s.gpr[kEsi] = 0x4000;
+    for (F80& r : m.cpu.s.fpu.regs) r = {u64{image} << 33 | 7, static_cast<u16>(image)};
+    m.run(1);
+    return std::pair{m.state(), std::vector<u8>(m.ram.begin() + 0x3f00, m.ram.begin() + 0x4400)};
+  };
+  for (unsigned first : {0x0f, 0xd8, 0xd9, 0xda, 0xdb, 0xdc, 0xdd, 0xde, 0xdf}) {
+    for (unsigned second = 0; second < 256; ++second) {
+      for (const u32 image : {0u, 0x9e3779b9u, 0x3fff3fffu}) {
+        const auto x = run(a, static_cast<u8>(first), static_cast<u8>(second), image);
+        const auto y = run(b, static_cast<u8>(first), static_cast<u8>(second), image);
+        if (x != y) FAIL(first << " " << second);
+      }
+    }
+  }
 }
