@@ -3,8 +3,8 @@
 
 #include <sys/stat.h>
 
-#include <ctime>
 #include <algorithm>
+#include <ctime>
 
 #include "base/log.h"
 #include "cpu/model.h"
@@ -148,7 +148,8 @@ Status Parser::apply(Option option, const std::string& name, const std::string& 
     case Option::kEnableKvm: return accel(name, "kvm");
     case Option::kEngine:
       if (value == "interp") break;
-      if (value == "jit" || value == "lockstep") return error("-engine {}: the translator comes in a later version", value);
+      if (value == "jit" || value == "lockstep")
+        return error("-engine {}: the translator comes in a later version", value);
       return error("-engine: no engine '{}'; there is: interp", value);
     case Option::kSmp: return smp(value);
     case Option::kMemory: return memory(value);
@@ -182,12 +183,14 @@ Status Parser::apply(Option option, const std::string& name, const std::string& 
     case Option::kNographic: nographic_ = true; break;
     case Option::kSerial: return serial(value);
     case Option::kParallel:
-      if (value != "none" && value != "null") return error("-parallel {}: there is no parallel port; use -parallel none", value);
+      if (value != "none" && value != "null")
+        return error("-parallel {}: there is no parallel port; use -parallel none", value);
       break;
     case Option::kMonitor: {
       auto spec = parse_char_spec(value, name);
       if (!spec) return spec.error();
-      if (spec->kind == CharSpec::Kind::kFile) return error("-monitor {}: a monitor needs a channel one can type into", value);
+      if (spec->kind == CharSpec::Kind::kFile)
+        return error("-monitor {}: a monitor needs a channel one can type into", value);
       spec->with_monitor = false;
       settings_.monitor = *spec;
       monitor_given_ = true;
@@ -266,7 +269,8 @@ Status Parser::accel(const std::string& name, std::string_view value) {
   const std::string_view first = value.substr(0, value.find_first_of(":,"));
   if (const auto comma = value.find(','); comma != std::string_view::npos) {
     for (const SubOption& part : split_suboptions(value.substr(comma + 1))) {
-      if (part.name != "thread" && part.name != "one-insn-per-tb") return error("{}: no sub-option '{}'", name, part.name);
+      if (part.name != "thread" && part.name != "one-insn-per-tb")
+        return error("{}: no sub-option '{}'", name, part.name);
     }
   }
   if (first == "tcg" || first == "interp") return {};
@@ -339,7 +343,8 @@ Status Parser::drive(const std::string& value) {
     } else if (part.name == "format") {
       if (part.value != "raw") return error("-drive: format={}: no such format; there is: raw", part.value);
     } else if (part.name == "media") {
-      if (part.value != "disk" && part.value != "cdrom") return error("-drive: media={}: give disk or cdrom", part.value);
+      if (part.value != "disk" && part.value != "cdrom")
+        return error("-drive: media={}: give disk or cdrom", part.value);
       drive.cdrom = part.value == "cdrom";
     } else if (part.name == "index") {
       s = number(index, 3);
@@ -357,7 +362,7 @@ Status Parser::drive(const std::string& value) {
         return error("-drive: cache={}: the nearest is {}", part.value, nearest(part.value, kCaches));
       }
     } else if (part.name != "id") {
-      static constexpr std::string_view kNames[] = {"file", "if", "format", "media", "index", "bus",
+      static constexpr std::string_view kNames[] = {"file", "if",       "format",   "media", "index", "bus",
                                                     "unit", "snapshot", "readonly", "cache", "id"};
       return error("-drive: no sub-option '{}'; the nearest is {}", part.name, nearest(part.name, kNames));
     }
@@ -382,7 +387,8 @@ Status Parser::boot(const std::string& value) {
       for (std::size_t n = 0; n < part.value.size(); ++n) {
         const char letter = part.value[n];
         if (std::string_view("abcdn").find(letter) == std::string_view::npos) {
-          return error("-boot: no device '{}' in order={}; there are: a floppy, c disk, d CD-ROM, n network", letter, part.value);
+          return error("-boot: no device '{}' in order={}; there are: a floppy, c disk, d CD-ROM, n network", letter,
+                       part.value);
         }
         if (part.value.find(letter, n + 1) != std::string::npos) {
           return error("-boot: order={} names '{}' twice", part.value, letter);
@@ -448,7 +454,8 @@ Status Parser::device(const std::string& value) {
       config.iosize = static_cast<u32>(*number);
     } else if (parts[n].name != "id") {
       static constexpr std::string_view kNames[] = {"iobase", "iosize", "id"};
-      return error("-device {}: no property '{}'; the nearest is {}", driver, parts[n].name, nearest(parts[n].name, kNames));
+      return error("-device {}: no property '{}'; the nearest is {}", driver, parts[n].name,
+                   nearest(parts[n].name, kNames));
     }
   }
   if (config.iobase + config.iosize > 0x10000) return error("-device: the ports of isa-debug-exit end above 0xffff");
@@ -477,7 +484,8 @@ Status Parser::rtc(const std::string& value) {
         return error("-rtc: clock={}: give host, rt or vm", part.value);
       }
     } else if (part.name == "driftfix") {
-      if (part.value != "none" && part.value != "slew") return error("-rtc: driftfix={}: give none or slew", part.value);
+      if (part.value != "none" && part.value != "slew")
+        return error("-rtc: driftfix={}: give none or slew", part.value);
     } else {
       static constexpr std::string_view kNames[] = {"base", "clock", "driftfix"};
       return error("-rtc: no sub-option '{}'; the nearest is {}", part.name, nearest(part.name, kNames));
@@ -542,10 +550,12 @@ Status Parser::default_channels() {
     }
   }
   // COM1 is there even if nothing listens.
-  if (serial_given_ == 0 && !nodefaults_ && settings_.serial[0].kind == Kind::kNone) settings_.serial[0].kind = Kind::kNull;
+  if (serial_given_ == 0 && !nodefaults_ && settings_.serial[0].kind == Kind::kNone)
+    settings_.serial[0].kind = Kind::kNull;
   if (!nographic_ && !display_given_ && settings_.machine.vga && serial_given_ == 0 && !monitor_given_ &&
       settings_.debugcon.empty()) {
-    settings_.warnings.push_back("the screen is not shown anywhere; use -nographic for a console on this terminal, or -display none");
+    settings_.warnings.push_back(
+        "the screen is not shown anywhere; use -nographic for a console on this terminal, or -display none");
   }
   return {};
 }
@@ -554,7 +564,9 @@ Status Parser::check_channels() const {
   std::string user;
   const auto claim = [&](const CharSpec& spec, std::string by) -> Status {
     if (spec.kind != CharSpec::Kind::kStdio) return {};
-    if (!user.empty()) return error("stdio is used by both {} and {}; give one of them another channel, or use -serial mon:stdio", user, by);
+    if (!user.empty())
+      return error("stdio is used by both {} and {}; give one of them another channel, or use -serial mon:stdio", user,
+                   by);
     user = std::move(by);
     return {};
   };
@@ -582,7 +594,8 @@ Status Parser::check_files() {
 
 Status Parser::finish() {
   MachineConfig& m = settings_.machine;
-  if (bare_.size() > 1) return error("'{}' and '{}': give one image; others go with -hda, -cdrom or -drive", bare_[0], bare_[1]);
+  if (bare_.size() > 1)
+    return error("'{}' and '{}': give one image; others go with -hda, -cdrom or -drive", bare_[0], bare_[1]);
   for (const std::string& path : bare_) {
     if (Status s = image(path); !s) return s;
   }
@@ -610,12 +623,15 @@ Status Parser::finish() {
 std::string help_text() {
   std::string text = fmt::format(
       "xlat version {}, a PC in software\nusage: xlat [options] [IMAGE]\n"
-      "IMAGE is a disk, an ISO image or a kernel, recognised by its contents.\n\n", kVersionText);
+      "IMAGE is a disk, an ISO image or a kernel, recognised by its contents.\n\n",
+      kVersionText);
   for (const OptionInfo& option : kOptions) {
     std::string head = fmt::format("-{}{}{}", option.name, option.argument.empty() ? "" : " ", option.argument);
-    text += head.size() < 28 ? fmt::format("{:<28} {}\n", head, option.help) : fmt::format("{}\n{:<28} {}\n", head, "", option.help);
+    text += head.size() < 28 ? fmt::format("{:<28} {}\n", head, option.help)
+                             : fmt::format("{}\n{:<28} {}\n", head, "", option.help);
   }
-  text += "\nOn the terminal of -nographic: Ctrl-A x quits, Ctrl-A c switches to the monitor, Ctrl-A h shows all keys.\n";
+  text +=
+      "\nOn the terminal of -nographic: Ctrl-A x quits, Ctrl-A c switches to the monitor, Ctrl-A h shows all keys.\n";
   return text;
 }
 

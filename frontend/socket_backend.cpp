@@ -36,8 +36,7 @@ class SocketBackend final : public StreamBackend {
     if (spec_.server && spec_.wait) {
       fmt::print(stderr, "xlat: {}: waiting for a connection on {}\n", label_, where());
       pollfd fds[2] = {{listener_, POLLIN, 0}, {cancel_fd, POLLIN, 0}};
-      while (poll(fds, 2, -1) < 0 && errno == EINTR) {
-      }
+      while (poll(fds, 2, -1) < 0 && errno == EINTR) {}
       if (fds[0].revents & POLLIN) accept_one();
     } else if (!spec_.server) {
       handlers_.connected();
