@@ -8,9 +8,11 @@
 
 namespace xlat::test {
 
-class BareCpu {
+// `EngineType` is Interp or a class derived from it.
+template <class EngineType>
+class BareMachine {
  public:
-  explicit BareCpu(u32 ram_bytes = 4 << 20, const char* model = "max")
+  explicit BareMachine(u32 ram_bytes = 4 << 20, const char* model = "max")
       : ram(ram_bytes), cpu(find_cpu_model(model).value(), memory, ports, clock, log), interp(cpu) {
     memory.map_ram(0, ram_bytes, ram.data());
   }
@@ -40,6 +42,13 @@ class BareCpu {
   void put32(u32 address, u32 value) { memory.write(address, 4, value); }
   u32 get32(u32 address) { return static_cast<u32>(memory.read(address, 4)); }
 
+  // The processor's whole state, as a snapshot has it.
+  std::vector<u8> state() {
+    Archive ar = Archive::saver();
+    cpu.serialize(ar);
+    return ar.bytes();
+  }
+
   // Runs `n` instructions (fewer if the processor halts).
   Interp::Stop run(u64 n) { return interp.run(clock.count() + n); }
 
@@ -49,7 +58,9 @@ class BareCpu {
   Log log;
   std::vector<u8> ram;
   Cpu cpu;
-  Interp interp;
+  EngineType interp;
 };
+
+using BareCpu = BareMachine<Interp>;
 
 }  // namespace xlat::test
