@@ -185,7 +185,7 @@ int App::run() {
           continue;
         }
         return 0;
-      case Machine::Exit::kReset:
+      case Machine::Exit::kReset: return settings_.machine.no_reboot ? 0 : 1;  // else no kernel could be loaded again
       case Machine::Exit::kCount: return 0;
     }
   }

@@ -171,7 +171,7 @@ Status OptionParser::apply(Option option, const std::string& name, const std::st
       for (const SubOption& part : parts) {
         if (part.name == "guest") {
           settings_.name = part.value;
-        } else {
+        } else if (part.name != "debug-threads" && part.name != "process") {
           return error("-name: no sub-option '{}'; there is guest", part.name);
         }
       }

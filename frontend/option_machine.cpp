@@ -19,7 +19,7 @@ Status OptionParser::machine(const std::string& name, const std::string& value) 
       if (Status s = accel(name, part.value); !s) return s;
     } else if (part.name == "usb" || part.name == "vmport" || part.name == "hpet" || part.name == "smm") {
       if (part.value != "off") return error("{}: {} can only be off", name, part.name);
-    } else {
+    } else if (part.name != "dump-guest-core" && part.name != "mem-merge") {  // about the host's memory only
       return error("{}: no sub-option '{}'; there are: type, accel", name, part.name);
     }
   }

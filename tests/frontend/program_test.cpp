@@ -49,8 +49,8 @@ class Socket {
   void send(const std::string& text) {
     CHECK(write(fd_, text.data(), text.size()) == static_cast<ssize_t>(text.size()));
   }
-  bool expect(const std::string& text) {
-    for (int tries = 0; tries < 300 && got.find(text) == std::string::npos; ++tries) {
+  bool expect(const std::string& text, int seconds = 30) {
+    for (int tries = 0; tries < seconds * 10 && got.find(text) == std::string::npos; ++tries) {
       pollfd p{fd_, POLLIN, 0};
       if (poll(&p, 1, 100) <= 0) continue;
       char buffer[4096];
@@ -88,6 +88,15 @@ bool raw_terminal(int fd) {
   termios modes{};
   tcgetattr(fd, &modes);
   return !(modes.c_lflag & ICANON);
+}
+
+// What comes before the guest has set up its port is cut to five bits.
+template <class Channel>
+void wait_for_echo(Channel& channel) {
+  for (int tries = 0; tries < 30; ++tries) {
+    channel.send("*");
+    if (channel.expect("+", 1)) return;
+  }
 }
 
 bool becomes_raw(int fd) {
@@ -163,6 +172,7 @@ TEST_CASE("serial port and monitor on Unix sockets", "[program]") {
   {
     Socket serial(Socket::connect_unix(dir / "serial"));
     REQUIRE(serial.valid());
+    wait_for_echo(serial);
     serial.send("HAL");
     CHECK(serial.expect("IBM"));
   }
@@ -195,6 +205,7 @@ TEST_CASE("a TCP server that waits holds the machine", "[program]") {
   Process p(
       {"-m", "4", "-display", "none", "-vga", "none", "-kernel", kernel, "-serial", "unix:" + (dir / "s") + ",server"});
   Socket serial(Socket::connect_unix(dir / "s"));
+  wait_for_echo(serial);
   serial.send("a");
   CHECK(serial.expect("b"));
   kill(p.pid(), SIGTERM);
@@ -207,6 +218,27 @@ TEST_CASE("a TCP server that waits holds the machine", "[program]") {
   std::this_thread::sleep_for(std::chrono::milliseconds(200));
   kill(waiting.pid(), SIGTERM);
   CHECK(waiting.wait() == 0);
+}
+
+TEST_CASE("TCP client and pseudo-terminal", "[program]") {
+  TempDir dir;
+  const std::string kernel = dir.write("kernel", multiboot_kernel(kEchoCode));
+  const BusyPort port;  // we are the server
+  Process p({"-m", "4", "-display", "none", "-vga", "none", "-kernel", kernel, "-serial",
+             fmt::format("tcp:127.0.0.1:{}", port.port), "-monitor", "pty"});
+  Socket serial(accept(port.fd, nullptr, nullptr));
+  REQUIRE(serial.valid());
+  wait_for_echo(serial);
+  serial.send("HAL");
+  CHECK(serial.expect("IBM"));
+  REQUIRE(p.expect(" (label monitor)"));
+  const auto start = p.output.find("/dev/pts/");
+  REQUIRE(start != std::string::npos);
+  Socket monitor(open(p.output.substr(start, p.output.find(' ', start) - start).c_str(), O_RDWR | O_NOCTTY));
+  REQUIRE(monitor.valid());
+  CHECK(monitor.expect("(xlat) "));
+  monitor.send("quit\r");
+  CHECK(p.wait() == 0);
 }
 
 TEST_CASE("serial port to a file, exit status of isa-debug-exit", "[program]") {
@@ -236,6 +268,7 @@ TEST_CASE("the terminal is raw while the machine runs and as before afterwards",
   SECTION("Ctrl-A keys") {
     Process p(args, true);
     REQUIRE(becomes_raw(p.terminal()));
+    wait_for_echo(p);
     p.send("H");
     CHECK(p.expect("I"));
     p.send("\x03");  // to the guest
@@ -282,6 +315,7 @@ TEST_CASE("the terminal is raw while the machine runs and as before afterwards",
   SECTION("-serial stdio leaves Ctrl-C to the terminal") {
     Process p({"-m", "4", "-vga", "none", "-kernel", kernel, "-display", "none", "-serial", "stdio"}, true);
     REQUIRE(becomes_raw(p.terminal()));
+    wait_for_echo(p);
     p.send("H");
     CHECK(p.expect("I"));
     p.send("\x03");
