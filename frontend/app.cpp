@@ -165,7 +165,8 @@ Status App::start() {
   for (auto& channel : channels_) {
     CharHandlers handlers;
     for (unsigned n = 0; n < 4; ++n) {
-      if (channel.get() == serial_[n]) handlers = channel.get() == monitor_channel_ ? shared_handlers(n) : serial_handlers(n);
+      if (channel.get() == serial_[n])
+        handlers = channel.get() == monitor_channel_ ? shared_handlers(n) : serial_handlers(n);
     }
     if (channel.get() == monitor_channel_ && !mux_) handlers = monitor_handlers();
     if (Status s = channel->start(std::move(handlers), ended_fd_); !s) return s;
@@ -184,7 +185,7 @@ int App::run() {
           continue;
         }
         return 0;
-      case Machine::Exit::kReset:
+      case Machine::Exit::kReset: return settings_.machine.no_reboot ? 0 : 1;  // else no kernel could be loaded again
       case Machine::Exit::kCount: return 0;
     }
   }

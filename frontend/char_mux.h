@@ -14,8 +14,8 @@ class CharMux {
   struct Sinks {
     std::function<void(std::span<const u8>)> serial;
     std::function<void(std::span<const u8>)> monitor;
-    std::function<void()> monitor_shown;           // the monitor has the keys now
-    std::function<void(std::string_view)> print;   // to whoever types
+    std::function<void()> monitor_shown;          // the monitor has the keys now
+    std::function<void(std::string_view)> print;  // to whoever types
     std::function<void()> quit;
   };
   explicit CharMux(Sinks sinks) : sinks_(std::move(sinks)) {}

@@ -93,8 +93,9 @@ Result<CharSpec> parse_char_spec(std::string_view text, std::string_view option)
     return spec;
   }
   static constexpr std::string_view kKinds[] = {"stdio", "mon:stdio", "file:", "unix:", "tcp:", "pty", "null", "none"};
-  return error("{} {}: no such channel; the nearest is {} (there are stdio, mon:stdio, file:, unix:, tcp:, pty, null, none)",
-               option, text, nearest(rest.substr(0, rest.find(':') + 1 ? rest.find(':') + 1 : rest.size()), kKinds));
+  return error(
+      "{} {}: no such channel; the nearest is {} (there are stdio, mon:stdio, file:, unix:, tcp:, pty, null, none)",
+      option, text, nearest(rest.substr(0, rest.find(':') + 1 ? rest.find(':') + 1 : rest.size()), kKinds));
 }
 
 }  // namespace xlat

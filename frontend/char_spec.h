@@ -11,11 +11,11 @@ namespace xlat {
 struct CharSpec {
   enum class Kind : unsigned char { kNone, kNull, kStdio, kFile, kUnix, kTcp, kPty };
   Kind kind = Kind::kNone;
-  std::string path;          // file or Unix socket
-  std::string host, port;    // TCP
-  bool server = false;       // listens instead of connecting
-  bool wait = true;          // a server holds the machine until someone has connected
-  bool with_monitor = false;  // "mon:": the monitor shares the channel, Ctrl-A c switches
+  std::string path = {};             // file or Unix socket
+  std::string host = {}, port = {};  // TCP
+  bool server = false;               // listens instead of connecting
+  bool wait = true;                  // a server holds the machine until someone has connected
+  bool with_monitor = false;         // "mon:": the monitor shares the channel, Ctrl-A c switches
 
   bool operator==(const CharSpec&) const = default;
 };

@@ -34,7 +34,8 @@ Result<Head> read_head(const std::string& path) {
   struct stat st {};
   if (stat(path.c_str(), &st) != 0) return error("cannot open image '{}': {}", path, std::strerror(errno));
   if (S_ISDIR(st.st_mode)) return error("image '{}' is a directory; give a file", path);
-  if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) return error("image '{}' is neither a file nor a block device", path);
+  if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
+    return error("image '{}' is neither a file nor a block device", path);
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return error("cannot open image '{}': {}", path, std::strerror(errno));
   Head head;
@@ -61,7 +62,8 @@ Status check_iso(const std::string& path, const Head& head) {
 }
 
 Status check_disk(const std::string& path, const Head& head) {
-  if (head.size < 512) return error("disk image '{}' is truncated: it has {} bytes, less than a sector", path, head.size);
+  if (head.size < 512)
+    return error("disk image '{}' is truncated: it has {} bytes, less than a sector", path, head.size);
   if (!head.boot_sector()) return {};
   const u8* table = &head.bytes[446];
   // A boot sector without partitions has code there.
@@ -105,8 +107,10 @@ Result<ImageKind> recognise_image(const std::string& path) {
     return floppy_size(head->size) ? ImageKind::kFloppy : ImageKind::kDisk;
   }
   if (looks_like_multiboot(head->bytes)) return ImageKind::kKernel;
-  return error("'{}' is not bootable: no boot sector, no ISO 9660 file system, no Linux or Multiboot kernel; "
-               "use -hda or -cdrom for an image without one", path);
+  return error(
+      "'{}' is not bootable: no boot sector, no ISO 9660 file system, no Linux or Multiboot kernel; "
+      "use -hda or -cdrom for an image without one",
+      path);
 }
 
 Status check_disk_image(const std::string& path) {

@@ -74,7 +74,12 @@ std::string list(std::span<const MonitorCommand> commands, std::string_view pref
 
 Monitor::Monitor(Machine& machine, std::string machine_name, std::function<void(std::string_view)> output,
                  std::function<void()> quit)
-    : output_(std::move(output)), keys_(machine), context_{machine, keys_, std::move(machine_name), std::move(quit)} {}
+    : output_(std::move(output)),
+      keys_(machine),
+      context_{machine, keys_, std::move(machine_name), [this, end = std::move(quit)] {
+                 ended_ = true;
+                 end();
+               }} {}
 
 void Monitor::print(std::string_view text) {
   std::string out;
@@ -103,6 +108,7 @@ void Monitor::feed(std::span<const u8> keys) {
       print("\n");
       const std::string line = std::exchange(line_, {});
       print(execute(line));
+      if (ended_) return;
       print(kPrompt);
     } else if (key == 0x7f || key == 8) {
       if (!line_.empty()) {

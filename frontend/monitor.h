@@ -33,6 +33,7 @@ class Monitor {
   std::string line_;
   bool greeted_ = false;
   bool after_cr_ = false;
+  bool ended_ = false;
 };
 
 }  // namespace xlat

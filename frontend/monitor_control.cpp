@@ -113,10 +113,12 @@ std::string monitor_screendump(MonitorContext& context, std::string_view argumen
   }
   if (words.size() != 1) return "screendump: filename [-f format] expected\n";
   if (format.empty()) format = words[0].ends_with(".png") ? "png" : "ppm";
-  if (format != "png" && format != "ppm") return fmt::format("Error: no picture format '{}'; there are: ppm, png\n", format);
+  if (format != "png" && format != "ppm")
+    return fmt::format("Error: no picture format '{}'; there are: ppm, png\n", format);
   const Vga* vga = context.machine.pc().vga();
   if (!vga) return "Error: there is no graphics adapter\n";
-  const Status saved = save_picture(vga->render(), words[0], format == "png" ? PictureFormat::kPng : PictureFormat::kPpm);
+  const Status saved =
+      save_picture(vga->render(), words[0], format == "png" ? PictureFormat::kPng : PictureFormat::kPpm);
   return saved ? std::string() : fmt::format("Error: {}\n", saved.error().message);
 }
 

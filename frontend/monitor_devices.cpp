@@ -10,9 +10,17 @@ struct ClassName {
   const char* name;
 };
 constexpr ClassName kClasses[] = {
-    {0x0100, "SCSI controller"}, {0x0101, "IDE controller"},  {0x0200, "Ethernet controller"}, {0x0300, "VGA controller"},
-    {0x0401, "Audio controller"}, {0x0600, "Host bridge"},    {0x0601, "ISA bridge"},          {0x0604, "PCI bridge"},
-    {0x0680, "Bridge"},          {0x0c03, "USB controller"},  {0x0c05, "SMBus"},
+    {0x0100, "SCSI controller"},
+    {0x0101, "IDE controller"},
+    {0x0200, "Ethernet controller"},
+    {0x0300, "VGA controller"},
+    {0x0401, "Audio controller"},
+    {0x0600, "Host bridge"},
+    {0x0601, "ISA bridge"},
+    {0x0604, "PCI bridge"},
+    {0x0680, "Bridge"},
+    {0x0c03, "USB controller"},
+    {0x0c05, "SMBus"},
 };
 
 std::string bar_line(const PciFunction& f, unsigned n) {
@@ -25,8 +33,8 @@ std::string bar_line(const PciFunction& f, unsigned n) {
     return fmt::format("      BAR{}: I/O at 0x{:04x} [0x{:04x}].\n", n, base, base + size - 1);
   }
   const u32 base = rom ? value & ~u32{0x7ff} : value & ~u32{15};
-  return fmt::format("      BAR{}: 32 bit{} memory at 0x{:08x} [0x{:08x}].\n", n, !rom && (value & 8) ? " prefetchable" : "", base,
-                     base + (size - 1));
+  return fmt::format("      BAR{}: 32 bit{} memory at 0x{:08x} [0x{:08x}].\n", n,
+                     !rom && (value & 8) ? " prefetchable" : "", base, base + (size - 1));
 }
 
 }  // namespace
@@ -45,12 +53,15 @@ std::string info_pci(MonitorContext& context, std::string_view) {
         if (known.code == code) name = known.name;
       }
       out += fmt::format("  Bus  0, device {:3}, function {}:\n", slot, function);
-      out += fmt::format("    {}: PCI device {:04x}:{:04x}\n", name, f->config16(kPciVendorId), f->config16(kPciDeviceId));
+      out +=
+          fmt::format("    {}: PCI device {:04x}:{:04x}\n", name, f->config16(kPciVendorId), f->config16(kPciDeviceId));
       if (f->config16(kPciSubsystemVendorId) != 0) {
-        out += fmt::format("      PCI subsystem {:04x}:{:04x}\n", f->config16(kPciSubsystemVendorId), f->config16(kPciSubsystemId));
+        out += fmt::format("      PCI subsystem {:04x}:{:04x}\n", f->config16(kPciSubsystemVendorId),
+                           f->config16(kPciSubsystemId));
       }
       if (f->has_interrupt_pin()) {
-        out += fmt::format("      IRQ {}, pin {}\n", f->config8(kPciInterruptLine), static_cast<char>('A' - 1 + f->config8(kPciInterruptPin)));
+        out += fmt::format("      IRQ {}, pin {}\n", f->config8(kPciInterruptLine),
+                           static_cast<char>('A' - 1 + f->config8(kPciInterruptPin)));
       }
       for (unsigned n = 0; n < PciFunction::kBars; ++n) out += bar_line(*f, n);
       out += "      id \"\"\n";

@@ -91,7 +91,9 @@ class Evaluator {
     u64 value = 0;
     const auto [end, code] = std::from_chars(text_.data(), text_.data() + text_.size(), value, base);
     if (code == std::errc::result_out_of_range) return error("number too large");
-    if (code != std::errc()) return error("invalid char '{}' in expression", text_.empty() ? std::string_view("end of line") : text_.substr(0, 1));
+    if (code != std::errc())
+      return error("invalid char '{}' in expression",
+                   text_.empty() ? std::string_view("end of line") : text_.substr(0, 1));
     text_.remove_prefix(static_cast<std::size_t>(end - text_.data()));
     return value;
   }
@@ -111,7 +113,8 @@ class Evaluator {
     for (unsigned r = 0; r < kSegRegs; ++r) {
       if (name == kSegs[r]) value = u64{s.seg[r].selector};
     }
-    if (name == "eip" || name == "pc" || name == "ip") value = s.ip;
+    if (name == "eip") value = s.ip;
+    if (name == "pc") value = u64{static_cast<u32>(s.seg[kCs].base + s.ip)};  // linear
     if (name == "eflags") value = u64{s.flags.get()};
     if (name == "cr0") value = u64{s.cr0};
     if (name == "cr2") value = u64{s.cr2};

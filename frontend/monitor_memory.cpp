@@ -40,11 +40,17 @@ Result<DumpFormat> take_format(std::string_view& text) {
   for (; !text.empty() && text.front() != ' '; text.remove_prefix(1)) {
     const char c = text.front();
     switch (c) {
-      case 'd': case 'u': case 'x': case 'o': case 'c': case 'i': f.format = c; continue;
+      case 'd':
+      case 'u':
+      case 'x':
+      case 'o':
+      case 'c':
+      case 'i': f.format = c; continue;
       case 'b': f.size = 1; break;
       case 'h': f.size = 2; break;
       case 'w': f.size = 4; break;
-      case 'g': case 'L': f.size = 8; break;
+      case 'g':
+      case 'L': f.size = 8; break;
       default: return error("invalid char in format: '{}'", c);
     }
     f.sized = true;
@@ -58,7 +64,9 @@ std::string escaped(u8 value) {
     case '\\': return "'\\\\'";
     case '\n': return "'\\n'";
     case '\r': return "'\\r'";
-    default: return value >= 32 && value <= 126 ? fmt::format("'{}'", static_cast<char>(value)) : fmt::format("'\\x{:02x}'", value);
+    default:
+      return value >= 32 && value <= 126 ? fmt::format("'{}'", static_cast<char>(value))
+                                         : fmt::format("'\\x{:02x}'", value);
   }
 }
 
@@ -73,7 +81,8 @@ std::string formatted(u64 value, const DumpFormat& f) {
   }
 }
 
-// Bytes at a linear or physical address, without disturbing the guest where it is RAM or ROM. False if nothing is mapped.
+// Bytes at a linear or physical address, without disturbing the guest where it is RAM or ROM. False if nothing is
+// mapped.
 bool peek(Pc& pc, u64 address, bool physical, std::span<u8> to) {
   while (!to.empty()) {
     u64 phys = address;
@@ -184,7 +193,8 @@ std::string monitor_pmemsave(MonitorContext& context, std::string_view arguments
     size -= run;
   }
   const int e = errno;
-  if (std::fclose(file) != 0 || !written) return fmt::format("Error: cannot write '{}': {}\n", words[2], std::strerror(e));
+  if (std::fclose(file) != 0 || !written)
+    return fmt::format("Error: cannot write '{}': {}\n", words[2], std::strerror(e));
   return {};
 }
 

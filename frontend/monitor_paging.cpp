@@ -36,7 +36,8 @@ void for_each_page(Pc& pc, Each each) {
       if ((pde & kLarge) && (pae || (s.cr4 & kCr4Pse))) {
         u64 phys = pde & address_mask & ~((u64{1} << large_shift) - 1);
         if (!pae) phys |= (pde >> 13 & 0xff) << 32;  // PSE-36
-        each(MappedPage{base, phys, pde, (pde & kWrite) != 0, (pde & kUser) != 0, pae && (pde & kNoExecute)}, u64{1} << large_shift);
+        each(MappedPage{base, phys, pde, (pde & kWrite) != 0, (pde & kUser) != 0, pae && (pde & kNoExecute)},
+             u64{1} << large_shift);
         continue;
       }
       for (unsigned k = 0; k < entries; ++k) {
@@ -59,9 +60,9 @@ std::string info_tlb(MonitorContext& context, std::string_view) {
   std::string out;
   for_each_page(pc, [&](const MappedPage& p, u64) {
     const auto flag = [&](u64 bit, char letter) { return p.entry & bit ? letter : '-'; };
-    out += fmt::format("{:016x}: {:016x} {}{}{}{}{}{}{}{}{}\n", p.linear, p.phys, p.no_execute ? 'X' : '-', flag(kGlobal, 'G'),
-                       flag(kLarge, 'P'), flag(kDirty, 'D'), flag(kAccessed, 'A'), flag(kPcd, 'C'), flag(kPwt, 'T'),
-                       p.user ? 'U' : '-', p.writable ? 'W' : '-');
+    out += fmt::format("{:016x}: {:016x} {}{}{}{}{}{}{}{}{}\n", p.linear, p.phys, p.no_execute ? 'X' : '-',
+                       flag(kGlobal, 'G'), flag(kLarge, 'P'), flag(kDirty, 'D'), flag(kAccessed, 'A'), flag(kPcd, 'C'),
+                       flag(kPwt, 'T'), p.user ? 'U' : '-', p.writable ? 'W' : '-');
   });
   return out;
 }
@@ -74,7 +75,8 @@ std::string info_mem(MonitorContext& context, std::string_view) {
   bool user = false, writable = false;
   const auto flush = [&] {
     if (end == start) return;
-    out += fmt::format("{:016x}-{:016x} {:016x} {}r{}\n", start, end, end - start, user ? 'u' : '-', writable ? 'w' : '-');
+    out +=
+        fmt::format("{:016x}-{:016x} {:016x} {}r{}\n", start, end, end - start, user ? 'u' : '-', writable ? 'w' : '-');
   };
   for_each_page(pc, [&](const MappedPage& p, u64 bytes) {
     if (p.linear != end || p.user != user || p.writable != writable || end == start) {

@@ -6,7 +6,7 @@ namespace xlat {
 namespace {
 
 constexpr const char* kSystemTypes[16] = {
-    "Reserved", "TSS16-avl", "LDT", "TSS16-busy", "CallGate16", "TaskGate", "IntGate16", "TrapGate16",
+    "Reserved", "TSS16-avl", "LDT",      "TSS16-busy", "CallGate16", "TaskGate", "IntGate16", "TrapGate16",
     "Reserved", "TSS32-avl", "Reserved", "TSS32-busy", "CallGate32", "Reserved", "IntGate32", "TrapGate32"};
 
 std::string segment_line(const char* name, const Segment& s, bool protected_mode) {
@@ -37,11 +37,14 @@ std::string info_registers(MonitorContext& context, std::string_view) {
   const u32 flags = s.flags.get();
   const auto flag = [&](u32 bit, char letter) { return flags & bit ? letter : '-'; };
   std::string out = "\nCPU#0\n";
-  out += fmt::format("EAX={:08x} EBX={:08x} ECX={:08x} EDX={:08x}\n", s.reg32(kEax), s.reg32(kEbx), s.reg32(kEcx), s.reg32(kEdx));
-  out += fmt::format("ESI={:08x} EDI={:08x} EBP={:08x} ESP={:08x}\n", s.reg32(kEsi), s.reg32(kEdi), s.reg32(kEbp), s.reg32(kEsp));
-  out += fmt::format("EIP={:08x} EFL={:08x} [{}{}{}{}{}{}{}] CPL={} II={} A20={} SMM=0 HLT={}\n", static_cast<u32>(s.ip), flags,
-                     flag(kDf, 'D'), flag(kOf, 'O'), flag(kSf, 'S'), flag(kZf, 'Z'), flag(kAf, 'A'), flag(kPf, 'P'),
-                     flag(kCf, 'C'), s.cpl, s.shadow != Shadow::kNone ? 1 : 0, cpu.a20() ? 1 : 0, s.halted ? 1 : 0);
+  out += fmt::format("EAX={:08x} EBX={:08x} ECX={:08x} EDX={:08x}\n", s.reg32(kEax), s.reg32(kEbx), s.reg32(kEcx),
+                     s.reg32(kEdx));
+  out += fmt::format("ESI={:08x} EDI={:08x} EBP={:08x} ESP={:08x}\n", s.reg32(kEsi), s.reg32(kEdi), s.reg32(kEbp),
+                     s.reg32(kEsp));
+  out +=
+      fmt::format("EIP={:08x} EFL={:08x} [{}{}{}{}{}{}{}] CPL={} II={} A20={} SMM=0 HLT={}\n", static_cast<u32>(s.ip),
+                  flags, flag(kDf, 'D'), flag(kOf, 'O'), flag(kSf, 'S'), flag(kZf, 'Z'), flag(kAf, 'A'), flag(kPf, 'P'),
+                  flag(kCf, 'C'), s.cpl, s.shadow != Shadow::kNone ? 1 : 0, cpu.a20() ? 1 : 0, s.halted ? 1 : 0);
   static constexpr const char* kNames[kSegRegs] = {"ES", "CS", "SS", "DS", "FS", "GS"};
   for (unsigned n = 0; n < kSegRegs; ++n) out += segment_line(kNames[n], s.seg[n], s.protected_mode());
   out += segment_line("LDT", s.ldtr, s.protected_mode());
@@ -55,7 +58,8 @@ std::string info_registers(MonitorContext& context, std::string_view) {
   // A bit for each register that is not empty, as FXSAVE shows it.
   unsigned used = 0;
   for (unsigned n = 0; n < 8; ++n) used |= ((s.fpu.tag >> (2 * n)) & 3) != 3 ? 1u << n : 0;
-  out += fmt::format("FCW={:04x} FSW={:04x} [ST={}] FTW={:02x} MXCSR={:08x}\n", s.fpu.control, s.fpu.status, s.fpu.top(), used, s.fpu.mxcsr);
+  out += fmt::format("FCW={:04x} FSW={:04x} [ST={}] FTW={:02x} MXCSR={:08x}\n", s.fpu.control, s.fpu.status,
+                     s.fpu.top(), used, s.fpu.mxcsr);
   for (unsigned n = 0; n < 8; ++n) {
     out += fmt::format("FPR{}={:016x} {:04x}{}", n, s.fpu.regs[n].mantissa, s.fpu.regs[n].sign_exp, n % 2 ? "\n" : " ");
   }

@@ -27,7 +27,8 @@ Status save_picture(const Picture& picture, const std::string& path, PictureForm
   fmt::print(file, "P6\n{} {}\n255\n", picture.width, picture.height);
   const bool written = std::fwrite(picture.rgb.data(), 1, picture.rgb.size(), file) == picture.rgb.size();
   const int e = errno;
-  if (std::fclose(file) != 0 || !written) return error("cannot write '{}': {}", path, std::strerror(written ? errno : e));
+  if (std::fclose(file) != 0 || !written)
+    return error("cannot write '{}': {}", path, std::strerror(written ? errno : e));
   return {};
 }
 

@@ -1,10 +1,10 @@
 // Signals as calls in a thread: an end asked for, and stops by job control.
 #pragma once
 
+#include <signal.h>
+
 #include <functional>
 #include <thread>
-
-#include <signal.h>
 
 namespace xlat {
 

@@ -36,8 +36,7 @@ class SocketBackend final : public StreamBackend {
     if (spec_.server && spec_.wait) {
       fmt::print(stderr, "xlat: {}: waiting for a connection on {}\n", label_, where());
       pollfd fds[2] = {{listener_, POLLIN, 0}, {cancel_fd, POLLIN, 0}};
-      while (poll(fds, 2, -1) < 0 && errno == EINTR) {
-      }
+      while (poll(fds, 2, -1) < 0 && errno == EINTR) {}
       if (fds[0].revents & POLLIN) accept_one();
     } else if (!spec_.server) {
       handlers_.connected();
@@ -100,7 +99,7 @@ class SocketBackend final : public StreamBackend {
       }
       const int on = 1;
       if (spec_.server) setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-      if ((spec_.server ? bind : connect)(fd, a->ai_addr, a->ai_addrlen) != 0) {
+      if ((spec_.server ? ::bind : connect_soon)(fd, a->ai_addr, a->ai_addrlen) != 0) {
         last = close_after(fd, failed(spec_.server ? "listen on" : "connect to", errno));
         continue;
       }
@@ -114,6 +113,19 @@ class SocketBackend final : public StreamBackend {
     }
     freeaddrinfo(found);
     return last;
+  }
+
+  // connect() that gives up after ten seconds.
+  static int connect_soon(int fd, const sockaddr* address, socklen_t length) {
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    if (connect(fd, address, length) == 0) return 0;
+    if (errno != EINPROGRESS) return -1;
+    pollfd p{fd, POLLOUT, 0};
+    int outcome = ETIMEDOUT;
+    socklen_t size = sizeof outcome;
+    if (poll(&p, 1, 10'000) == 1) getsockopt(fd, SOL_SOCKET, SO_ERROR, &outcome, &size);
+    errno = outcome;
+    return outcome == 0 ? 0 : -1;
   }
 
   static Error close_after(int fd, Error e) {

@@ -1,0 +1,88 @@
+// Options about serial ports, monitor and log, and where they go by default.
+#include "base/log.h"
+#include "frontend/option_parser.h"
+#include "frontend/option_values.h"
+
+namespace xlat {
+
+Status OptionParser::serial(const std::string& value) {
+  if (serial_given_ == 4) return error("-serial {}: the machine has four serial ports, all are taken", value);
+  auto spec = parse_char_spec(value, "-serial");
+  if (!spec) return spec.error();
+  settings_.serial[serial_given_++] = *spec;
+  return {};
+}
+
+Status OptionParser::debugcon(const std::string& value) {
+  auto spec = parse_char_spec(value, "-debugcon");
+  if (!spec) return spec.error();
+  if (spec->with_monitor) return error("-debugcon {}: a debug console cannot share with the monitor", value);
+  settings_.debugcon.push_back({0, *spec});
+  return {};
+}
+
+Status OptionParser::log(const std::string& value) {
+  if (value == "help" || value == "?") {
+    say("Log items (comma-separated):\n" + Log::help());
+    return {};
+  }
+  Log scratch;
+  if (Status s = scratch.enable(value); !s) return s;
+  settings_.log_items = value;
+  return {};
+}
+
+// QEMU's rules: -nographic puts what was not given on this terminal.
+Status OptionParser::default_channels() {
+  using Kind = CharSpec::Kind;
+  bool stdio_used = false, mon_used = false;
+  for (const CharSpec& s : settings_.serial) {
+    stdio_used |= s.kind == Kind::kStdio;
+    mon_used |= s.with_monitor;
+  }
+  for (const DebugConSettings& d : settings_.debugcon) stdio_used |= d.channel.kind == Kind::kStdio;
+  const bool monitor_on_stdio = monitor_given_ && settings_.monitor.kind == Kind::kStdio;
+  if (mon_used && !monitor_given_) monitor_given_ = true;
+  if (nographic_ && !nodefaults_) {
+    if (serial_given_ == 0 && !stdio_used && !monitor_on_stdio) {
+      settings_.serial[0].kind = Kind::kStdio;
+      settings_.serial[0].with_monitor = !monitor_given_;
+    } else if (!monitor_given_ && !stdio_used) {
+      settings_.monitor.kind = Kind::kStdio;
+    }
+  }
+  // COM1 is there even if nothing listens.
+  if (serial_given_ == 0 && !nodefaults_ && settings_.serial[0].kind == Kind::kNone)
+    settings_.serial[0].kind = Kind::kNull;
+  if (!nographic_ && !display_given_ && settings_.machine.vga && serial_given_ == 0 && !monitor_given_ &&
+      settings_.debugcon.empty()) {
+    settings_.warnings.push_back(
+        "the screen is not shown anywhere; use -nographic for a console on this terminal, or -display none");
+  }
+  return {};
+}
+
+Status OptionParser::check_channels() const {
+  std::string user;
+  const auto claim = [&](const CharSpec& spec, std::string by) -> Status {
+    if (spec.kind != CharSpec::Kind::kStdio) return {};
+    if (!user.empty())
+      return error("stdio is used by both {} and {}; give one of them another channel, or use -serial mon:stdio", user,
+                   by);
+    user = std::move(by);
+    return {};
+  };
+  unsigned monitors = settings_.monitor.kind != CharSpec::Kind::kNone ? 1 : 0;
+  for (const CharSpec& spec : settings_.serial) {
+    if (Status s = claim(spec, "-serial"); !s) return s;
+    monitors += spec.with_monitor;
+  }
+  if (Status s = claim(settings_.monitor, "-monitor"); !s) return s;
+  for (const DebugConSettings& d : settings_.debugcon) {
+    if (Status s = claim(d.channel, "-debugcon"); !s) return s;
+  }
+  if (monitors > 1) return error("there is one monitor; give it one channel, by -monitor or by mon:");
+  return {};
+}
+
+}  // namespace xlat

@@ -1,0 +1,168 @@
+// Options about the machine and its time.
+#include <algorithm>
+#include <ctime>
+
+#include "frontend/option_parser.h"
+#include "frontend/option_values.h"
+
+namespace xlat {
+
+Status OptionParser::machine(const std::string& name, const std::string& value) {
+  for (const SubOption& part : split_suboptions(value, "type")) {
+    if (part.name == "type") {
+      if (part.value == "help" || part.value == "?") {
+        say("Machines:\n  pc      i440FX + PIIX3 (default)\n  i440fx  the same\n");
+      } else if (part.value != "pc" && part.value != "i440fx" && !part.value.starts_with("pc-i440fx-")) {
+        return error("{}: no machine '{}'; there are: pc, i440fx", name, part.value);
+      }
+    } else if (part.name == "accel") {
+      if (Status s = accel(name, part.value); !s) return s;
+    } else if (part.name == "usb" || part.name == "vmport" || part.name == "hpet" || part.name == "smm") {
+      if (part.value != "off") return error("{}: {} can only be off", name, part.name);
+    } else if (part.name != "dump-guest-core" && part.name != "mem-merge") {  // about the host's memory only
+      return error("{}: no sub-option '{}'; there are: type, accel", name, part.name);
+    }
+  }
+  return {};
+}
+
+Status OptionParser::accel(const std::string& name, std::string_view value) {
+  // QEMU takes a list in order of preference, separated by ':' in -M accel=.
+  const std::string_view first = value.substr(0, value.find_first_of(":,"));
+  if (const auto comma = value.find(','); comma != std::string_view::npos) {
+    for (const SubOption& part : split_suboptions(value.substr(comma + 1))) {
+      if (part.name != "thread" && part.name != "one-insn-per-tb")
+        return error("{}: no sub-option '{}'", name, part.name);
+    }
+  }
+  if (first == "tcg" || first == "interp") return {};
+  if (first == "kvm" || first == "hvf" || first == "whpx") {
+    if (settings_.warnings.empty()) settings_.warnings.push_back(fmt::format("{}: xlat needs no {}", name, first));
+    return {};
+  }
+  return error("{}: no accelerator '{}'; there are: tcg, interp", name, first);
+}
+
+Status OptionParser::memory(const std::string& value) {
+  for (const SubOption& part : split_suboptions(value, "size")) {
+    if (part.name != "size") return error("-m: no sub-option '{}'; there is: size", part.name);
+    const auto bytes = parse_size(part.value, u64{1} << 20);
+    if (!bytes) return error("-m: '{}' is not a size; give a number of MiB, or one with suffix K, M or G", part.value);
+    if (*bytes < MachineConfig::kMinRam || *bytes > MachineConfig::kMaxRam) {
+      return error("-m: {} is outside what the machine takes, 1M to 3G", part.value);
+    }
+    settings_.machine.ram_bytes = *bytes;
+  }
+  return {};
+}
+
+Status OptionParser::smp(const std::string& value) {
+  for (const SubOption& part : split_suboptions(value, "cpus")) {
+    static constexpr std::string_view kNames[] = {"cpus", "maxcpus", "sockets", "dies", "cores", "threads"};
+    if (std::find(std::begin(kNames), std::end(kNames), part.name) == std::end(kNames)) {
+      return error("-smp: no sub-option '{}'; the nearest is {}", part.name, nearest(part.name, kNames));
+    }
+    const auto number = parse_number(part.value);
+    if (!number || *number == 0) return error("-smp: '{}' is not a number of {}", part.value, part.name);
+    if (*number != 1) return error("-smp: {}={}: the machine has one processor; use -smp 1", part.name, *number);
+  }
+  return {};
+}
+
+Status OptionParser::global(const std::string& value) {
+  constexpr std::string_view kKnown = "isa-debugcon.iobase=";
+  if (!value.starts_with(kKnown)) return error("-global {}: no such property; there is: isa-debugcon.iobase", value);
+  const auto port = parse_number(std::string_view(value).substr(kKnown.size()));
+  if (!port || *port > 0xffff) return error("-global {}: give a port 0 to 0xffff", value);
+  debugcon_port_ = static_cast<u16>(*port);
+  return {};
+}
+
+Status OptionParser::device(const std::string& value) {
+  const auto parts = split_suboptions(value, "driver");
+  const std::string& driver = parts[0].value;
+  if (driver == "help" || driver == "?") {
+    say("Devices:\n  isa-debug-exit[,iobase=0x501][,iosize=2]  a write of N ends xlat with status N * 2 + 1\n");
+    return {};
+  }
+  if (driver != "isa-debug-exit") {
+    return error("-device: no device '{}'; the nearest is isa-debug-exit (-device help lists all)", driver);
+  }
+  if (settings_.machine.debug_exit) return error("-device: there is already an isa-debug-exit");
+  DebugExitConfig config;
+  for (std::size_t n = 1; n < parts.size(); ++n) {
+    const auto number = parse_number(parts[n].value);
+    if (parts[n].name == "iobase") {
+      if (!number || *number > 0xffff) return error("-device: iobase={}: give a port 0 to 0xffff", parts[n].value);
+      config.iobase = static_cast<u16>(*number);
+    } else if (parts[n].name == "iosize") {
+      if (!number || *number < 1 || *number > 64) return error("-device: iosize={}: give 1 to 64", parts[n].value);
+      config.iosize = static_cast<u32>(*number);
+    } else if (parts[n].name != "id") {
+      static constexpr std::string_view kNames[] = {"iobase", "iosize", "id"};
+      return error("-device {}: no property '{}'; the nearest is {}", driver, parts[n].name,
+                   nearest(parts[n].name, kNames));
+    }
+  }
+  if (config.iobase + config.iosize > 0x10000) return error("-device: the ports of isa-debug-exit end above 0xffff");
+  settings_.machine.debug_exit = config;
+  return {};
+}
+
+Status OptionParser::rtc(const std::string& value) {
+  for (const SubOption& part : split_suboptions(value)) {
+    if (part.name == "base") {
+      if (part.value == "utc") {
+        rtc_base_ = std::time(nullptr);
+      } else if (part.value == "localtime") {
+        const std::time_t now = std::time(nullptr);
+        std::tm local{};
+        localtime_r(&now, &local);
+        rtc_base_ = timegm(&local);
+      } else if (const auto date = parse_date(part.value)) {
+        rtc_base_ = *date;
+      } else {
+        return error("-rtc: base={}: give utc, localtime, or a date as 2006-06-17T16:01:21 or 2006-06-17", part.value);
+      }
+    } else if (part.name == "clock") {
+      // The RTC follows virtual time, which is kept beside the host's clock unless -icount asks otherwise.
+      if (part.value != "host" && part.value != "vm" && part.value != "rt") {
+        return error("-rtc: clock={}: give host, rt or vm", part.value);
+      }
+    } else if (part.name == "driftfix") {
+      if (part.value != "none" && part.value != "slew")
+        return error("-rtc: driftfix={}: give none or slew", part.value);
+    } else {
+      static constexpr std::string_view kNames[] = {"base", "clock", "driftfix"};
+      return error("-rtc: no sub-option '{}'; the nearest is {}", part.name, nearest(part.name, kNames));
+    }
+  }
+  return {};
+}
+
+Status OptionParser::icount(const std::string& value) {
+  std::optional<u64> shift;
+  bool automatic = false, sleep = true;
+  for (const SubOption& part : split_suboptions(value, value.find('=') < value.find(',') ? "" : "shift")) {
+    if (part.name == "shift") {
+      automatic = part.value == "auto";
+      shift = parse_number(part.value);
+      if (!automatic && (!shift || *shift > 10)) return error("-icount: shift={}: give 0 to 10, or auto", part.value);
+    } else if (part.name == "sleep" || part.name == "align") {
+      const auto on = parse_switch(part.value);
+      if (!on) return error("-icount: {}={}: give on or off", part.name, part.value);
+      if (part.name == "sleep") sleep = *on;
+      if (part.name == "align" && *on) return error("-icount: align=on: there is nothing to align; leave it out");
+    } else {
+      static constexpr std::string_view kNames[] = {"shift", "sleep", "align"};
+      return error("-icount: no sub-option '{}'; the nearest is {}", part.name, nearest(part.name, kNames));
+    }
+  }
+  if (!sleep && !shift) return error("-icount: sleep=off needs a fixed shift=N");
+  TimeConfig& time = settings_.machine.time;
+  time.deterministic = !sleep;
+  if (shift) time.shift = static_cast<unsigned>(*shift);
+  return {};
+}
+
+}  // namespace xlat

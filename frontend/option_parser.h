@@ -1,0 +1,52 @@
+// One pass over the command line. Each option's function returns an error or changes the settings.
+#pragma once
+
+#include "frontend/command_line.h"
+
+namespace xlat {
+
+enum class Option : u8 {
+#define XLAT_OPTION(id, name, argument, help) id,
+#define XLAT_LATER(name, has_argument, missing)
+#include "frontend/options.inc"
+#undef XLAT_OPTION
+#undef XLAT_LATER
+};
+
+class OptionParser {
+ public:
+  Result<Settings> run(std::span<const std::string> args);
+
+ private:
+  Status apply(Option option, const std::string& name, const std::string& value);
+  Status image(const std::string& path);
+  Status machine(const std::string& name, const std::string& value);
+  Status accel(const std::string& name, std::string_view value);
+  Status memory(const std::string& value);
+  Status smp(const std::string& value);
+  Status drive(const std::string& value);
+  Status put_drive(unsigned index, DriveConfig drive, std::string_view option);
+  Status boot(const std::string& value);
+  Status serial(const std::string& value);
+  Status debugcon(const std::string& value);
+  Status global(const std::string& value);
+  Status device(const std::string& value);
+  Status rtc(const std::string& value);
+  Status icount(const std::string& value);
+  Status log(const std::string& value);
+  Status finish();
+  Status default_channels();
+  Status check_channels() const;
+  Status check_files();
+  void say(std::string text) { settings_.print = std::move(text); }
+
+  Settings settings_;
+  std::vector<std::string> bare_;
+  unsigned serial_given_ = 0;
+  bool monitor_given_ = false, nographic_ = false, display_given_ = false, nodefaults_ = false, snapshot_ = false;
+  bool vga_given_ = false;
+  u16 debugcon_port_ = 0xe9;
+  std::optional<i64> rtc_base_;
+};
+
+}  // namespace xlat

@@ -1,0 +1,218 @@
+// The command line: what each spelling means, and what is said about wrong ones.
+#include "frontend/command_line.h"
+
+#include <catch2/catch.hpp>
+
+#include "frontend/image_probe.h"
+#include "frontend/option_values.h"
+#include "tests/frontend/temp_dir.h"
+
+namespace xlat {
+
+namespace {
+
+Result<Settings> parse(std::vector<std::string> args) { return parse_command_line(args); }
+
+Settings good(std::vector<std::string> args) {
+  auto settings = parse(std::move(args));
+  if (!settings) FAIL(settings.error().message);
+  return *settings;
+}
+
+std::string bad(std::vector<std::string> args) {
+  const auto settings = parse(std::move(args));
+  if (settings) return "accepted";
+  CHECK(settings.error().message.find('\n') == std::string::npos);
+  return settings.error().message;
+}
+
+using Kind = CharSpec::Kind;
+
+}  // namespace
+
+TEST_CASE("memory sizes", "[frontend]") {
+  CHECK(good({}).machine.ram_bytes == u64{128} << 20);
+  CHECK(good({"-m", "64"}).machine.ram_bytes == u64{64} << 20);
+  CHECK(good({"-m", "1G"}).machine.ram_bytes == u64{1} << 30);
+  CHECK(good({"-m", "size=512M"}).machine.ram_bytes == u64{512} << 20);
+  CHECK(good({"-m", "2048k"}).machine.ram_bytes == u64{2} << 20);
+  CHECK(good({"--m", "3G"}).machine.ram_bytes == MachineConfig::kMaxRam);
+  for (const char* wrong : {"", "x", "64Q", "-1", "0", "512k", "3073", "4G", "99999999999G", "size=", "64,slots=2"}) {
+    INFO(wrong);
+    CHECK(bad({"-m", wrong}).starts_with("-m: "));
+  }
+}
+
+TEST_CASE("unknown options name the nearest one", "[frontend]") {
+  CHECK(bad({"-hdaa", "x"}) == "-hdaa: no such option; the nearest is -hda");
+  CHECK(bad({"--serail", "x"}) == "--serail: no such option; the nearest is -serial");
+  CHECK(bad({"-no-rebot"}) == "-no-rebot: no such option; the nearest is -no-reboot");
+  CHECK(bad({"-fda", "x"}).find("floppy controller comes in a later version") != std::string::npos);
+  CHECK(bad({"-kernel"}).find("argument is missing") != std::string::npos);
+}
+
+TEST_CASE("drives", "[frontend]") {
+  TempDir dir;
+  const std::string a = dir.write("a.img", disk_image(1 << 20)), b = dir.write("b,c.img", disk_image(1 << 20));
+  const std::string cd = dir.write("cd.iso", iso_image(20, 20 * 2048));
+  const std::string commas = dir / "b,,c.img";
+
+  const Settings s =
+      good({"-hda", a, "-drive", "file=" + commas + ",if=ide,index=1,format=raw,snapshot=on,media=disk", "-cdrom", cd});
+  REQUIRE(s.machine.ide[0]);
+  CHECK(s.machine.ide[0]->path == a);
+  REQUIRE(s.machine.ide[1]);
+  CHECK(s.machine.ide[1]->path == b);
+  CHECK(s.machine.ide[1]->snapshot);
+  REQUIRE(s.machine.ide[2]);
+  CHECK(s.machine.ide[2]->cdrom);
+  CHECK_FALSE(s.machine.ide[3]);
+
+  CHECK(good({"-drive", "file=" + a + ",bus=1,unit=1,readonly=on"}).machine.ide[3]->read_only);
+  CHECK(good({"-hda", a, "-snapshot"}).machine.ide[0]->snapshot);
+  CHECK(good({"-drive", "media=cdrom"}).machine.ide[2]->path.empty());
+  // An empty CD-ROM drive is there by default.
+  CHECK(good({}).machine.ide[2]->cdrom);
+  CHECK_FALSE(good({"-nodefaults"}).machine.ide[2]);
+
+  CHECK(bad({"-hda", a, "-hda", a}).find("already") != std::string::npos);
+  CHECK(bad({"-drive", "fil=" + a}) == "-drive: no sub-option 'fil'; the nearest is file");
+  CHECK(bad({"-drive", "file=" + a + ",format=qcow2"}).find("format=qcow2") != std::string::npos);
+  CHECK(bad({"-drive", "file=" + a + ",index=4"}).find("index=4") != std::string::npos);
+  CHECK(bad({"-drive", "file=" + a + ",snapshot=maybe"}).find("snapshot=maybe") != std::string::npos);
+  CHECK(bad({"-drive", "if=virtio,file=" + a}).find("if=virtio") != std::string::npos);
+  CHECK(bad({"-drive", "media=disk"}).find("file= is missing") != std::string::npos);
+  CHECK(bad({"-hda", dir / "none.img"}).find("none.img") != std::string::npos);
+  CHECK(bad({"-hda", dir / ""}).find("directory") != std::string::npos);
+  CHECK(bad({"-hda", ""}).find("-hda: give a file name") != std::string::npos);
+}
+
+TEST_CASE("a bare image is recognised by its contents", "[frontend]") {
+  TempDir dir;
+  CHECK(good({dir.write("disk", disk_image(1 << 20))}).machine.ide[0]);
+  CHECK(good({dir.write("iso", iso_image(32, 32 * 2048))}).machine.ide[2]->path == dir / "iso");
+  CHECK(good({dir.write("mb", multiboot_kernel(kHaltCode))}).machine.kernel == dir / "mb");
+  std::vector<u8> linux_image = disk_image(4096);
+  std::copy_n("HdrS", 4, linux_image.begin() + 0x202);
+  store_le<u16>(&linux_image[0x206], 0x20f);
+  CHECK(good({dir.write("bz", linux_image)}).machine.kernel == dir / "bz");
+
+  CHECK(bad({dir.write("zeros", std::vector<u8>(1 << 20))}).find("not bootable") != std::string::npos);
+  CHECK(bad({dir.write("empty", {})}).find("is empty") != std::string::npos);
+  CHECK(bad({dir / "missing"}).find("No such file") != std::string::npos);
+  CHECK(bad({dir.write("floppy", disk_image(1440 * 1024))}).find("floppy") != std::string::npos);
+  CHECK(bad({dir / "disk", dir / "iso"}).find("give one image") != std::string::npos);
+}
+
+TEST_CASE("truncated images are noticed", "[frontend]") {
+  TempDir dir;
+  std::vector<u8> disk = disk_image(1 << 20);
+  disk[446 + 4] = 0x83;
+  store_le<u32>(&disk[446 + 8], 63);
+  store_le<u32>(&disk[446 + 12], 2048 - 63);
+  CHECK(good({dir.write("whole", disk)}).machine.ide[0]);
+  store_le<u32>(&disk[446 + 12], 8192);
+  CHECK(bad({dir.write("cut", disk)}).find("truncated: partition 1") != std::string::npos);
+  CHECK(bad({"-hda", dir / "cut"}).find("truncated") != std::string::npos);
+  disk[446] = 0x33;  // code, not a partition table
+  CHECK(good({dir.write("code", disk)}).machine.ide[0]);
+  CHECK(bad({"-cdrom", dir.write("iso", iso_image(1000, 32 * 2048))}).find("truncated") != std::string::npos);
+  CHECK(bad({"-hda", dir.write("tiny", {1, 2, 3})}).find("less than a sector") != std::string::npos);
+}
+
+TEST_CASE("serial ports and monitor", "[frontend]") {
+  CHECK(good({}).serial[0].kind == Kind::kNull);
+  CHECK(good({"-nodefaults"}).serial[0].kind == Kind::kNone);
+  const Settings nographic = good({"-nographic"});
+  CHECK(nographic.serial[0].kind == Kind::kStdio);
+  CHECK(nographic.serial[0].with_monitor);
+  CHECK(nographic.monitor.kind == Kind::kNone);
+  const Settings both = good({"-nographic", "-serial", "stdio"});
+  CHECK_FALSE(both.serial[0].with_monitor);
+  CHECK(both.monitor.kind == Kind::kNone);
+  CHECK(good({"-nographic", "-serial", "null"}).monitor.kind == Kind::kStdio);
+  CHECK_FALSE(good({"-nographic", "-monitor", "none"}).serial[0].with_monitor);
+  CHECK(good({"-monitor", "stdio"}).serial[0].kind == Kind::kNull);
+
+  const Settings four = good({"-serial", "file:/tmp/a,b", "-serial", "unix:/tmp/s,server=on,wait=off", "-serial",
+                              "tcp:localhost:4444,server,nowait", "-serial", "tcp::5"});
+  CHECK(four.serial[0].path == "/tmp/a,b");
+  CHECK(four.serial[1] == CharSpec{.kind = Kind::kUnix, .path = "/tmp/s", .server = true, .wait = false});
+  CHECK(four.serial[2] ==
+        CharSpec{.kind = Kind::kTcp, .host = "localhost", .port = "4444", .server = true, .wait = false});
+  CHECK(four.serial[3] == CharSpec{.kind = Kind::kTcp, .host = "", .port = "5"});
+  CHECK(good({"-serial", "tcp:[::1]:80"}).serial[0].host == "::1");
+
+  CHECK(bad({"-serial", "stdio", "-monitor", "stdio"}).find("used by both") != std::string::npos);
+  CHECK(bad({"-serial", "mon:stdio", "-monitor", "pty"}).find("one monitor") != std::string::npos);
+  CHECK(bad({"-serial", "null", "-serial", "null", "-serial", "null", "-serial", "null", "-serial", "null"})
+            .find("four") != std::string::npos);
+  CHECK(bad({"-serial", "stdoi"}).find("nearest is stdio") != std::string::npos);
+  for (const char* wrong : {"", "file:", "unix:", "tcp:", "tcp:localhost", "tcp:h:99999", "tcp:h:x", "unix:/a,servr",
+                            "unix:/a,wait=off", "mon:file:/a", "mon:null", "tcp:h:1,server=maybe"}) {
+    INFO(wrong);
+    CHECK(bad({"-serial", wrong}).starts_with("-serial "));
+  }
+  CHECK(bad({"-monitor", "file:/tmp/x"}).starts_with("-monitor "));
+}
+
+TEST_CASE("machine, processor, accelerator", "[frontend]") {
+  CHECK(good({"-M", "pc,accel=tcg", "-cpu", "pentium", "-smp", "1"}).machine.cpu == "pentium");
+  CHECK(good({"-machine", "type=pc-i440fx-7.2", "-smp", "cpus=1,cores=1"}).warnings.size() == 1);
+  CHECK(good({"-display", "none", "-accel", "kvm"}).warnings == std::vector<std::string>{"-accel: xlat needs no kvm"});
+  CHECK(good({"-display", "none", "-enable-kvm", "-accel", "kvm"}).warnings.size() == 1);
+  CHECK(good({"-display", "none", "-M", "pc,accel=kvm:tcg"}).warnings.size() == 1);
+  CHECK(good({"-cpu", "help"}).print->find("pentium3") != std::string::npos);
+  CHECK(good({"-d", "help"}).print->find("in_asm") != std::string::npos);
+  CHECK(good({"-help"}).print->find("-nographic") != std::string::npos);
+  CHECK(good({"-version"}).print == "xlat version 0.1.0\n");
+  CHECK(good({"-d", "int,exec"}).log_items == "int,exec");
+  CHECK(bad({"-cpu", "8086"}).find("there are") != std::string::npos);
+  CHECK(bad({"-cpu", "max,+sse"}).find("+sse") != std::string::npos);
+  CHECK(bad({"-M", "q35"}).find("q35") != std::string::npos);
+  CHECK(bad({"-M", "pc,foo=1"}).find("'foo'") != std::string::npos);
+  CHECK(bad({"-smp", "2"}).find("-smp 1") != std::string::npos);
+  CHECK(bad({"-accel", "xen"}).find("xen") != std::string::npos);
+  CHECK(bad({"-d", "nothing"}).find("in_asm") != std::string::npos);
+  CHECK(bad({"-vga", "cirrus"}).find("cirrus") != std::string::npos);
+  CHECK(bad({"-display", "gtk"}).find("-display none") != std::string::npos);
+  CHECK(bad({"-append", "x"}).find("-kernel") != std::string::npos);
+}
+
+TEST_CASE("boot order, devices, debug console", "[frontend]") {
+  CHECK(good({"-boot", "d"}).machine.boot_order == "d");
+  CHECK(good({"-boot", "order=dc,menu=on"}).machine.boot_menu);
+  CHECK(bad({"-boot", "z"}).find("'z'") != std::string::npos);
+  CHECK(bad({"-boot", "cc"}).find("twice") != std::string::npos);
+  CHECK(bad({"-boot", "orde=c"}).find("nearest is order") != std::string::npos);
+  const Settings s = good({"-device", "isa-debug-exit,iobase=0xf4,iosize=0x04", "-debugcon", "null", "-global",
+                           "isa-debugcon.iobase=0x402"});
+  CHECK(s.machine.debug_exit->iobase == 0xf4);
+  CHECK(s.machine.debug_exit->iosize == 4);
+  REQUIRE(s.debugcon.size() == 1);
+  CHECK(s.debugcon[0].port == 0x402);
+  CHECK(bad({"-device", "isa-debug-exti"}).find("nearest is isa-debug-exit") != std::string::npos);
+  CHECK(bad({"-device", "isa-debug-exit,iobas=1"}).find("nearest is iobase") != std::string::npos);
+  CHECK(bad({"-device", "isa-debug-exit,iobase=0xffff,iosize=2"}).find("0xffff") != std::string::npos);
+  CHECK(bad({"-global", "a.b=c"}).find("a.b=c") != std::string::npos);
+}
+
+TEST_CASE("time", "[frontend]") {
+  CHECK_FALSE(good({}).machine.time.deterministic);
+  CHECK(std::abs(good({}).machine.time.rtc_base - time(nullptr)) <= 2);
+  const TimeConfig fixed = good({"-icount", "shift=4,sleep=off"}).machine.time;
+  CHECK(fixed.deterministic);
+  CHECK(fixed.shift == 4);
+  CHECK(fixed.rtc_base == 946684800);
+  CHECK(good({"-icount", "3,sleep=off", "-rtc", "base=2006-06-17T16:01:21"}).machine.time.rtc_base == 1150560081);
+  CHECK(good({"-rtc", "base=1999-12-31,clock=vm"}).machine.time.rtc_base == 946598400);
+  CHECK_FALSE(good({"-icount", "shift=5"}).machine.time.deterministic);
+  CHECK_FALSE(good({"-icount", "auto"}).machine.time.deterministic);
+  CHECK(bad({"-icount", "shift=auto,sleep=off"}).find("sleep=off") != std::string::npos);
+  CHECK(bad({"-icount", "shift=11"}).find("shift=11") != std::string::npos);
+  CHECK(bad({"-icount", "shfit=1"}).find("nearest is shift") != std::string::npos);
+  CHECK(bad({"-rtc", "base=2001-02-30"}).find("2001-02-30") != std::string::npos);
+  CHECK(bad({"-rtc", "base=yesterday"}).find("yesterday") != std::string::npos);
+}
+
+}  // namespace xlat

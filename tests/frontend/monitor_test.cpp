@@ -1,0 +1,185 @@
+// The monitor's commands against a machine with a kernel of five instructions.
+#include "frontend/monitor.h"
+
+#include <catch2/catch.hpp>
+
+#include "tests/frontend/temp_dir.h"
+
+namespace xlat {
+
+namespace {
+
+struct Bench {
+  explicit Bench(bool vga = false) {
+    MachineConfig config;
+    config.ram_bytes = u64{4} << 20;
+    config.vga = vga;
+    config.kernel = dir.write("kernel", multiboot_kernel(kHaltCode));
+    config.time.deterministic = true;
+    auto made = Machine::create(config);
+    if (!made) FAIL(made.error().message);
+    machine = std::move(*made);
+    monitor = std::make_unique<Monitor>(
+        *machine, "bench", [this](std::string_view text) { output += text; },
+        [this] {
+          quit = true;
+          machine->quit();
+        });
+    machine->run_until(3);
+  }
+  std::string run(const std::string& line) { return monitor->execute(line); }
+
+  TempDir dir;
+  std::unique_ptr<Machine> machine;
+  std::unique_ptr<Monitor> monitor;
+  std::string output;
+  bool quit = false;
+};
+
+bool has(const std::string& text, const std::string& part) {
+  INFO(text);
+  CHECK(text.find(part) != std::string::npos);
+  return text.find(part) != std::string::npos;
+}
+
+std::string file_bytes(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+}  // namespace
+
+TEST_CASE("info registers", "[monitor]") {
+  Bench b;
+  const std::string text = b.run("info registers");
+  has(text, "EAX=12345678 EBX=");
+  has(text, "EIP=0010002b EFL=00000002 [-------] CPL=0 II=0 A20=1 SMM=0 HLT=1");
+  has(text, "CS =0010 00000000 ffffffff 00cf9b00 DPL=0 CS32 [-RA]\n");
+  has(text, "DS =0018 00000000 ffffffff 00cf9300 DPL=0 DS   [-WA]\n");
+  has(text, "CR0=00000011 CR2=00000000 CR3=00000000 CR4=00000000\n");
+  has(text, "FCW=0040");
+}
+
+TEST_CASE("memory dumps", "[monitor]") {
+  Bench b;
+  CHECK(b.run("xp /1xw 0x200000") == "0000000000200000: 0x12345678\n");
+  CHECK(b.run("x/2xb 0x200000") == "00200000: 0x78 0x56\n");
+  CHECK(b.run("x/2xh 0x1fffff+1") == "00200000: 0x5678 0x1234\n");
+  CHECK(b.run("x/1dw 0x200000") == "00200000:  305419896\n");
+  CHECK(b.run("x/1ub 2*0x100000") == "00200000: 120\n");
+  CHECK(b.run("x/2c 0x200000") == "00200000: 'x' 'V'\n");
+  CHECK(b.run("x/1xg 0x200000") == "00200000: 0x0000000012345678\n");
+  has(b.run("x/2i 0x100020"), "mov eax, 0x12345678\n0x00100025:  ");
+  has(b.run("x/1i $eip"), "jmp 0x10002a");
+  has(b.run("x/9xb 0"), "\n00000008: ");
+  CHECK(b.run("p $eax + 1") == "0x12345679\n");
+  CHECK(b.run("p/d -(3-5)*4") == "8\n");
+  has(b.run("x/1xw 0xe0000000"), "0xffffffff");
+  has(b.run("x"), "invalid char");
+  has(b.run("x/1xq 0"), "invalid char in format: 'q'");
+  has(b.run("x/1xw $foo"), "unknown register");
+  has(b.run("p 1/0"), "division by zero");
+  has(b.run("x/99999999999xw 0"), "invalid count");
+  has(b.run("p 1 2"), "extraneous");
+  has(b.run("p " + std::string(5000, '(')), "too deep");
+}
+
+TEST_CASE("pmemsave writes physical memory", "[monitor]") {
+  Bench b;
+  const std::string path = b.dir / "memory with blank";
+  CHECK(b.run("pmemsave 0x200000 6 \"" + path + "\"") == "");
+  CHECK(file_bytes(path) == std::string("\x78\x56\x34\x12\0\0", 6));
+  has(b.run("pmemsave 0xffffffff 2 \"" + path + "\""), "Error: ");
+  has(b.run("pmemsave 0 1 /nonexistent/x"), "Could not open '/nonexistent/x'");
+  has(b.run("pmemsave 0 1"), "expected");
+}
+
+TEST_CASE("paging", "[monitor]") {
+  Bench b;
+  CHECK(b.run("info mem") == "PG disabled\n");
+  CHECK(b.run("info tlb") == "PG disabled\n");
+  // A directory at 300000h: the first 4 MiB as one large page, then two small pages by a table at 301000h.
+  AddressSpace& memory = b.machine->pc().memory;
+  Cpu& cpu = b.machine->pc().cpu;
+  memory.write(0x300000, 4, 0x000000e3);
+  memory.write(0x300004, 4, 0x00301067);
+  memory.write(0x301000, 4, 0x00200067);
+  memory.write(0x301004, 4, 0x00201005);
+  cpu.s.cr3 = 0x300000;
+  cpu.s.cr4 |= kCr4Pse;
+  cpu.s.cr0 |= kCr0Pg;
+  CHECK(b.run("info mem") ==
+        "0000000000000000-0000000000400000 0000000000400000 -rw\n"
+        "0000000000400000-0000000000401000 0000000000001000 urw\n"
+        "0000000000401000-0000000000402000 0000000000001000 ur-\n");
+  CHECK(b.run("info tlb") ==
+        "0000000000000000: 0000000000000000 --PDA---W\n"
+        "0000000000400000: 0000000000200000 ---DA--UW\n"
+        "0000000000401000: 0000000000201000 -------U-\n");
+  CHECK(b.run("x/1xw 0x400000") == "00400000: 0x12345678\n");
+  CHECK(b.run("x/1xw 0x800000") == "00800000: Cannot access memory\n");
+}
+
+TEST_CASE("run state, keys and power", "[monitor]") {
+  Bench b;
+  CHECK(b.run("info status") == "VM status: running\n");
+  b.run("stop");
+  CHECK(b.run("info status") == "VM status: paused\n");
+  b.run("cont");
+  CHECK_FALSE(b.machine->paused());
+  std::vector<StampedInput> record;
+  b.machine->gate().record_to(&record);
+  CHECK(b.run("sendkey ctrl-alt-delete 50") == "");
+  CHECK(b.run("sendkey a") == "");
+  CHECK(b.run("sendkey nokey") == "invalid parameter: nokey\n");
+  has(b.run("sendkey a never"), "not a time");
+  // Virtual time passes while the machine is halted; quit ends the run once the keys are through.
+  Timer end(b.machine->pc().clock, [&] { b.machine->quit(); });
+  end.schedule(b.machine->pc().clock.now() + 1'000'000'000);
+  b.machine->run();
+  std::string keys;
+  for (const StampedInput& in : record) {
+    if (const auto* key = std::get_if<KeyInput>(&in.input))
+      keys += fmt::format("{}{} ", key->down ? '+' : '-', key_name(key->key));
+  }
+  CHECK(keys == "+ctrl +alt +delete -delete -alt -ctrl +a -a ");
+  b.run("quit");
+  CHECK(b.quit);
+}
+
+TEST_CASE("devices and screen", "[monitor]") {
+  Bench b(true);
+  has(b.run("info pci"), "Host bridge: PCI device 8086:1237");
+  has(b.run("info pci"), "VGA controller: PCI device 1234:1111");
+  has(b.run("info pic"), "pic0: irr=");
+  CHECK(b.run("screendump " + (b.dir / "a.ppm")) == "");
+  has(file_bytes(b.dir / "a.ppm").substr(0, 20), "P6\n720 400\n255\n");
+  CHECK(b.run("screendump " + (b.dir / "a.png")) == "");
+  CHECK(file_bytes(b.dir / "a.png").substr(1, 3) == "PNG");
+  CHECK(b.run("screendump -f png " + (b.dir / "b")) == "");
+  CHECK(file_bytes(b.dir / "b").substr(1, 3) == "PNG");
+  has(b.run("screendump /nonexistent/a.ppm"), "Error: cannot write '/nonexistent/a.ppm'");
+  has(Bench(false).run("screendump /tmp/never"), "no graphics adapter");
+}
+
+TEST_CASE("lines, prompts, help", "[monitor]") {
+  Bench b;
+  const auto type = [&](std::string_view keys) {
+    b.output.clear();
+    b.monitor->feed({reinterpret_cast<const u8*>(keys.data()), keys.size()});
+    return b.output;
+  };
+  b.monitor->greet();
+  CHECK(b.output == "xlat 0.1.0 monitor - type 'help' for more information\r\n(xlat) ");
+  CHECK(type("info nane\x7f\x7fme\r\n") == "info nane\b \b\b \bme\r\nbench\r\n(xlat) ");
+  CHECK(type("foo\n") == "foo\r\nunknown command: 'foo'\r\n(xlat) ");
+  CHECK(type("\n") == "\r\n(xlat) ");
+  CHECK(type("junk\x15quit\r").ends_with("quit\r\n"));
+  has(b.run("help"), "sendkey keys [hold_ms] -- ");
+  CHECK(b.run("help stop") == "stop|s -- stop the machine\n");
+  has(b.run("info"), "info registers");
+  has(b.run("info nothing"), "unknown command: 'info nothing'");
+  has(b.run("stop now"), "extraneous");
+}
+
+}  // namespace xlat
