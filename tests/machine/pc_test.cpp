@@ -1,0 +1,165 @@
+// The PC as a whole: what the firmware finds, how the machine ends, what bad configurations say.
+#include <catch2/catch.hpp>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+#include "machine/machine.h"
+
+using namespace xlat;
+namespace fs = std::filesystem;
+
+namespace {
+
+// A Multiboot kernel that is `code` at 1 MiB.
+class Kernel {
+ public:
+  explicit Kernel(std::initializer_list<u8> code) {
+    char name[] = "/tmp/xlat-kernel-XXXXXX";
+    const int fd = mkstemp(name);
+    REQUIRE(fd >= 0);
+    close(fd);
+    path_ = name;
+    std::ofstream out(path_, std::ios::binary);
+    const u32 flags = 1 << 16, start = 0x100000;
+    const u32 bytes = 32 + static_cast<u32>(code.size());
+    for (const u32 word : {0x1badb002u, flags, 0u - 0x1badb002u - flags, start, start, start + bytes, 0u, start + 32}) {
+      out.write(reinterpret_cast<const char*>(&word), 4);
+    }
+    for (const u8 byte : code) out.put(static_cast<char>(byte));
+  }
+  ~Kernel() { fs::remove(path_); }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+MachineConfig with_kernel(const Kernel& kernel) {
+  MachineConfig config;
+  config.ram_bytes = 16 << 20;
+  config.time.deterministic = true;
+  config.no_reboot = true;
+  config.kernel = kernel.path();
+  return config;
+}
+
+Machine::Exit run(const MachineConfig& config) {
+  auto machine = Machine::create(config);
+  if (!machine) FAIL(machine.error().message);
+  return (*machine)->run_until(10'000'000);
+}
+
+}  // namespace
+
+TEST_CASE("a guest powers off through the PIIX4") {
+  // mov dx,604h / mov ax,2000h / out dx,ax / jmp $
+  const Kernel kernel{0x66, 0xba, 0x04, 0x06, 0x66, 0xb8, 0x00, 0x20, 0x66, 0xef, 0xeb, 0xfe};
+  CHECK(run(with_kernel(kernel)) == Machine::Exit::kPowerOff);
+}
+
+TEST_CASE("a guest resets through ports 64h, 92h and CF9h, and by a triple fault") {
+  const Kernel kbc{0xb0, 0xfe, 0xe6, 0x64, 0xeb, 0xfe};
+  CHECK(run(with_kernel(kbc)) == Machine::Exit::kReset);
+  const Kernel fast{0xb0, 0x01, 0xe6, 0x92, 0xeb, 0xfe};
+  CHECK(run(with_kernel(fast)) == Machine::Exit::kReset);
+  const Kernel cf9{0x66, 0xba, 0xf9, 0x0c, 0xb0, 0x02, 0xee, 0xb0, 0x06, 0xee, 0xeb, 0xfe};
+  CHECK(run(with_kernel(cf9)) == Machine::Exit::kReset);
+  // lidt of an empty table / ud2
+  const Kernel triple{0x6a, 0x00, 0x6a, 0x00, 0x0f, 0x01, 0x1c, 0x24, 0x0f, 0x0b};
+  CHECK(run(with_kernel(triple)) == Machine::Exit::kReset);
+}
+
+TEST_CASE("isa-debug-exit ends the run with its status") {
+  const Kernel kernel{0xb0, 0x10, 0xe6, 0xf4, 0xeb, 0xfe};
+  MachineConfig config = with_kernel(kernel);
+  config.debug_exit = DebugExitConfig{0xf4, 4};
+  auto machine = Machine::create(config);
+  REQUIRE(machine.ok());
+  CHECK((*machine)->run() == Machine::Exit::kDebugExit);
+  CHECK((*machine)->exit_status() == 0x21);
+}
+
+TEST_CASE("a reset boots the same kernel again") {
+  // inc dword [200000h], which a reset keeps; cmp 3; jae off / reset; off: power off
+  const Kernel kernel{0xff, 0x05, 0x00, 0x00, 0x20, 0x00, 0x83, 0x3d, 0x00, 0x00, 0x20, 0x00, 0x03, 0x73, 0x06,
+                      0xb0, 0xfe, 0xe6, 0x64, 0xeb, 0xfe, 0x66, 0xba, 0x04, 0x06, 0x66, 0xb8, 0x00, 0x20, 0x66, 0xef};
+  MachineConfig config = with_kernel(kernel);
+  config.no_reboot = false;
+  auto machine = Machine::create(config);
+  REQUIRE(machine.ok());
+  CHECK((*machine)->run_until(10'000'000) == Machine::Exit::kPowerOff);
+  CHECK((*machine)->pc().memory.read(0x200000, 4) == 3);
+}
+
+TEST_CASE("serial input enters through the gate and can be recorded") {
+  // init LCR=3, FCR=1; loop: poll LSR bit 0; read; write back; loop
+  const Kernel echo{0x66, 0xba, 0xfb, 0x03, 0xb0, 0x03, 0xee, 0xb2, 0xfa, 0xb0, 0x01, 0xee,
+                    0xb2, 0xfd, 0xec, 0xa8, 0x01, 0x74, 0xfb, 0xb2, 0xf8, 0xec, 0xee, 0xeb, 0xf3};
+  MachineConfig config = with_kernel(echo);
+  std::string sent;
+  config.serial[0] = [&](u8 value) { sent += static_cast<char>(value); };
+  auto machine = Machine::create(config);
+  REQUIRE(machine.ok());
+  std::vector<StampedInput> record;
+  (*machine)->gate().record_to(&record);
+  CHECK((*machine)->run_until(10'000) == Machine::Exit::kCount);
+  for (const char c : std::string("hello, gate: more bytes than a FIFO holds")) {
+    (*machine)->gate().post(SerialInput{0, static_cast<u8>(c)});
+  }
+  CHECK((*machine)->run_until(2'000'000) == Machine::Exit::kCount);
+  CHECK(sent == "hello, gate: more bytes than a FIFO holds");
+  REQUIRE(record.size() == sent.size());
+  CHECK(record.front().count >= 10'000);
+}
+
+TEST_CASE("bad configurations are errors that name what is wrong") {
+  const auto message = [](MachineConfig config) {
+    auto machine = Machine::create(config);
+    return machine ? std::string() : machine.error().message;
+  };
+  MachineConfig config;
+  config.ram_bytes = 512 << 10;
+  CHECK(message(config).find("1 to 3072") != std::string::npos);
+  config = {};
+  config.cpu = "z80";
+  CHECK(message(config).find("z80") != std::string::npos);
+  config = {};
+  config.bios = "/nonexistent/bios";
+  CHECK(message(config).find("/nonexistent/bios") != std::string::npos);
+  config = {};
+  config.ide[0] = DriveConfig{"/nonexistent/disk", false, false, false};
+  CHECK(message(config).find("/nonexistent/disk") != std::string::npos);
+  config = {};
+  config.boot_order = "cx";
+  CHECK_FALSE(message(config).empty());
+  config = {};
+  config.kernel = "/etc/hostname";
+  CHECK(message(config).find("/etc/hostname") != std::string::npos);
+}
+
+TEST_CASE("a snapshot image is not modified, a plain one is written") {
+  // Writes a sector of ones by PIO: select drive 0, count 1, LBA 0, WRITE SECTORS, wait DRQ, 256 words.
+  const Kernel writer{0x66, 0xba, 0xf6, 0x01, 0xb0, 0xe0, 0xee, 0xb2, 0xf2, 0xb0, 0x01, 0xee, 0xb2, 0xf3, 0xb0, 0x00, 0xee,
+                      0xb2, 0xf4, 0xee, 0xb2, 0xf5, 0xee, 0xb2, 0xf7, 0xb0, 0x30, 0xee,
+                      0xec, 0xa8, 0x08, 0x74, 0xfb,                          // wait for DRQ
+                      0xb2, 0xf0, 0xb9, 0x00, 0x01, 0x00, 0x00, 0x66, 0xb8, 0xff, 0xff, 0x66, 0xef, 0xe2, 0xfc,
+                      0xb2, 0xf7, 0xec, 0xa8, 0x88, 0x75, 0xfb,              // wait for BSY and DRQ to go
+                      0x66, 0xba, 0x04, 0x06, 0x66, 0xb8, 0x00, 0x20, 0x66, 0xef, 0xeb, 0xfe};
+  char name[] = "/tmp/xlat-disk-XXXXXX";
+  close(mkstemp(name));
+  const auto fill = [&] { std::ofstream(name, std::ios::binary) << std::string(1 << 20, 'z'); };
+  const auto first = [&] {
+    std::ifstream in(name, std::ios::binary);
+    return in.get();
+  };
+  for (const bool snapshot : {true, false}) {
+    fill();
+    MachineConfig config = with_kernel(writer);
+    config.ide[0] = DriveConfig{name, false, snapshot, false};
+    CHECK(run(config) == Machine::Exit::kPowerOff);
+    CHECK(first() == (snapshot ? 'z' : 0xff));
+  }
+  fs::remove(name);
+}
