@@ -1,8 +1,22 @@
 #!/usr/bin/env bash
-# Dependencies, build, all tests. The README's test command.
+# Dependencies, build, all tests: unit tests in release and under sanitizers, captured cases where they are at hand, guests.
 set -euo pipefail
 cd "$(dirname "$0")"
+
 tools/install-deps.sh
 cmake --preset release
 cmake --build --preset release
 ctest --preset release
+
+cmake --preset asan
+cmake --build --preset asan
+ctest --preset asan
+
+captures=../shared/conformance/sst-80286/v1_real_mode
+if [ -d "$captures" ]; then
+  tools/conformance.sh "$captures" --sample 40
+else
+  echo "skipped: no captured cases in $captures"
+fi
+
+tools/guests.sh --smoke
