@@ -49,8 +49,8 @@ struct Operand {
 
 enum class Rep : u8 { kNone, kRepne /* F2 */, kRep /* F3 */ };
 
-// At most 64 bytes, so that an instruction is one cache line.
-struct Insn {
+// 64 bytes, so that an instruction is one cache line.
+struct alignas(64) Insn {
   void (*handler)() = nullptr;  // the interpreter's; its true type is the interpreter's business
   u64 imm = 0;                  // immediate, extended to the operand width as the encoding says
   i32 disp = 0;                 // displacement of the memory operand, or the whole address of a moffs
@@ -76,6 +76,6 @@ struct Insn {
   unsigned cc() const { return opcode & 15; }
 };
 
-static_assert(sizeof(Insn) <= 64);
+static_assert(sizeof(Insn) == 64);
 
 }  // namespace xlat

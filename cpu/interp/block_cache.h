@@ -51,7 +51,7 @@ class BlockCache {
   u64 blocks_dropped() const { return dropped_; }
 
  private:
-  struct Near {
+  struct alignas(32) Near {
     u32 linear = 0;
     u32 key = 0;
     u64 generation = 0;

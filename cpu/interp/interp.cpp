@@ -64,8 +64,7 @@ void Interp::run_block(const Block& block, u64 budget) {
     current_ = i;
     reinterpret_cast<Handler>(i->handler)(*this, *i);
     if (leave_) [[unlikely]] break;
-    ++i;
-  } while (i != end && static_cast<u64>(i - first_) + iterations_ < budget);
+  } while (++i != end);
   running_ = false;
 
   const bool faulted = cpu_.faulted();
