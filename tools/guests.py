@@ -127,6 +127,7 @@ def run_guest(name, spec):
     with tempfile.TemporaryDirectory() as work, open(os.path.join(CACHE, name + ".log"), "wb", buffering=0) as transcript:
         for copied in spec.get("copies", []):
             shutil.copy(os.path.join(files, copied), work)
+        outputs = []
         args = [part.replace("{files}", files).replace("{work}", work) for part in shlex.split(spec["command"])]
         for steps in spec["runs"]:
             run = Run(args, time.monotonic() + spec.get("timeout", 300), work, transcript)
@@ -135,10 +136,13 @@ def run_guest(name, spec):
                     for action, value in step.items():
                         getattr(run, {"keys": "type_keys", "screen": "expect_screen"}.get(action, action))(value)
                 run.finish(steps.get("exit"))
+                outputs.append(run.text)
             except Failure as failure:
                 raise Failure(f"{failure}; its serial output is in {transcript.name}") from None
             finally:
                 run.kill()
+        if spec.get("identical") and len(set(outputs)) != 1:
+            raise Failure(f"the runs printed different bytes; they are in {transcript.name}")
 
 
 def main():

@@ -6,7 +6,7 @@ packages=(
   build-essential g++ cmake ninja-build ccache pkg-config lld
   libasmjit-dev libcapstone-dev libsdl2-dev catch2 zlib1g-dev libfmt-dev libpng-dev nlohmann-json3-dev
   seabios acpica-tools
-  cpio xz-utils kmod fdisk mtools e2fsprogs syslinux syslinux-common python3 qemu-system-x86
+  cpio xz-utils kmod fdisk mtools e2fsprogs syslinux syslinux-common python3
 )
 
 missing=()
