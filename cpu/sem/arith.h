@@ -5,70 +5,49 @@
 
 namespace xlat::sem {
 
+// destination = op(destination, source), with the flags of `kind`.
+template <Emitter E>
+void binary(E& e, const Insn& i, auto w, FlagKind kind, auto op) {
+  const auto dst = e.place(i, 0, w);
+  const auto a = e.get(w, dst), b = e.read(i, 1, w);
+  const auto r = op(a, b);
+  e.put(w, dst, r);
+  e.flags(kind, w, a, b, r);
+}
+
 template <Emitter E>
 void add(E& e, const Insn& i, auto w) {
-  const auto dst = e.place(i, 0, w);
-  const auto a = e.get(w, dst), b = e.read(i, 1, w);
-  const auto r = e.add(w, a, b);
-  e.put(w, dst, r);
-  e.flags(FlagKind::kAdd, w, a, b, r);
+  binary(e, i, w, FlagKind::kAdd, [&](auto a, auto b) { return e.add(w, a, b); });
 }
-
 template <Emitter E>
 void adc(E& e, const Insn& i, auto w) {
-  const auto dst = e.place(i, 0, w);
-  const auto a = e.get(w, dst), b = e.read(i, 1, w);
-  const auto r = e.add(w, e.add(w, a, b), e.flag(kCf));
-  e.put(w, dst, r);
-  e.flags(FlagKind::kAdd, w, a, b, r);
+  binary(e, i, w, FlagKind::kAdd, [&](auto a, auto b) { return e.add(w, e.add(w, a, b), e.flag(kCf)); });
 }
-
 template <Emitter E>
 void sub(E& e, const Insn& i, auto w) {
-  const auto dst = e.place(i, 0, w);
-  const auto a = e.get(w, dst), b = e.read(i, 1, w);
-  const auto r = e.sub(w, a, b);
-  e.put(w, dst, r);
-  e.flags(FlagKind::kSub, w, a, b, r);
+  binary(e, i, w, FlagKind::kSub, [&](auto a, auto b) { return e.sub(w, a, b); });
 }
-
 template <Emitter E>
 void sbb(E& e, const Insn& i, auto w) {
-  const auto dst = e.place(i, 0, w);
-  const auto a = e.get(w, dst), b = e.read(i, 1, w);
-  const auto r = e.sub(w, e.sub(w, a, b), e.flag(kCf));
-  e.put(w, dst, r);
-  e.flags(FlagKind::kSub, w, a, b, r);
+  binary(e, i, w, FlagKind::kSub, [&](auto a, auto b) { return e.sub(w, e.sub(w, a, b), e.flag(kCf)); });
+}
+template <Emitter E>
+void and_(E& e, const Insn& i, auto w) {
+  binary(e, i, w, FlagKind::kLogic, [&](auto a, auto b) { return e.and_(w, a, b); });
+}
+template <Emitter E>
+void or_(E& e, const Insn& i, auto w) {
+  binary(e, i, w, FlagKind::kLogic, [&](auto a, auto b) { return e.or_(w, a, b); });
+}
+template <Emitter E>
+void xor_(E& e, const Insn& i, auto w) {
+  binary(e, i, w, FlagKind::kLogic, [&](auto a, auto b) { return e.xor_(w, a, b); });
 }
 
 template <Emitter E>
 void cmp(E& e, const Insn& i, auto w) {
   const auto a = e.read(i, 0, w), b = e.read(i, 1, w);
   e.flags(FlagKind::kSub, w, a, b, e.sub(w, a, b));
-}
-
-template <Emitter E>
-void and_(E& e, const Insn& i, auto w) {
-  const auto dst = e.place(i, 0, w);
-  const auto r = e.and_(w, e.get(w, dst), e.read(i, 1, w));
-  e.put(w, dst, r);
-  e.flags(FlagKind::kLogic, w, r, r, r);
-}
-
-template <Emitter E>
-void or_(E& e, const Insn& i, auto w) {
-  const auto dst = e.place(i, 0, w);
-  const auto r = e.or_(w, e.get(w, dst), e.read(i, 1, w));
-  e.put(w, dst, r);
-  e.flags(FlagKind::kLogic, w, r, r, r);
-}
-
-template <Emitter E>
-void xor_(E& e, const Insn& i, auto w) {
-  const auto dst = e.place(i, 0, w);
-  const auto r = e.xor_(w, e.get(w, dst), e.read(i, 1, w));
-  e.put(w, dst, r);
-  e.flags(FlagKind::kLogic, w, r, r, r);
 }
 
 template <Emitter E>
@@ -80,8 +59,7 @@ void test(E& e, const Insn& i, auto w) {
 template <Emitter E>
 void inc(E& e, const Insn& i, auto w) {
   const auto dst = e.place(i, 0, w);
-  const auto a = e.get(w, dst), one = e.imm(1);
-  const auto r = e.add(w, a, one);
+  const auto a = e.get(w, dst), one = e.imm(1), r = e.add(w, a, one);
   e.put(w, dst, r);
   e.flags(FlagKind::kInc, w, a, one, r);
 }
@@ -89,8 +67,7 @@ void inc(E& e, const Insn& i, auto w) {
 template <Emitter E>
 void dec(E& e, const Insn& i, auto w) {
   const auto dst = e.place(i, 0, w);
-  const auto a = e.get(w, dst), one = e.imm(1);
-  const auto r = e.sub(w, a, one);
+  const auto a = e.get(w, dst), one = e.imm(1), r = e.sub(w, a, one);
   e.put(w, dst, r);
   e.flags(FlagKind::kDec, w, a, one, r);
 }
@@ -98,8 +75,7 @@ void dec(E& e, const Insn& i, auto w) {
 template <Emitter E>
 void neg(E& e, const Insn& i, auto w) {
   const auto dst = e.place(i, 0, w);
-  const auto a = e.get(w, dst), zero = e.imm(0);
-  const auto r = e.sub(w, zero, a);
+  const auto a = e.get(w, dst), zero = e.imm(0), r = e.sub(w, zero, a);
   e.put(w, dst, r);
   e.flags(FlagKind::kSub, w, zero, a, r);
 }

@@ -19,30 +19,25 @@ void shift_flags(E& e, FlagKind kind, auto w, auto a, auto count, auto r) {
 }
 
 template <Emitter E>
-void shl(E& e, const Insn& i, auto w) {
+void shift(E& e, const Insn& i, auto w, FlagKind kind, auto op) {
   const auto dst = e.place(i, 0, w);
   const auto a = e.get(w, dst), n = shift_count(e, i, 1);
-  const auto r = e.shl(w, a, n);
+  const auto r = op(a, n);
   e.put(w, dst, r);
-  shift_flags(e, FlagKind::kShl, w, a, n, r);
+  shift_flags(e, kind, w, a, n, r);
 }
 
+template <Emitter E>
+void shl(E& e, const Insn& i, auto w) {
+  shift(e, i, w, FlagKind::kShl, [&](auto a, auto n) { return e.shl(w, a, n); });
+}
 template <Emitter E>
 void shr(E& e, const Insn& i, auto w) {
-  const auto dst = e.place(i, 0, w);
-  const auto a = e.get(w, dst), n = shift_count(e, i, 1);
-  const auto r = e.shr(w, a, n);
-  e.put(w, dst, r);
-  shift_flags(e, FlagKind::kShr, w, a, n, r);
+  shift(e, i, w, FlagKind::kShr, [&](auto a, auto n) { return e.shr(w, a, n); });
 }
-
 template <Emitter E>
 void sar(E& e, const Insn& i, auto w) {
-  const auto dst = e.place(i, 0, w);
-  const auto a = e.get(w, dst), n = shift_count(e, i, 1);
-  const auto r = e.sar(w, a, n);
-  e.put(w, dst, r);
-  shift_flags(e, FlagKind::kSar, w, a, n, r);
+  shift(e, i, w, FlagKind::kSar, [&](auto a, auto n) { return e.sar(w, a, n); });
 }
 
 // CF = `cf`, OF = `of` (0 or 1 each), if the count is not zero.
