@@ -66,6 +66,8 @@ class Cpu : public IrqSink, private MappingListener, private CodeListener {
   // Error code from a selector, with the EXT bit as the event being delivered asks for.
   void raise_selector(u8 vector, u16 selector) { raise(vector, (selector & 0xfffcu) | ext_); }
   void clear_fault() { faulted_ = false; }
+  // The fault came after a task switch was made: it is the new task's, and EIP is that task's already.
+  bool fault_in_new_task() const { return faulted_ && task_switched_; }
 
   // ---- Linear memory ----
   // `bytes` is 1, 2, 4 or 8. User rights are those of CPL 3.
@@ -240,6 +242,7 @@ class Cpu : public IrqSink, private MappingListener, private CodeListener {
 
   bool faulted_ = false;
   Fault fault_;
+  bool task_switched_ = false;
   u32 ext_ = 0;
 
   // Events waiting for an instruction boundary.

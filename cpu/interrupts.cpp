@@ -29,13 +29,13 @@ void Cpu::deliver_fault() {
   ASSERT(faulted_);
   Fault fault = fault_;
   for (;;) {
-    faulted_ = false;
+    faulted_ = task_switched_ = false;
     s.shadow = Shadow::kNone;
     const u64 ip = s.ip;
     const u32 cr2 = s.cr2;
     interrupt(fault.vector, Event::kException, has_error_code(fault.vector), fault.code);
     if (!faulted_) return;
-    s.ip = ip;
+    if (!task_switched_) s.ip = ip;
     const Class first = class_of(fault.vector), second = class_of(fault_.vector);
     if (fault.vector == kDF) break;
     const bool doubled = (first == Class::kContributory && second == Class::kContributory) ||
@@ -44,7 +44,7 @@ void Cpu::deliver_fault() {
     (void)cr2;
   }
   log_.line(LogItem::kInt, "triple fault at {:04x}:{:08x}", s.seg[kCs].selector, s.ip);
-  faulted_ = false;
+  faulted_ = task_switched_ = false;
   s.halted = true;
   pins.shutdown();
   leave_block();

@@ -21,7 +21,7 @@ Cpu::Cpu(const CpuModel& model, AddressSpace& memory, PortBus& ports, Clock& clo
 
 void Cpu::reset() {
   s.reset(model_.leaf(1).eax);
-  faulted_ = false;
+  faulted_ = task_switched_ = false;
   ext_ = 0;
   pending_ &= kPendingIntr;
   flush_tlb();
@@ -33,7 +33,7 @@ void Cpu::serialize(Archive& ar) {
   s.serialize(ar);
   ar(pending_)(nmi_level_)(a20_mask_);
   if (!ar.loading()) return;
-  faulted_ = false;
+  faulted_ = task_switched_ = false;
   flush_tlb();
   update_tables();
 }

@@ -82,6 +82,8 @@ void Cpu::switch_task(u16 selector, TaskVia via, bool has_code, u32 code) {
   if (via != TaskVia::kIret) store_system(linear + 4, 4, d.high | 2u << 8);
 
   // The commit point: from here on faults belong to the new task.
+  if (faulted_) return;
+  task_switched_ = true;
   s.tr.load(selector, d);
   s.tr.attr |= 2;
   s.cr0 |= kCr0Ts;
@@ -101,6 +103,7 @@ void Cpu::switch_task(u16 selector, TaskVia via, bool has_code, u32 code) {
   // Selectors first, all unusable; then the descriptors one by one.
   for (unsigned n = 0; n < kSegRegs; ++n) s.seg[n].set_null(task.seg[n]);
   s.ldtr.set_null(task.ldt);
+  set_cpl(s.vm86() ? 3 : task.seg[kCs] & 3);
   if (task.ldt & 0xfffc) {
     Descriptor ldt;
     u32 at = 0;
@@ -112,10 +115,8 @@ void Cpu::switch_task(u16 selector, TaskVia via, bool has_code, u32 code) {
   }
   if (s.vm86()) {
     for (unsigned n = 0; n < kSegRegs; ++n) s.seg[n].load_v86(task.seg[n]);
-    set_cpl(3);
   } else if (!faulted_) {
-    const unsigned cpl = task.seg[kCs] & 3;
-    set_cpl(static_cast<u8>(cpl));
+    const unsigned cpl = s.cpl;
     Segment ss;
     u32 at = 0;
     if (load_inner_ss(task.seg[kSs], cpl, kTS, ss, at)) s.seg[kSs] = ss;
@@ -160,6 +161,7 @@ void Cpu::switch_task(u16 selector, TaskVia via, bool has_code, u32 code) {
   }
   if (task.trap) s.debug_trap |= kDr6Bt;
   if (!faulted_ && s.ip > s.seg[kCs].limit) raise(kGP, 0);
+  if (!faulted_) task_switched_ = false;
 }
 
 }  // namespace xlat

@@ -71,7 +71,7 @@ void Interp::run_block(const Block& block, u64 budget) {
   const Insn& last = *current_;
   const u64 executed = static_cast<u64>(&last - first_) + iterations_;
   if (faulted || again_) {
-    s.ip = block_ip_ + last.off;
+    if (!cpu_.fault_in_new_task()) s.ip = block_ip_ + last.off;
     // A fault inside REP comes after the iterations before it; one that ran out of budget has made all its iterations.
     count_ += executed + (again_ ? 1 : 0);
   } else {
