@@ -30,8 +30,7 @@ class Archive {
   u32 section(std::string_view name, u32 version);
 
   template <class T>
-    requires(std::is_integral_v<T> || std::is_enum_v<T>)
-  Archive& operator()(T& value) {
+  requires(std::is_integral_v<T> || std::is_enum_v<T>) Archive& operator()(T& value) {
     u64 raw = static_cast<u64>(value);
     raw_integer(raw, std::is_same_v<T, bool> ? 1 : sizeof(T));
     if (loading_) value = static_cast<T>(raw);

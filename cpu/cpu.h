@@ -32,8 +32,8 @@ class Engine {
 // The wires and services around a processor.
 struct CpuPins {
   std::function<u8()> interrupt_acknowledge = [] { return u8{0xff}; };
-  std::function<void()> shutdown = [] {};              // triple fault
-  std::function<void(bool)> ferr = [](bool) {};        // FERR#, to IRQ13
+  std::function<void()> shutdown = [] {};        // triple fault
+  std::function<void(bool)> ferr = [](bool) {};  // FERR#, to IRQ13
 };
 
 class Cpu : public IrqSink, private MappingListener, private CodeListener {
@@ -114,12 +114,14 @@ class Cpu : public IrqSink, private MappingListener, private CodeListener {
   // Linear address of a data access, after limit and type checks (#GP or #SS on violation; returns 0 then).
   u32 linear_for_read(unsigned seg, u32 offset, unsigned bytes) {
     const Segment& sr = s.seg[seg];
-    if (!sr.readable(offset, bytes)) [[unlikely]] segment_fault(seg);
+    if (!sr.readable(offset, bytes)) [[unlikely]]
+      segment_fault(seg);
     return sr.base + offset;
   }
   u32 linear_for_write(unsigned seg, u32 offset, unsigned bytes) {
     const Segment& sr = s.seg[seg];
-    if (!sr.writable(offset, bytes)) [[unlikely]] segment_fault(seg);
+    if (!sr.writable(offset, bytes)) [[unlikely]]
+      segment_fault(seg);
     return sr.base + offset;
   }
   void segment_fault(unsigned seg) { raise(seg == kSs ? kSS : kGP, 0); }
@@ -217,6 +219,7 @@ class Cpu : public IrqSink, private MappingListener, private CodeListener {
   // Far transfer pieces.
   void jump_to_code(u16 selector, const Descriptor& d, u32 linear, u32 offset, u8 cpl);
   bool check_code_target(u16 selector, const Descriptor& d);
+  bool check_return_target(u16 cs, Descriptor& d, u32& linear);
   void call_gate(u16 selector, const Descriptor& gate, bool is_call);
   void return_outer(u16 cs, u32 ip, const Descriptor& cs_desc, u32 cs_linear, unsigned bytes, u16 release, u32 eflags,
                     bool is_iret);
@@ -226,7 +229,7 @@ class Cpu : public IrqSink, private MappingListener, private CodeListener {
   void set_accessed(u32 linear, const Descriptor& d);
   void interrupt_real(u8 vector);
   void interrupt_protected(u8 vector, Event event, bool with_code, u32 code);
-  void interrupt_gate(u8 vector, const Descriptor& gate, u16 gate_code, Event event, bool with_code, u32 code);
+  void interrupt_gate(u8 vector, const Descriptor& gate, Event event, bool with_code, u32 code);
 
   const CpuModel model_;
   AddressSpace& memory_;
@@ -249,7 +252,7 @@ class Cpu : public IrqSink, private MappingListener, private CodeListener {
   enum Pending : u32 { kPendingIntr = 1, kPendingNmi = 2 };
   u32 pending_ = 0;
   bool nmi_level_ = false;
-  bool step_tf_ = false, step_rf_ = false, step_shadow_ = false, flow_changed_ = false;
+  bool step_tf_ = false, step_rf_ = false, flow_changed_ = false;
 };
 
 }  // namespace xlat

@@ -11,10 +11,24 @@ bool uses_modrm(const Encoding& e) {
   if (e.match & (match::Mem | match::Reg | match::kHasExt | match::kHasRm)) return true;
   for (const OpCode o : e.operands) {
     switch (o) {
-      case OpCode::Eb: case OpCode::Ew: case OpCode::Ed: case OpCode::Ev: case OpCode::Eq: case OpCode::Gb:
-      case OpCode::Gw: case OpCode::Gd: case OpCode::Gv: case OpCode::M: case OpCode::Sw: case OpCode::Cd:
-      case OpCode::Dd: case OpCode::Rd: case OpCode::Pq: case OpCode::Pd: case OpCode::Qq: case OpCode::Qd:
-        return true;
+      case OpCode::Eb:
+      case OpCode::Ew:
+      case OpCode::Ed:
+      case OpCode::Ev:
+      case OpCode::Eq:
+      case OpCode::Gb:
+      case OpCode::Gw:
+      case OpCode::Gd:
+      case OpCode::Gv:
+      case OpCode::M:
+      case OpCode::Sw:
+      case OpCode::Cd:
+      case OpCode::Dd:
+      case OpCode::Rd:
+      case OpCode::Pq:
+      case OpCode::Pd:
+      case OpCode::Qq:
+      case OpCode::Qd: return true;
       default: break;
     }
   }
@@ -22,9 +36,7 @@ bool uses_modrm(const Encoding& e) {
 }
 
 // MOV to and from control and debug registers: ModRM.mod is ignored. SDM vol. 2, MOV.
-bool names_register_always(const Encoding& e) {
-  return e.operands[0] == OpCode::Rd || e.operands[1] == OpCode::Rd;
-}
+bool names_register_always(const Encoding& e) { return e.operands[0] == OpCode::Rd || e.operands[1] == OpCode::Rd; }
 
 // One decoding: a cursor over the bytes and the instruction being filled in.
 class Decoding {
@@ -221,9 +233,15 @@ class Decoding {
     const unsigned reg = (out_.modrm >> 3) & 7;
     switch (code) {
       case OpCode::_: return true;
-      case OpCode::Eb: case OpCode::Ew: case OpCode::Ed: case OpCode::Ev: case OpCode::Eq:
-        return reg_or_mem(o, Operand::kReg);
-      case OpCode::Gb: case OpCode::Gw: case OpCode::Gd: case OpCode::Gv: return set(o, Operand::kReg, reg);
+      case OpCode::Eb:
+      case OpCode::Ew:
+      case OpCode::Ed:
+      case OpCode::Ev:
+      case OpCode::Eq: return reg_or_mem(o, Operand::kReg);
+      case OpCode::Gb:
+      case OpCode::Gw:
+      case OpCode::Gd:
+      case OpCode::Gv: return set(o, Operand::kReg, reg);
       case OpCode::M: return out_.has_mem ? set(o, Operand::kMem) : fail();
       case OpCode::Ib: return imm(o, 1, false);
       case OpCode::Ib2: {
@@ -234,8 +252,10 @@ class Decoding {
       }
       case OpCode::Ibs: return imm(o, 1, true);
       case OpCode::Iw: return imm(o, 2, false);
-      case OpCode::Iz: case OpCode::Iv: return imm(o, out_.osize, false);
-      case OpCode::Jb: case OpCode::Jz: {
+      case OpCode::Iz:
+      case OpCode::Iv: return imm(o, out_.osize, false);
+      case OpCode::Jb:
+      case OpCode::Jz: {
         const unsigned n = code == OpCode::Jb ? 1 : out_.osize;
         u64 raw = 0;
         if (!immediate(n, raw)) return false;
@@ -248,7 +268,8 @@ class Decoding {
         out_.imm2 = static_cast<u16>(selector);
         return set(o, Operand::kFar);
       }
-      case OpCode::Ob: case OpCode::Ov: {
+      case OpCode::Ob:
+      case OpCode::Ov: {
         u64 address = 0;
         if (!immediate(out_.asize, address)) return false;
         out_.disp = static_cast<i32>(address);
@@ -263,16 +284,24 @@ class Decoding {
       case OpCode::Cd: return reg == 1 || reg > 4 ? fail() : set(o, Operand::kCr, reg);
       case OpCode::Dd: return set(o, Operand::kDr, reg);
       case OpCode::Rd: return set(o, Operand::kReg, out_.modrm & 7);
-      case OpCode::Zb: case OpCode::Zv: return set(o, Operand::kReg, out_.opcode & 7);
-      case OpCode::AL: case OpCode::rAX: return set(o, Operand::kReg, kEax);
+      case OpCode::Zb:
+      case OpCode::Zv: return set(o, Operand::kReg, out_.opcode & 7);
+      case OpCode::AL:
+      case OpCode::rAX: return set(o, Operand::kReg, kEax);
       case OpCode::CL: return set(o, Operand::kReg, kEcx);
       case OpCode::DX: return set(o, Operand::kReg, kEdx);
       case OpCode::One: return set(o, Operand::kOne);
-      case OpCode::SegES: case OpCode::SegCS: case OpCode::SegSS: case OpCode::SegDS: case OpCode::SegFS:
+      case OpCode::SegES:
+      case OpCode::SegCS:
+      case OpCode::SegSS:
+      case OpCode::SegDS:
+      case OpCode::SegFS:
       case OpCode::SegGS:
         return set(o, Operand::kSeg, static_cast<unsigned>(code) - static_cast<unsigned>(OpCode::SegES));
-      case OpCode::Pq: case OpCode::Pd: return set(o, Operand::kMm, reg);
-      case OpCode::Qq: case OpCode::Qd: return reg_or_mem(o, Operand::kMm);
+      case OpCode::Pq:
+      case OpCode::Pd: return set(o, Operand::kMm, reg);
+      case OpCode::Qq:
+      case OpCode::Qd: return reg_or_mem(o, Operand::kMm);
       case OpCode::ST0: return set(o, Operand::kSt, 0);
       case OpCode::STi: return set(o, Operand::kSt, out_.modrm & 7);
     }

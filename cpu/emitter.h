@@ -2,8 +2,8 @@
 // Emitter, and says what happens by calling it. The interpreter's emitter does it; the lifter's writes it down.
 //
 // Val is opaque in every engine: it holds a number zero-extended from its width, and converts to nothing, so that C++
-// control flow on a guest value does not compile. Branch on fields of Insn only; for guest values there are `select` and
-// `when`. After a fault is raised, everything the same instruction still does has no effect.
+// control flow on a guest value does not compile. Branch on fields of Insn only; for guest values there are `select`
+// and `when`. After a fault is raised, everything the same instruction still does has no effect.
 #pragma once
 
 #include <concepts>

@@ -9,8 +9,9 @@ using namespace match;
 using namespace attr;
 
 constexpr Encoding kEncodings[] = {
-#define OP(group, map, opcode, match, name, width, o1, o2, o3, attributes) \
-  Encoding{#name, map, static_cast<u8>(opcode), match, WidthClass::width, {OpCode::o1, OpCode::o2, OpCode::o3}, attributes},
+#define OP(group, map, opcode, match, name, width, o1, o2, o3, attributes)                                          \
+  Encoding{#name,     map, static_cast<u8>(opcode), match, WidthClass::width, {OpCode::o1, OpCode::o2, OpCode::o3}, \
+           attributes},
 #include "cpu/opcodes.inc"
 #undef OP
     Encoding{"invalid", 0xff, 0, 0, WidthClass::x, {}, Branch},

@@ -7,11 +7,54 @@
 
 namespace xlat {
 
-// Operand codes, SDM vol. 2, A.2. Ib2 is a second immediate byte; Ibs a sign-extended one; Zb/Zv the register in the low
-// three bits of the opcode.
+// Operand codes, SDM vol. 2, A.2. Ib2 is a second immediate byte; Ibs a sign-extended one; Zb/Zv the register in the
+// low three bits of the opcode.
 enum class OpCode : u8 {
-  _, Eb, Ew, Ed, Ev, Eq, Gb, Gw, Gd, Gv, Ib, Ib2, Ibs, Iw, Iz, Iv, Jb, Jz, Ap, M, Ob, Ov, Sw, Cd, Dd, Rd, Zb, Zv, AL, rAX,
-  CL, DX, One, SegES, SegCS, SegSS, SegDS, SegFS, SegGS, Pq, Pd, Qq, Qd, ST0, STi,
+  _,
+  Eb,
+  Ew,
+  Ed,
+  Ev,
+  Eq,
+  Gb,
+  Gw,
+  Gd,
+  Gv,
+  Ib,
+  Ib2,
+  Ibs,
+  Iw,
+  Iz,
+  Iv,
+  Jb,
+  Jz,
+  Ap,
+  M,
+  Ob,
+  Ov,
+  Sw,
+  Cd,
+  Dd,
+  Rd,
+  Zb,
+  Zv,
+  AL,
+  rAX,
+  CL,
+  DX,
+  One,
+  SegES,
+  SegCS,
+  SegSS,
+  SegDS,
+  SegFS,
+  SegGS,
+  Pq,
+  Pd,
+  Qq,
+  Qd,
+  ST0,
+  STi,
 };
 
 enum class WidthClass : u8 { b, w, d, q, v, x };
@@ -19,11 +62,11 @@ enum class WidthClass : u8 { b, w, d, q, v, x };
 // Conditions beside the opcode byte.
 namespace match {
 inline constexpr u32 Any = 0;
-inline constexpr u32 Mem = 1 << 8;       // ModRM names memory
-inline constexpr u32 Reg = 1 << 9;       // ModRM names a register
-inline constexpr u32 NoPrefix = 1 << 10; // none of 66, F2, F3
-inline constexpr u32 OpReg = 1 << 11;    // stands for eight opcodes, the low three bits name a register
-inline constexpr u32 OpCc = 1 << 12;     // stands for sixteen opcodes, the low four bits are a condition
+inline constexpr u32 Mem = 1 << 8;        // ModRM names memory
+inline constexpr u32 Reg = 1 << 9;        // ModRM names a register
+inline constexpr u32 NoPrefix = 1 << 10;  // none of 66, F2, F3
+inline constexpr u32 OpReg = 1 << 11;     // stands for eight opcodes, the low three bits name a register
+inline constexpr u32 OpCc = 1 << 12;      // stands for sixteen opcodes, the low four bits are a condition
 inline constexpr u32 kHasExt = 1 << 13;
 inline constexpr u32 kHasRm = 1 << 14;
 constexpr u32 Ext(u32 n) { return kHasExt | n; }      // ModRM.reg is n

@@ -83,7 +83,11 @@ void Cpu::call_gate(u16 selector, const Descriptor& gate, bool is_call) {
   if (!gate.system()) return raise_selector(kGP, selector);
   const TaskVia via = is_call ? TaskVia::kCall : TaskVia::kJump;
   switch (gate.type()) {
-    case kTss16: case kTss32: case kTaskGate: case kCallGate16: case kCallGate32: break;
+    case kTss16:
+    case kTss32:
+    case kTaskGate:
+    case kCallGate16:
+    case kCallGate32: break;
     default: return raise_selector(kGP, selector);
   }
   if (gate.dpl() < s.cpl || gate.dpl() < rpl) return raise_selector(kGP, selector);
@@ -167,6 +171,21 @@ bool Cpu::load_inner_ss(u16 selector, unsigned cpl, u8 vector, Segment& out, u32
   return !faulted_;
 }
 
+// Finds the code segment that RET or IRET goes back to, and checks that it may.
+bool Cpu::check_return_target(u16 cs, Descriptor& d, u32& linear) {
+  const unsigned rpl = cs & 3;
+  if ((cs & 0xfffc) == 0) {
+    raise(kGP, 0);
+  } else if (!descriptor(cs, d, linear)) {
+    raise_selector(kGP, cs);
+  } else if (!d.code() || rpl < s.cpl || (d.conforming() ? d.dpl() > rpl : d.dpl() != rpl)) {
+    raise_selector(kGP, cs);
+  } else if (!d.present()) {
+    raise_selector(kNP, cs);
+  }
+  return !faulted_;
+}
+
 void Cpu::far_return(unsigned bytes, u16 release) {
   if (faulted_) return;
   Stack stack(*this);
@@ -181,15 +200,10 @@ void Cpu::far_return(unsigned bytes, u16 release) {
     s.ip = ip;
     return;
   }
-  if ((cs & 0xfffc) == 0) return raise(kGP, 0);
   Descriptor d;
   u32 linear = 0;
-  if (!descriptor(cs, d, linear)) return raise_selector(kGP, cs);
-  if (faulted_) return;
-  const unsigned rpl = cs & 3;
-  if (!d.code() || rpl < s.cpl || (d.conforming() ? d.dpl() > rpl : d.dpl() != rpl)) return raise_selector(kGP, cs);
-  if (!d.present()) return raise_selector(kNP, cs);
-  if (rpl == s.cpl) {
+  if (!check_return_target(cs, d, linear)) return;
+  if ((cs & 3) == s.cpl) {
     stack.move(release);
     jump_to_code(cs, d, linear, ip, s.cpl);
     if (!faulted_) s.gpr[kEsp] = stack.esp();
@@ -265,15 +279,10 @@ void Cpu::interrupt_return(unsigned bytes) {
     s.nmi_blocked = false;
     return;
   }
-  if ((cs & 0xfffc) == 0) return raise(kGP, 0);
   Descriptor d;
   u32 linear = 0;
-  if (!descriptor(cs, d, linear)) return raise_selector(kGP, cs);
-  if (faulted_) return;
-  const unsigned rpl = cs & 3;
-  if (!d.code() || rpl < s.cpl || (d.conforming() ? d.dpl() > rpl : d.dpl() != rpl)) return raise_selector(kGP, cs);
-  if (!d.present()) return raise_selector(kNP, cs);
-  if (rpl == s.cpl) {
+  if (!check_return_target(cs, d, linear)) return;
+  if ((cs & 3) == s.cpl) {
     jump_to_code(cs, d, linear, ip, s.cpl);
     if (faulted_) return;
     s.gpr[kEsp] = stack.esp();

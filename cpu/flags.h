@@ -11,7 +11,7 @@ namespace xlat {
 // How the last flag-setting instruction made its flags from a (first operand), b (second operand) and r (result).
 // Add and Sub hold for ADC and SBB as well: carries are read off a, b and r.
 enum class FlagKind : u8 {
-  kNone,   // the flags are in the EFLAGS image
+  kNone,  // the flags are in the EFLAGS image
   kAdd,
   kSub,
   kLogic,  // CF = OF = AF = 0

@@ -166,7 +166,13 @@ u64 lar(Cpu& c, const Insn& i, u64 a, u64) {
   if (c.faulted() || !visible(c, static_cast<u16>(a), d)) return 0;
   if (d.system()) {
     switch (d.type()) {
-      case kTss16: case kLdtType: case kTss16Busy: case kCallGate16: case kTaskGate: case kTss32: case kTss32Busy:
+      case kTss16:
+      case kLdtType:
+      case kTss16Busy:
+      case kCallGate16:
+      case kTaskGate:
+      case kTss32:
+      case kTss32Busy:
       case kCallGate32: break;
       default: return 0;
     }
@@ -178,7 +184,11 @@ u64 lsl(Cpu& c, const Insn&, u64 a, u64) {
   if (c.faulted() || !visible(c, static_cast<u16>(a), d)) return 0;
   if (d.system()) {
     switch (d.type()) {
-      case kTss16: case kLdtType: case kTss16Busy: case kTss32: case kTss32Busy: break;
+      case kTss16:
+      case kLdtType:
+      case kTss16Busy:
+      case kTss32:
+      case kTss32Busy: break;
       default: return 0;
     }
   }

@@ -16,32 +16,30 @@ struct Width {
 
 // What decides how bytes decode and how a block behaves; part of every block's key.
 struct CodeMode {
-  bool cs32 = false;   // CS.D
-  bool ss32 = false;   // SS.B: the stack pointer is ESP
-  bool pe = false;     // CR0.PE
-  bool vm86 = false;   // EFLAGS.VM
+  bool cs32 = false;  // CS.D
+  bool ss32 = false;  // SS.B: the stack pointer is ESP
+  bool pe = false;    // CR0.PE
+  bool vm86 = false;  // EFLAGS.VM
 
   constexpr u8 key() const { return static_cast<u8>(cs32 | ss32 << 1 | pe << 2 | vm86 << 3); }
-  static constexpr CodeMode from_key(u8 k) {
-    return {(k & 1) != 0, (k & 2) != 0, (k & 4) != 0, (k & 8) != 0};
-  }
+  static constexpr CodeMode from_key(u8 k) { return {(k & 1) != 0, (k & 2) != 0, (k & 4) != 0, (k & 8) != 0}; }
   bool operator==(const CodeMode&) const = default;
 };
 
 struct Operand {
   enum Kind : u8 {
     kNone,
-    kReg,   // general register `reg`; for 8-bit widths 4..7 are AH CH DH BH
-    kMem,   // at the instruction's effective address
-    kImm,   // Insn::imm
-    kSeg,   // segment register `reg`
+    kReg,  // general register `reg`; for 8-bit widths 4..7 are AH CH DH BH
+    kMem,  // at the instruction's effective address
+    kImm,  // Insn::imm
+    kSeg,  // segment register `reg`
     kCr,
     kDr,
-    kMm,    // MMX register
-    kSt,    // x87 register ST(reg)
-    kOne,   // the constant 1 (D0, D1)
-    kRel,   // branch displacement in Insn::imm, sign-extended
-    kFar,   // far pointer in Insn::imm (offset) and Insn::imm2 (selector)
+    kMm,   // MMX register
+    kSt,   // x87 register ST(reg)
+    kOne,  // the constant 1 (D0, D1)
+    kRel,  // branch displacement in Insn::imm, sign-extended
+    kFar,  // far pointer in Insn::imm (offset) and Insn::imm2 (selector)
   };
   Kind kind = kNone;
   u8 reg = 0;
@@ -58,18 +56,18 @@ struct alignas(64) Insn {
   u16 encoding = 0;             // line in cpu/opcodes.inc
   u16 off = 0;                  // offset from the start of the block, in bytes
   u8 len = 0;
-  u8 opcode = 0;                // last opcode byte; its low bits are cc, register or ST(i)
+  u8 opcode = 0;  // last opcode byte; its low bits are cc, register or ST(i)
   u8 modrm = 0;
-  u8 width = 4;                 // operand width in bytes
-  u8 osize = 4;                 // operand-size attribute in bytes: 2 or 4
-  u8 asize = 4;                 // address-size attribute in bytes: 2 or 4
-  u8 seg = kDs;                 // segment of the memory operand
+  u8 width = 4;  // operand width in bytes
+  u8 osize = 4;  // operand-size attribute in bytes: 2 or 4
+  u8 asize = 4;  // address-size attribute in bytes: 2 or 4
+  u8 seg = kDs;  // segment of the memory operand
   u8 base = kZeroReg;
   u8 index = kZeroReg;
   u8 scale = 0;
   Rep rep = Rep::kNone;
   bool lock = false;
-  bool has_mem = false;         // ModRM names memory
+  bool has_mem = false;  // ModRM names memory
   CodeMode mode;
   Operand op[3];
 

@@ -10,7 +10,11 @@ namespace {
 enum class Class : u8 { kBenign, kContributory, kPageFault };
 Class class_of(u8 vector) {
   switch (vector) {
-    case kDE: case kTS: case kNP: case kSS: case kGP: return Class::kContributory;
+    case kDE:
+    case kTS:
+    case kNP:
+    case kSS:
+    case kGP: return Class::kContributory;
     case kPF: return Class::kPageFault;
     default: return Class::kBenign;
   }
@@ -32,7 +36,6 @@ void Cpu::deliver_fault() {
     faulted_ = task_switched_ = false;
     s.shadow = Shadow::kNone;
     const u64 ip = s.ip;
-    const u32 cr2 = s.cr2;
     interrupt(fault.vector, Event::kException, has_error_code(fault.vector), fault.code);
     if (!faulted_) return;
     if (!task_switched_) s.ip = ip;
@@ -41,7 +44,6 @@ void Cpu::deliver_fault() {
     const bool doubled = (first == Class::kContributory && second == Class::kContributory) ||
                          (first == Class::kPageFault && second != Class::kBenign);
     fault = doubled ? Fault{kDF, 0} : fault_;
-    (void)cr2;
   }
   log_.line(LogItem::kInt, "triple fault at {:04x}:{:08x}", s.seg[kCs].selector, s.ip);
   faulted_ = task_switched_ = false;
@@ -53,7 +55,10 @@ void Cpu::deliver_fault() {
 void Cpu::interrupt(u8 vector, Event event, bool with_code, u32 code) {
   if (log_.enabled(LogItem::kInt)) {
     log_.line(LogItem::kInt, "int {:02x} {} code {:04x} at {:04x}:{:08x} sp {:04x}:{:08x} cpl {} eax {:08x} cr2 {:08x}",
-              vector, event == Event::kExternal ? "external" : event == Event::kException ? "exception" : "software",
+              vector,
+              event == Event::kExternal    ? "external"
+              : event == Event::kException ? "exception"
+                                           : "software",
               code, s.seg[kCs].selector, s.ip, s.seg[kSs].selector, s.reg32(kEsp), s.cpl, s.reg32(kEax), s.cr2);
   }
   flow_changed_ = true;
@@ -103,10 +108,10 @@ void Cpu::interrupt_protected(u8 vector, Event event, bool with_code, u32 code) 
   if (event == Event::kSoftware && gate.dpl() < s.cpl) return raise(kGP, gate_code);
   if (!gate.present()) return raise(kNP, gate_code | ext_);
   if (type == kTaskGate) return switch_task(gate.gate_selector(), TaskVia::kCall, with_code, code);
-  interrupt_gate(vector, gate, gate_code, event, with_code, code);
+  interrupt_gate(vector, gate, event, with_code, code);
 }
 
-void Cpu::interrupt_gate(u8 vector, const Descriptor& gate, u16, Event event, bool with_code, u32 code) {
+void Cpu::interrupt_gate(u8 vector, const Descriptor& gate, Event event, bool with_code, u32 code) {
   const bool is32 = gate.type() == kInterruptGate32 || gate.type() == kTrapGate32;
   const bool clears_if = gate.type() == kInterruptGate32 || gate.type() == kInterruptGate16;
   const unsigned bytes = is32 ? 4 : 2;

@@ -9,10 +9,9 @@ namespace xlat {
 
 namespace {
 
-constexpr u32 kPentium =
-    kCpuidFpu | kCpuidDe | kCpuidPse | kCpuidTsc | kCpuidMsr | kCpuidMce | kCpuidCx8;
-constexpr u32 kPentium2 = kPentium | kCpuidPae | kCpuidSep | kCpuidMtrr | kCpuidPge | kCpuidMca | kCpuidCmov | kCpuidPat |
-                          kCpuidPse36 | kCpuidMmx | kCpuidFxsr;
+constexpr u32 kPentium = kCpuidFpu | kCpuidDe | kCpuidPse | kCpuidTsc | kCpuidMsr | kCpuidMce | kCpuidCx8;
+constexpr u32 kPentium2 = kPentium | kCpuidPae | kCpuidSep | kCpuidMtrr | kCpuidPge | kCpuidMca | kCpuidCmov |
+                          kCpuidPat | kCpuidPse36 | kCpuidMmx | kCpuidFxsr;
 
 constexpr CpuModel kModels[] = {
     {"max", 6, 8, 10, kPentium2, true, true, "xlat virtual processor"},

@@ -10,18 +10,17 @@
 namespace xlat {
 
 // CPUID.01H:EDX bits. SDM vol. 2, CPUID, table 3-11.
-inline constexpr u32
-  kCpuidFpu = 1 << 0, kCpuidDe = 1 << 2, kCpuidPse = 1 << 3, kCpuidTsc = 1 << 4, kCpuidMsr = 1 << 5,
-  kCpuidPae = 1 << 6, kCpuidMce = 1 << 7, kCpuidCx8 = 1 << 8, kCpuidSep = 1 << 11, kCpuidMtrr = 1 << 12,
-  kCpuidPge = 1 << 13, kCpuidMca = 1 << 14, kCpuidCmov = 1 << 15, kCpuidPat = 1 << 16, kCpuidPse36 = 1 << 17,
-  kCpuidMmx = 1 << 23, kCpuidFxsr = 1 << 24;
+inline constexpr u32 kCpuidFpu = 1 << 0, kCpuidDe = 1 << 2, kCpuidPse = 1 << 3, kCpuidTsc = 1 << 4, kCpuidMsr = 1 << 5,
+                     kCpuidPae = 1 << 6, kCpuidMce = 1 << 7, kCpuidCx8 = 1 << 8, kCpuidSep = 1 << 11,
+                     kCpuidMtrr = 1 << 12, kCpuidPge = 1 << 13, kCpuidMca = 1 << 14, kCpuidCmov = 1 << 15,
+                     kCpuidPat = 1 << 16, kCpuidPse36 = 1 << 17, kCpuidMmx = 1 << 23, kCpuidFxsr = 1 << 24;
 
 struct CpuModel {
   std::string_view name;
   u8 family, model, stepping;
-  u32 features;          // CPUID.01H:EDX
-  bool nx;               // CPUID.80000001H:EDX bit 20
-  bool cpuid = true;     // CPUID exists
+  u32 features;            // CPUID.01H:EDX
+  bool nx;                 // CPUID.80000001H:EDX bit 20
+  bool cpuid = true;       // CPUID exists
   std::string_view brand;  // 80000002H..4H; empty: no extended leaves
 
   bool has(u32 edx) const { return (features & edx) == edx; }

@@ -8,16 +8,15 @@
 namespace xlat {
 
 // Access rights: bits 8..23 of a descriptor's high doubleword, moved down by 8.
-inline constexpr u16
-  kAttrType = 0x0f, kAttrS = 1 << 4, kAttrDpl = 3 << 5, kAttrP = 1 << 7, kAttrAvl = 1 << 12, kAttrL = 1 << 13,
-  kAttrDb = 1 << 14, kAttrG = 1 << 15,
-  // type bits of code and data segments
-  kTypeAccessed = 1, kTypeWritable = 2, kTypeReadable = 2, kTypeExpandDown = 4, kTypeConforming = 4, kTypeCode = 8;
+inline constexpr u16 kAttrType = 0x0f, kAttrS = 1 << 4, kAttrDpl = 3 << 5, kAttrP = 1 << 7, kAttrAvl = 1 << 12,
+                     kAttrL = 1 << 13, kAttrDb = 1 << 14, kAttrG = 1 << 15,
+                     // type bits of code and data segments
+    kTypeAccessed = 1, kTypeWritable = 2, kTypeReadable = 2, kTypeExpandDown = 4, kTypeConforming = 4, kTypeCode = 8;
 
 // System descriptor types (S = 0). SDM vol. 3, table 3-2.
-inline constexpr u8
-  kTss16 = 1, kLdtType = 2, kTss16Busy = 3, kCallGate16 = 4, kTaskGate = 5, kInterruptGate16 = 6, kTrapGate16 = 7,
-  kTss32 = 9, kTss32Busy = 11, kCallGate32 = 12, kInterruptGate32 = 14, kTrapGate32 = 15;
+inline constexpr u8 kTss16 = 1, kLdtType = 2, kTss16Busy = 3, kCallGate16 = 4, kTaskGate = 5, kInterruptGate16 = 6,
+                    kTrapGate16 = 7, kTss32 = 9, kTss32Busy = 11, kCallGate32 = 12, kInterruptGate32 = 14,
+                    kTrapGate32 = 15;
 
 // An 8-byte descriptor as it lies in a table.
 struct Descriptor {

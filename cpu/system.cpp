@@ -11,7 +11,8 @@ Cpu::Cpu(const CpuModel& model, AddressSpace& memory, PortBus& ports, Clock& clo
   memory.code_watch().add_listener(*this);
   static const std::uintptr_t* const kNoEntries = [] {
     // Never written: the host maps one page of zeros throughout.
-    void* zeros = mmap(nullptr, sizeof(std::uintptr_t) << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* zeros =
+        mmap(nullptr, sizeof(std::uintptr_t) << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     ASSERT(zeros != MAP_FAILED);
     return static_cast<const std::uintptr_t*>(zeros);
   }();
@@ -140,11 +141,31 @@ u64 Cpu::tsc() {
 
 namespace {
 enum Msr : u32 {
-  kMsrMcAddr = 0x00, kMsrMcType = 0x01, kMsrTsc = 0x10, kMsrPlatformId = 0x17, kMsrEblCrPoweron = 0x2a,
-  kMsrBiosUpdtTrig = 0x79, kMsrBiosSignId = 0x8b, kMsrMtrrCap = 0xfe, kMsrBblCrCtl3 = 0x11e, kMsrSysenterCs = 0x174,
-  kMsrSysenterEsp, kMsrSysenterEip, kMsrMcgCap = 0x179, kMsrMcgStatus = 0x17a, kMsrEvntsel0 = 0x186,
-  kMsrEvntsel1 = 0x187, kMsrPerfctr0 = 0xc1, kMsrPerfctr1 = 0xc2, kMsrDebugCtl = 0x1d9, kMsrMtrrPhys = 0x200,
-  kMsrMtrrFix64k = 0x250, kMsrMtrrFix16k = 0x258, kMsrMtrrFix4k = 0x268, kMsrPat = 0x277, kMsrMtrrDefType = 0x2ff,
+  kMsrMcAddr = 0x00,
+  kMsrMcType = 0x01,
+  kMsrTsc = 0x10,
+  kMsrPlatformId = 0x17,
+  kMsrEblCrPoweron = 0x2a,
+  kMsrBiosUpdtTrig = 0x79,
+  kMsrBiosSignId = 0x8b,
+  kMsrMtrrCap = 0xfe,
+  kMsrBblCrCtl3 = 0x11e,
+  kMsrSysenterCs = 0x174,
+  kMsrSysenterEsp,
+  kMsrSysenterEip,
+  kMsrMcgCap = 0x179,
+  kMsrMcgStatus = 0x17a,
+  kMsrEvntsel0 = 0x186,
+  kMsrEvntsel1 = 0x187,
+  kMsrPerfctr0 = 0xc1,
+  kMsrPerfctr1 = 0xc2,
+  kMsrDebugCtl = 0x1d9,
+  kMsrMtrrPhys = 0x200,
+  kMsrMtrrFix64k = 0x250,
+  kMsrMtrrFix16k = 0x258,
+  kMsrMtrrFix4k = 0x268,
+  kMsrPat = 0x277,
+  kMsrMtrrDefType = 0x2ff,
   kMsrEfer = 0xc0000080,
 };
 
@@ -178,9 +199,17 @@ u64 Cpu::read_msr(u32 index) {
       case kMsrSysenterCs: return s.sysenter_cs;
       case kMsrSysenterEsp: return s.sysenter_esp;
       case kMsrSysenterEip: return s.sysenter_eip;
-      case kMsrMcgCap: case kMsrMcgStatus: return 0;  // no banks
-      case kMsrEvntsel0: case kMsrEvntsel1: case kMsrPerfctr0: case kMsrPerfctr1: return 0;
-      case kMsrPlatformId: case kMsrEblCrPoweron: case kMsrBiosSignId: case kMsrDebugCtl: case kMsrBblCrCtl3: return 0;
+      case kMsrMcgCap:
+      case kMsrMcgStatus: return 0;  // no banks
+      case kMsrEvntsel0:
+      case kMsrEvntsel1:
+      case kMsrPerfctr0:
+      case kMsrPerfctr1: return 0;
+      case kMsrPlatformId:
+      case kMsrEblCrPoweron:
+      case kMsrBiosSignId:
+      case kMsrDebugCtl:
+      case kMsrBblCrCtl3: return 0;
       default: break;
     }
   } else if (index == kMsrMcAddr || index == kMsrMcType) {
@@ -219,8 +248,16 @@ void Cpu::write_msr(u32 index, u64 value) {
       case kMsrSysenterCs: s.sysenter_cs = value & 0xffff; return;
       case kMsrSysenterEsp: s.sysenter_esp = value & 0xffffffff; return;
       case kMsrSysenterEip: s.sysenter_eip = value & 0xffffffff; return;
-      case kMsrMcgStatus: case kMsrEvntsel0: case kMsrEvntsel1: case kMsrPerfctr0: case kMsrPerfctr1:
-      case kMsrEblCrPoweron: case kMsrBiosUpdtTrig: case kMsrBiosSignId: case kMsrDebugCtl: case kMsrBblCrCtl3: return;
+      case kMsrMcgStatus:
+      case kMsrEvntsel0:
+      case kMsrEvntsel1:
+      case kMsrPerfctr0:
+      case kMsrPerfctr1:
+      case kMsrEblCrPoweron:
+      case kMsrBiosUpdtTrig:
+      case kMsrBiosSignId:
+      case kMsrDebugCtl:
+      case kMsrBblCrCtl3: return;
       default: break;
     }
   } else if (index == kMsrMcAddr || index == kMsrMcType) {

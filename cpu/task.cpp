@@ -15,9 +15,9 @@ struct TaskImage {
 
 struct Layout {
   u32 ip, flags, gpr, seg, ldt;
-  unsigned word;     // bytes a register takes
-  unsigned seg_step; // bytes between selectors
-  unsigned segs;     // selectors: ES CS SS DS (FS GS)
+  unsigned word;      // bytes a register takes
+  unsigned seg_step;  // bytes between selectors
+  unsigned segs;      // selectors: ES CS SS DS (FS GS)
   u32 min_limit;
 };
 constexpr Layout kLayout32{0x20, 0x24, 0x28, 0x48, 0x60, 4, 4, 6, 0x67};
@@ -31,7 +31,8 @@ void Cpu::switch_task(u16 selector, TaskVia via, bool has_code, u32 code) {
   const u8 bad = via == TaskVia::kIret ? kTS : kGP;
   Descriptor d;
   u32 linear = 0;
-  if ((selector & 0xfffc) == 0 || (selector & 4) || !descriptor(selector, d, linear)) return raise_selector(bad, selector);
+  if ((selector & 0xfffc) == 0 || (selector & 4) || !descriptor(selector, d, linear))
+    return raise_selector(bad, selector);
   if (faulted_) return;
   const bool known = d.system() && (d.type() & 5) == 1;  // 1, 3, 9, 11
   const bool busy = d.type() & 2;

@@ -49,10 +49,11 @@ u64 compute(Op op, unsigned w, unsigned aux, u64 a, u64 b, u64 c) {
 
 const char* name_of(Op op) {
   static constexpr const char* kNames[] = {
-      "const", "add", "sub", "mul", "udiv", "urem", "sdiv", "srem", "and", "or", "xor", "shl", "shr", "sar", "not",
-      "trunc", "bswap", "bsf", "bsr", "sext", "eq", "ne", "ult", "slt", "select", "get_reg", "set_reg", "get_selector",
-      "flags", "set_flags", "get_flag", "condition", "next_ip", "set_ip", "load", "store", "probe", "check_target",
-      "raise", "raise_if", "call", "when", "repeat_if"};
+      "const",        "add",          "sub",       "mul",      "udiv",      "urem",    "sdiv",     "srem",    "and",
+      "or",           "xor",          "shl",       "shr",      "sar",       "not",     "trunc",    "bswap",   "bsf",
+      "bsr",          "sext",         "eq",        "ne",       "ult",       "slt",     "select",   "get_reg", "set_reg",
+      "get_selector", "flags",        "set_flags", "get_flag", "condition", "next_ip", "set_ip",   "load",    "store",
+      "probe",        "check_target", "raise",     "raise_if", "call",      "when",    "repeat_if"};
   static_assert(std::size(kNames) == static_cast<std::size_t>(Op::kRepeatIf) + 1);
   return kNames[static_cast<unsigned>(op)];
 }
@@ -63,7 +64,8 @@ std::string IrBlock::dump() const {
   for (Ref n = 0; n < code.size(); ++n) {
     while (insn < starts.size() && starts[insn] == n) text += fmt::format("insn {}:\n", insn++);
     const Inst& i = code[n];
-    text += fmt::format("  %{:<4} {}.{} aux {} %{} %{} %{} imm {:#x}\n", n, name_of(i.op), i.w, i.aux, i.a, i.b, i.c, i.imm);
+    text += fmt::format("  %{:<4} {}.{} aux {} %{} %{} %{} imm {:#x}\n", n, name_of(i.op), i.w, i.aux, i.a, i.b, i.c,
+                        i.imm);
   }
   return text;
 }

@@ -13,7 +13,7 @@
 namespace xlat {
 
 struct DriveConfig {
-  std::string path;       // empty: a CD-ROM drive without a disc
+  std::string path;  // empty: a CD-ROM drive without a disc
   bool cdrom = false;
   bool snapshot = false;  // writes are kept aside and forgotten
   bool read_only = false;

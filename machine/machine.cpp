@@ -118,7 +118,8 @@ void Machine::pace() {
   host_last_ = host;
   count_last_ = clock.count();
   if (executed < 10'000) return;  // mostly halted: says nothing about speed
-  const double ahead = static_cast<double>(clock.now() - virtual_start_) - static_cast<double>(ns_between(host_start_, host));
+  const double ahead =
+      static_cast<double>(clock.now() - virtual_start_) - static_cast<double>(ns_between(host_start_, host));
   // Make the difference good over the next 20 ms of host time.
   const double wanted = std::clamp(1.0 - ahead / 20e6, 0.1, 10.0);
   const double rate = wanted * static_cast<double>(elapsed) / static_cast<double>(executed);

@@ -68,17 +68,18 @@ Pc::Pc(const MachineConfig& config, Log& log, const CpuModel& model, std::unique
   if (config.vga) vga_ = std::make_unique<Vga>(clock, std::move(firmware.vga_bios));
   for (unsigned n = 0; n < 4; ++n) {
     if (!config.serial[n]) continue;
-    uarts_[n] = std::make_unique<Uart16550>(ports, kSerialBase[n], clock, isa_irqs.input(kSerialIrq[n]), config.serial[n],
-                                             UartTiming::kInstant);
+    uarts_[n] = std::make_unique<Uart16550>(ports, kSerialBase[n], clock, isa_irqs.input(kSerialIrq[n]),
+                                            config.serial[n], UartTiming::kInstant);
   }
   for (const DebugConConfig& d : config.debugcon) {
     debugcons_.push_back(std::make_unique<DebugCon>(ports, d.port, d.output));
   }
   if (config.debug_exit) {
-    debug_exit_ = std::make_unique<IsaDebugExit>(ports, config.debug_exit->iobase, config.debug_exit->iosize, [this](u32 status) {
-      requests.exit_status = status;
-      interp.stop_now();
-    });
+    debug_exit_ =
+        std::make_unique<IsaDebugExit>(ports, config.debug_exit->iobase, config.debug_exit->iosize, [this](u32 status) {
+          requests.exit_status = status;
+          interp.stop_now();
+        });
   }
   wire();
 }
@@ -168,7 +169,8 @@ Status Pc::plug_drives() {
         image = std::move(*overlay);
       }
     }
-    const std::string name = fmt::format("ide{}-{}", n / 2, d.cdrom ? fmt::format("cd{}", n % 2) : fmt::format("hd{}", n % 2));
+    const std::string name =
+        fmt::format("ide{}-{}", n / 2, d.cdrom ? fmt::format("cd{}", n % 2) : fmt::format("hd{}", n % 2));
     std::unique_ptr<IdeDrive> drive;
     if (d.cdrom) {
       drive = std::make_unique<AtapiCdrom>(clock, name, std::move(image));
@@ -228,8 +230,8 @@ Status Pc::describe_to_firmware() {
 }
 
 std::vector<Device*> Pc::devices() {
-  std::vector<Device*> all = {&pci, &pic, &isa_irqs, &pit, &rtc, &port61, &dma, &kbc, &port92, &host_bridge, &isa_bridge,
-                              &pm, &fw_cfg, &ide_primary, &ide_secondary, &ide};
+  std::vector<Device*> all = {&pci,    &pic,         &isa_irqs,   &pit, &rtc,    &port61,      &dma,           &kbc,
+                              &port92, &host_bridge, &isa_bridge, &pm,  &fw_cfg, &ide_primary, &ide_secondary, &ide};
   if (vga_) all.push_back(vga_.get());
   for (auto& uart : uarts_) {
     if (uart) all.push_back(uart.get());

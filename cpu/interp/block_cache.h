@@ -15,9 +15,9 @@ namespace xlat {
 // A run of instructions that ends at a branch, at an instruction after which code may decode differently, or at the end
 // of the page. One that crosses into the next page stands alone in its block.
 struct Block {
-  u64 serial = 0;      // no two blocks of a cache ever have the same
+  u64 serial = 0;  // no two blocks of a cache ever have the same
   u64 phys = 0;
-  u64 phys2 = 0;       // of the second page's first byte; 0 if the block lies in one page
+  u64 phys2 = 0;  // of the second page's first byte; 0 if the block lies in one page
   u32 bytes = 0;
   CodeMode mode;
   bool branch = false;  // the last instruction sets EIP itself
@@ -86,9 +86,9 @@ class BlockCache {
   Decoder decoder_;
   std::vector<Near> near_{kNearSlots};
   u64 generation_ = 1;
-  std::unordered_map<u64, std::unique_ptr<Block>> blocks_;       // by phys << 8 | mode
-  std::unordered_map<u64, CodePage> pages_;                      // by page number
-  std::vector<std::unique_ptr<Block>> dropped_blocks_;           // near_ and the loop may still point to them
+  std::unordered_map<u64, std::unique_ptr<Block>> blocks_;  // by phys << 8 | mode
+  std::unordered_map<u64, CodePage> pages_;                 // by page number
+  std::vector<std::unique_ptr<Block>> dropped_blocks_;      // near_ and the loop may still point to them
   u64 decoded_ = 0, dropped_ = 0;
 };
 

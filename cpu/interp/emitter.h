@@ -102,7 +102,8 @@ class InterpEmitter : public OperandAccess<InterpEmitter> {
     if (!cpu_.faulted()) s_.ip = v.v;
   }
   void check_target(Val v) {
-    if (v.v > s_.seg[kCs].limit) [[unlikely]] cpu_.raise(kGP, 0);
+    if (v.v > s_.seg[kCs].limit) [[unlikely]]
+      cpu_.raise(kGP, 0);
   }
 
   Val ea(const Insn& i) {
@@ -111,12 +112,14 @@ class InterpEmitter : public OperandAccess<InterpEmitter> {
   }
   Val load(auto w, unsigned seg, Val offset) {
     const u32 linear = cpu_.linear_for_read(seg, static_cast<u32>(offset.v), w.bytes);
-    if (cpu_.faulted()) [[unlikely]] return {0};
+    if (cpu_.faulted()) [[unlikely]]
+      return {0};
     return {cpu_.load<w.bytes>(linear)};
   }
   void store(auto w, unsigned seg, Val offset, Val v) {
     const u32 linear = cpu_.linear_for_write(seg, static_cast<u32>(offset.v), w.bytes);
-    if (!cpu_.faulted()) [[likely]] cpu_.store<w.bytes>(linear, v.v);
+    if (!cpu_.faulted()) [[likely]]
+      cpu_.store<w.bytes>(linear, v.v);
   }
   void probe(auto w, unsigned seg, Val offset) {
     const u32 linear = cpu_.linear_for_write(seg, static_cast<u32>(offset.v), w.bytes);
@@ -131,12 +134,14 @@ class InterpEmitter : public OperandAccess<InterpEmitter> {
   Place register_place(unsigned n) { return {false, static_cast<u8>(n), 0, nullptr}; }
   Val get(auto w, const Place& p) {
     if (!p.memory) return reg(w, p.reg);
-    if (p.host) [[likely]] return {load_le_fixed<w.bytes>(p.host)};
+    if (p.host) [[likely]]
+      return {load_le_fixed<w.bytes>(p.host)};
     return {cpu_.load_slow(p.linear, w.bytes, cpu_.user())};
   }
   void put(auto w, const Place& p, Val v) {
     if (!p.memory) return set_reg(w, p.reg, v);
-    if (p.host) [[likely]] return store_le_fixed<w.bytes>(p.host, v.v);
+    if (p.host) [[likely]]
+      return store_le_fixed<w.bytes>(p.host, v.v);
     cpu_.store_slow(p.linear, w.bytes, v.v, cpu_.user());
   }
 

@@ -47,7 +47,8 @@ void Interp::publish_count() {
   cpu_.clock().set_count(count_ + within);
 }
 
-// Runs at most `budget` instructions of `block`. Leaves s.ip at the next instruction to execute, or at the faulting one.
+// Runs at most `budget` instructions of `block`. Leaves s.ip at the next instruction to execute, or at the faulting
+// one.
 void Interp::run_block(const Block& block, u64 budget) {
   CpuState& s = cpu_.s;
   block_ip_ = static_cast<u32>(s.ip);
@@ -63,7 +64,8 @@ void Interp::run_block(const Block& block, u64 budget) {
   do {
     current_ = i;
     reinterpret_cast<Handler>(i->handler)(*this, *i);
-    if (leave_) [[unlikely]] break;
+    if (leave_) [[unlikely]]
+      break;
   } while (++i != end);
   running_ = false;
 

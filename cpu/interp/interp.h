@@ -23,9 +23,7 @@ class Interp : public Engine {
   Stop run(u64 until);
 
   // From another thread or from a device: leave run() after the instruction being executed.
-  void stop() {
-    stop_asked_.store(true, std::memory_order_relaxed);
-  }
+  void stop() { stop_asked_.store(true, std::memory_order_relaxed); }
   void stop_now() {
     stop();
     leave_block();
@@ -67,15 +65,15 @@ class Interp : public Engine {
   std::atomic<bool> stop_asked_ = false;
 
   // The block being run.
-  bool leave_ = false;       // stop after the current instruction
-  bool running_ = false;     // inside run_block: count_ is of its start
-  bool again_ = false;       // a repeated string instruction has iterations left
+  bool leave_ = false;    // stop after the current instruction
+  bool running_ = false;  // inside run_block: count_ is of its start
+  bool again_ = false;    // a repeated string instruction has iterations left
   const Block* block_ = nullptr;
   const Insn* first_ = nullptr;
   const Insn* current_ = nullptr;
   u32 block_ip_ = 0;
-  u64 iterations_ = 0;       // REP iterations beyond one an instruction
-  u64 budget_ = 0;           // instructions and iterations this block may make
+  u64 iterations_ = 0;  // REP iterations beyond one an instruction
+  u64 budget_ = 0;      // instructions and iterations this block may make
 };
 
 }  // namespace xlat

@@ -21,7 +21,9 @@ void branch_if(E& e, const Insn& i, auto w, auto taken) {
 }
 
 template <Emitter E>
-void jcc(E& e, const Insn& i, auto w) { branch_if(e, i, w, e.condition(i.cc())); }
+void jcc(E& e, const Insn& i, auto w) {
+  branch_if(e, i, w, e.condition(i.cc()));
+}
 
 template <Emitter E>
 void jmp_near(E& e, const Insn& i, auto w) {
@@ -59,13 +61,21 @@ void loop_while(E& e, const Insn& i, auto w, auto also) {
 }
 
 template <Emitter E>
-void loop(E& e, const Insn& i, auto w) { loop_while(e, i, w, e.imm(1)); }
+void loop(E& e, const Insn& i, auto w) {
+  loop_while(e, i, w, e.imm(1));
+}
 template <Emitter E>
-void loope(E& e, const Insn& i, auto w) { loop_while(e, i, w, e.flag(kZf)); }
+void loope(E& e, const Insn& i, auto w) {
+  loop_while(e, i, w, e.flag(kZf));
+}
 template <Emitter E>
-void loopne(E& e, const Insn& i, auto w) { loop_while(e, i, w, e.xor_(Width<8>{}, e.flag(kZf), e.imm(1))); }
+void loopne(E& e, const Insn& i, auto w) {
+  loop_while(e, i, w, e.xor_(Width<8>{}, e.flag(kZf), e.imm(1)));
+}
 template <Emitter E>
-void jcxz(E& e, const Insn& i, auto w) { branch_if(e, i, w, e.eq(e.address_reg(i, kEcx), e.imm(0))); }
+void jcxz(E& e, const Insn& i, auto w) {
+  branch_if(e, i, w, e.eq(e.address_reg(i, kEcx), e.imm(0)));
+}
 
 // A far pointer, from the instruction or from memory, goes to a helper as offset and selector.
 template <Emitter E>
@@ -81,20 +91,34 @@ void far_transfer(E& e, const Insn& i, auto w, Helper transfer) {
 }
 
 template <Emitter E>
-void jmp_far(E& e, const Insn& i, auto w) { far_transfer(e, i, w, helper::far_jump); }
+void jmp_far(E& e, const Insn& i, auto w) {
+  far_transfer(e, i, w, helper::far_jump);
+}
 template <Emitter E>
-void call_far(E& e, const Insn& i, auto w) { far_transfer(e, i, w, helper::far_call); }
+void call_far(E& e, const Insn& i, auto w) {
+  far_transfer(e, i, w, helper::far_call);
+}
 template <Emitter E>
-void ret_far(E& e, const Insn& i, auto) { e.call(helper::far_return, i); }
+void ret_far(E& e, const Insn& i, auto) {
+  e.call(helper::far_return, i);
+}
 template <Emitter E>
-void iret(E& e, const Insn& i, auto) { e.call(helper::interrupt_return, i); }
+void iret(E& e, const Insn& i, auto) {
+  e.call(helper::interrupt_return, i);
+}
 
 template <Emitter E>
-void int3(E& e, const Insn& i, auto) { e.call(helper::software_interrupt, i, e.imm(kBP), e.imm(0)); }
+void int3(E& e, const Insn& i, auto) {
+  e.call(helper::software_interrupt, i, e.imm(kBP), e.imm(0));
+}
 template <Emitter E>
-void int_n(E& e, const Insn& i, auto) { e.call(helper::software_interrupt, i, e.imm(i.imm), e.imm(1)); }
+void int_n(E& e, const Insn& i, auto) {
+  e.call(helper::software_interrupt, i, e.imm(i.imm), e.imm(1));
+}
 template <Emitter E>
-void int1(E& e, const Insn& i, auto) { e.call(helper::icebp, i); }
+void int1(E& e, const Insn& i, auto) {
+  e.call(helper::icebp, i);
+}
 template <Emitter E>
 void into(E& e, const Insn& i, auto) {
   e.set_ip(e.next_ip(i));
@@ -102,8 +126,12 @@ void into(E& e, const Insn& i, auto) {
 }
 
 template <Emitter E>
-void sysenter(E& e, const Insn& i, auto) { e.call(helper::sysenter, i); }
+void sysenter(E& e, const Insn& i, auto) {
+  e.call(helper::sysenter, i);
+}
 template <Emitter E>
-void sysexit(E& e, const Insn& i, auto) { e.call(helper::sysexit, i); }
+void sysexit(E& e, const Insn& i, auto) {
+  e.call(helper::sysexit, i);
+}
 
 }  // namespace xlat::sem

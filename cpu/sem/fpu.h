@@ -26,15 +26,19 @@ void fpu_at(E& e, const Insn& i, Helper h) {
   e.call(h, i, e.ea(i));
 }
 
-#define XLAT_SEM(name) \
-  template <Emitter E> \
-  void name(E& e, const Insn& i, auto w) { fpu_operation(e, i, w, helper::name); }
+#define XLAT_SEM(name)                     \
+  template <Emitter E>                     \
+  void name(E& e, const Insn& i, auto w) { \
+    fpu_operation(e, i, w, helper::name);  \
+  }
 XLAT_FPU_OPERATIONS(XLAT_SEM)
 #undef XLAT_SEM
 
-#define XLAT_SEM(name) \
-  template <Emitter E> \
-  void name(E& e, const Insn& i, auto) { fpu_at(e, i, helper::name); }
+#define XLAT_SEM(name)                   \
+  template <Emitter E>                   \
+  void name(E& e, const Insn& i, auto) { \
+    fpu_at(e, i, helper::name);          \
+  }
 XLAT_FPU_MEMORY_OPERATIONS(XLAT_SEM)
 #undef XLAT_SEM
 
@@ -46,22 +50,38 @@ void fcmov(E& e, const Insn& i, auto) {
 }
 
 template <Emitter E>
-void fwait(E& e, const Insn& i, auto) { e.call(helper::fwait, i); }
+void fwait(E& e, const Insn& i, auto) {
+  e.call(helper::fwait, i);
+}
 
 // Not waiting: they look for #NM only.
 template <Emitter E>
-void fninit(E& e, const Insn& i, auto) { e.call(helper::fninit, i); }
+void fninit(E& e, const Insn& i, auto) {
+  e.call(helper::fninit, i);
+}
 template <Emitter E>
-void fnclex(E& e, const Insn& i, auto) { e.call(helper::fnclex, i); }
+void fnclex(E& e, const Insn& i, auto) {
+  e.call(helper::fnclex, i);
+}
 template <Emitter E>
-void fneni(E& e, const Insn& i, auto) { e.call(helper::fpu_available, i); }
+void fneni(E& e, const Insn& i, auto) {
+  e.call(helper::fpu_available, i);
+}
 template <Emitter E>
-void fnstcw(E& e, const Insn& i, auto w) { e.write(i, 0, w, e.call(helper::fpu_control, i)); }
+void fnstcw(E& e, const Insn& i, auto w) {
+  e.write(i, 0, w, e.call(helper::fpu_control, i));
+}
 template <Emitter E>
-void fnstsw(E& e, const Insn& i, auto w) { e.write(i, 0, w, e.call(helper::fpu_status, i)); }
+void fnstsw(E& e, const Insn& i, auto w) {
+  e.write(i, 0, w, e.call(helper::fpu_status, i));
+}
 template <Emitter E>
-void fnstenv(E& e, const Insn& i, auto) { e.call(helper::fnstenv, i, e.ea(i)); }
+void fnstenv(E& e, const Insn& i, auto) {
+  e.call(helper::fnstenv, i, e.ea(i));
+}
 template <Emitter E>
-void fnsave(E& e, const Insn& i, auto) { e.call(helper::fnsave, i, e.ea(i)); }
+void fnsave(E& e, const Insn& i, auto) {
+  e.call(helper::fnsave, i, e.ea(i));
+}
 
 }  // namespace xlat::sem

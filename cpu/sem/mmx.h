@@ -17,15 +17,19 @@ void mmx_operation(E& e, const Insn& i, auto w, Helper h) {
   }
 }
 
-#define XLAT_SEM(name) \
-  template <Emitter E> \
-  void name(E& e, const Insn& i, auto w) { mmx_operation(e, i, w, helper::name); }
+#define XLAT_SEM(name)                     \
+  template <Emitter E>                     \
+  void name(E& e, const Insn& i, auto w) { \
+    mmx_operation(e, i, w, helper::name);  \
+  }
 XLAT_MMX_OPERATIONS(XLAT_SEM)
 #undef XLAT_SEM
 
 // The upper half becomes zero.
 template <Emitter E>
-void movd_load(E& e, const Insn& i, auto w) { mmx_operation(e, i, w, helper::movq); }
+void movd_load(E& e, const Insn& i, auto w) {
+  mmx_operation(e, i, w, helper::movq);
+}
 
 template <Emitter E>
 void movq_store(E& e, const Insn& i, auto w) {
@@ -34,7 +38,9 @@ void movq_store(E& e, const Insn& i, auto w) {
   e.call(helper::mmx_enter, i);
 }
 template <Emitter E>
-void movd_store(E& e, const Insn& i, auto w) { movq_store(e, i, w); }
+void movd_store(E& e, const Insn& i, auto w) {
+  movq_store(e, i, w);
+}
 
 template <Emitter E>
 void emms(E& e, const Insn& i, auto) {
@@ -42,8 +48,12 @@ void emms(E& e, const Insn& i, auto) {
   e.call(helper::emms, i);
 }
 template <Emitter E>
-void fxsave(E& e, const Insn& i, auto) { e.call(helper::fxsave, i, e.ea(i)); }
+void fxsave(E& e, const Insn& i, auto) {
+  e.call(helper::fxsave, i, e.ea(i));
+}
 template <Emitter E>
-void fxrstor(E& e, const Insn& i, auto) { e.call(helper::fxrstor, i, e.ea(i)); }
+void fxrstor(E& e, const Insn& i, auto) {
+  e.call(helper::fxrstor, i, e.ea(i));
+}
 
 }  // namespace xlat::sem

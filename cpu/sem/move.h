@@ -7,7 +7,9 @@
 namespace xlat::sem {
 
 template <Emitter E>
-void mov(E& e, const Insn& i, auto w) { e.write(i, 0, w, e.read(i, 1, w)); }
+void mov(E& e, const Insn& i, auto w) {
+  e.write(i, 0, w, e.read(i, 1, w));
+}
 
 template <Emitter E>
 void nop(E&, const Insn&, auto) {}
@@ -21,7 +23,9 @@ void xchg(E& e, const Insn& i, auto w) {
 }
 
 template <Emitter E>
-void lea(E& e, const Insn& i, auto w) { e.write(i, 0, w, e.trunc(w, e.ea(i))); }
+void lea(E& e, const Insn& i, auto w) {
+  e.write(i, 0, w, e.trunc(w, e.ea(i)));
+}
 
 // To memory always 16 bits; to a register zero-extended.
 template <Emitter E>
@@ -35,7 +39,9 @@ void mov_from_seg(E& e, const Insn& i, auto w) {
 }
 
 template <Emitter E>
-void mov_to_seg(E& e, const Insn& i, auto w) { e.call(helper::load_segment, i, e.read(i, 1, w)); }
+void mov_to_seg(E& e, const Insn& i, auto w) {
+  e.call(helper::load_segment, i, e.read(i, 1, w));
+}
 
 // LES, LDS, LSS, LFS, LGS.
 template <Emitter E>
@@ -48,7 +54,9 @@ void load_far(E& e, const Insn& i, auto w) {
 }
 
 template <Emitter E>
-void sahf(E& e, const Insn&, auto) { e.set_flags(kCf | kPf | kAf | kZf | kSf, e.reg(Width<8>{}, 4)); }
+void sahf(E& e, const Insn&, auto) {
+  e.set_flags(kCf | kPf | kAf | kZf | kSf, e.reg(Width<8>{}, 4));
+}
 
 template <Emitter E>
 void lahf(E& e, const Insn& i, auto) {
@@ -65,15 +73,25 @@ void xlat(E& e, const Insn& i, auto) {
 }
 
 template <Emitter E>
-void cmc(E& e, const Insn&, auto) { e.set_flags(kCf, e.xor_(Width<32>{}, e.flag(kCf), e.imm(1))); }
+void cmc(E& e, const Insn&, auto) {
+  e.set_flags(kCf, e.xor_(Width<32>{}, e.flag(kCf), e.imm(1)));
+}
 template <Emitter E>
-void clc(E& e, const Insn&, auto) { e.set_flags(kCf, e.imm(0)); }
+void clc(E& e, const Insn&, auto) {
+  e.set_flags(kCf, e.imm(0));
+}
 template <Emitter E>
-void stc(E& e, const Insn&, auto) { e.set_flags(kCf, e.imm(kCf)); }
+void stc(E& e, const Insn&, auto) {
+  e.set_flags(kCf, e.imm(kCf));
+}
 template <Emitter E>
-void cld(E& e, const Insn&, auto) { e.set_flags(kDf, e.imm(0)); }
+void cld(E& e, const Insn&, auto) {
+  e.set_flags(kDf, e.imm(0));
+}
 template <Emitter E>
-void std_(E& e, const Insn&, auto) { e.set_flags(kDf, e.imm(kDf)); }
+void std_(E& e, const Insn&, auto) {
+  e.set_flags(kDf, e.imm(kDf));
+}
 
 // The source is read, and may fault, whatever the condition; a 32-bit register is written whatever it is.
 template <Emitter E>
@@ -83,7 +101,9 @@ void cmov(E& e, const Insn& i, auto w) {
 }
 
 template <Emitter E>
-void setcc(E& e, const Insn& i, auto w) { e.write(i, 0, w, e.condition(i.cc())); }
+void setcc(E& e, const Insn& i, auto w) {
+  e.write(i, 0, w, e.condition(i.cc()));
+}
 
 // The destination is written in either case.
 template <Emitter E>
@@ -126,13 +146,21 @@ void xadd(E& e, const Insn& i, auto w) {
 }
 
 template <Emitter E>
-void movzx_b(E& e, const Insn& i, auto w) { e.write(i, 0, w, e.read(i, 1, Width<8>{})); }
+void movzx_b(E& e, const Insn& i, auto w) {
+  e.write(i, 0, w, e.read(i, 1, Width<8>{}));
+}
 template <Emitter E>
-void movzx_w(E& e, const Insn& i, auto w) { e.write(i, 0, w, e.read(i, 1, Width<16>{})); }
+void movzx_w(E& e, const Insn& i, auto w) {
+  e.write(i, 0, w, e.read(i, 1, Width<16>{}));
+}
 template <Emitter E>
-void movsx_b(E& e, const Insn& i, auto w) { e.write(i, 0, w, e.sext(Width<8>{}, w, e.read(i, 1, Width<8>{}))); }
+void movsx_b(E& e, const Insn& i, auto w) {
+  e.write(i, 0, w, e.sext(Width<8>{}, w, e.read(i, 1, Width<8>{})));
+}
 template <Emitter E>
-void movsx_w(E& e, const Insn& i, auto w) { e.write(i, 0, w, e.trunc(w, e.sext(Width<16>{}, Width<32>{}, e.read(i, 1, Width<16>{})))); }
+void movsx_w(E& e, const Insn& i, auto w) {
+  e.write(i, 0, w, e.trunc(w, e.sext(Width<16>{}, Width<32>{}, e.read(i, 1, Width<16>{}))));
+}
 
 // At 16 bits undefined; processors give zero.
 template <Emitter E>

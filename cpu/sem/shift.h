@@ -43,9 +43,8 @@ void sar(E& e, const Insn& i, auto w) {
 // CF = `cf`, OF = `of` (0 or 1 each), if the count is not zero.
 template <Emitter E>
 void rotate_flags(E& e, auto count, auto cf, auto of) {
-  e.when(e.ne(count, e.imm(0)), [&] {
-    e.set_flags(kCf | kOf, e.or_(Width<32>{}, cf, e.select(of, e.imm(kOf), e.imm(0))));
-  });
+  e.when(e.ne(count, e.imm(0)),
+         [&] { e.set_flags(kCf | kOf, e.or_(Width<32>{}, cf, e.select(of, e.imm(kOf), e.imm(0)))); });
 }
 
 template <Emitter E>
@@ -165,13 +164,21 @@ void bit_operation(E& e, const Insn& i, auto w) {
 }
 
 template <Emitter E>
-void bt(E& e, const Insn& i, auto w) { bit_operation<BitOp::kTest>(e, i, w); }
+void bt(E& e, const Insn& i, auto w) {
+  bit_operation<BitOp::kTest>(e, i, w);
+}
 template <Emitter E>
-void bts(E& e, const Insn& i, auto w) { bit_operation<BitOp::kSet>(e, i, w); }
+void bts(E& e, const Insn& i, auto w) {
+  bit_operation<BitOp::kSet>(e, i, w);
+}
 template <Emitter E>
-void btr(E& e, const Insn& i, auto w) { bit_operation<BitOp::kReset>(e, i, w); }
+void btr(E& e, const Insn& i, auto w) {
+  bit_operation<BitOp::kReset>(e, i, w);
+}
 template <Emitter E>
-void btc(E& e, const Insn& i, auto w) { bit_operation<BitOp::kComplement>(e, i, w); }
+void btc(E& e, const Insn& i, auto w) {
+  bit_operation<BitOp::kComplement>(e, i, w);
+}
 
 // BSF and BSR of zero: ZF = 1 and the destination stays, as processors do and AMD documents.
 template <Emitter E>

@@ -9,10 +9,14 @@
 namespace xlat::sem {
 
 template <Emitter E>
-void push(E& e, const Insn& i, auto w) { e.push(i, w, e.read(i, 0, w)); }
+void push(E& e, const Insn& i, auto w) {
+  e.push(i, w, e.read(i, 0, w));
+}
 
 template <Emitter E>
-void push_seg(E& e, const Insn& i, auto w) { e.push(i, w, e.selector(i.op[0].reg)); }
+void push_seg(E& e, const Insn& i, auto w) {
+  e.push(i, w, e.selector(i.op[0].reg));
+}
 
 // POP to memory: ESP in the address is the value after the pop; a destination that faults leaves ESP as it was.
 template <Emitter E>
@@ -83,7 +87,8 @@ void enter(E& e, const Insn& i, auto w) {
   const auto frame = slot(0);
   const auto outer = i.mode.ss32 ? e.reg(Width<32>{}, kEbp) : e.reg(Width<16>{}, kEbp);
   std::array<typename E::Val, 32> copied{};
-  for (unsigned n = 1; n < level; ++n) copied[n] = e.load(w, kSs, e.stack_add(i, outer, -static_cast<i64>(n * w.bytes)));
+  for (unsigned n = 1; n < level; ++n)
+    copied[n] = e.load(w, kSs, e.stack_add(i, outer, -static_cast<i64>(n * w.bytes)));
   const unsigned last = level;  // slot of the frame pointer itself when level > 0
   const auto bottom = e.stack_add(i, slot(last), -static_cast<i64>(i.imm));
   for (unsigned n = 0; n <= last; ++n) e.probe(w, kSs, slot(n));

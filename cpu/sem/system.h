@@ -7,9 +7,13 @@
 namespace xlat::sem {
 
 template <Emitter E>
-void in(E& e, const Insn& i, auto w) { e.write(i, 0, w, e.call(helper::in, i, e.read(i, 1, Width<16>{}))); }
+void in(E& e, const Insn& i, auto w) {
+  e.write(i, 0, w, e.call(helper::in, i, e.read(i, 1, Width<16>{})));
+}
 template <Emitter E>
-void out(E& e, const Insn& i, auto w) { e.call(helper::out, i, e.read(i, 0, Width<16>{}), e.read(i, 1, w)); }
+void out(E& e, const Insn& i, auto w) {
+  e.call(helper::out, i, e.read(i, 0, Width<16>{}), e.read(i, 1, w));
+}
 
 template <Emitter E>
 void bound(E& e, const Insn& i, auto w) {
@@ -31,7 +35,9 @@ void arpl(E& e, const Insn& i, auto w) {
 }
 
 template <Emitter E>
-void ud(E& e, const Insn&, auto) { e.raise(kUD, 0); }
+void ud(E& e, const Insn&, auto) {
+  e.raise(kUD, 0);
+}
 
 // Results that go to a register at the operand size but to memory as 16 bits.
 template <Emitter E>
@@ -44,11 +50,17 @@ void store_word(E& e, const Insn& i, auto w, auto value) {
 }
 
 template <Emitter E>
-void sldt(E& e, const Insn& i, auto w) { store_word(e, i, w, e.call(helper::sldt, i)); }
+void sldt(E& e, const Insn& i, auto w) {
+  store_word(e, i, w, e.call(helper::sldt, i));
+}
 template <Emitter E>
-void str(E& e, const Insn& i, auto w) { store_word(e, i, w, e.call(helper::str, i)); }
+void str(E& e, const Insn& i, auto w) {
+  store_word(e, i, w, e.call(helper::str, i));
+}
 template <Emitter E>
-void smsw(E& e, const Insn& i, auto w) { store_word(e, i, w, e.call(helper::smsw, i)); }
+void smsw(E& e, const Insn& i, auto w) {
+  store_word(e, i, w, e.call(helper::smsw, i));
+}
 
 template <Emitter E>
 void lldt(E& e, const Insn& i, auto w) {
@@ -82,53 +94,99 @@ void load_from_descriptor(E& e, const Insn& i, auto w, Helper ask) {
   e.set_flags(kZf, e.select(good, e.imm(kZf), e.imm(0)));
 }
 template <Emitter E>
-void lar(E& e, const Insn& i, auto w) { load_from_descriptor(e, i, w, helper::lar); }
+void lar(E& e, const Insn& i, auto w) {
+  load_from_descriptor(e, i, w, helper::lar);
+}
 template <Emitter E>
-void lsl(E& e, const Insn& i, auto w) { load_from_descriptor(e, i, w, helper::lsl); }
+void lsl(E& e, const Insn& i, auto w) {
+  load_from_descriptor(e, i, w, helper::lsl);
+}
 
 template <Emitter E>
-void sgdt(E& e, const Insn& i, auto) { e.call(helper::sgdt, i, e.ea(i)); }
+void sgdt(E& e, const Insn& i, auto) {
+  e.call(helper::sgdt, i, e.ea(i));
+}
 template <Emitter E>
-void sidt(E& e, const Insn& i, auto) { e.call(helper::sidt, i, e.ea(i)); }
+void sidt(E& e, const Insn& i, auto) {
+  e.call(helper::sidt, i, e.ea(i));
+}
 template <Emitter E>
-void lgdt(E& e, const Insn& i, auto) { e.call(helper::lgdt, i, e.ea(i)); }
+void lgdt(E& e, const Insn& i, auto) {
+  e.call(helper::lgdt, i, e.ea(i));
+}
 template <Emitter E>
-void lidt(E& e, const Insn& i, auto) { e.call(helper::lidt, i, e.ea(i)); }
+void lidt(E& e, const Insn& i, auto) {
+  e.call(helper::lidt, i, e.ea(i));
+}
 template <Emitter E>
-void invlpg(E& e, const Insn& i, auto) { e.call(helper::invlpg, i, e.ea(i)); }
+void invlpg(E& e, const Insn& i, auto) {
+  e.call(helper::invlpg, i, e.ea(i));
+}
 template <Emitter E>
-void lmsw(E& e, const Insn& i, auto w) { e.call(helper::lmsw, i, e.read(i, 0, w)); }
+void lmsw(E& e, const Insn& i, auto w) {
+  e.call(helper::lmsw, i, e.read(i, 0, w));
+}
 
 template <Emitter E>
-void mov_from_cr(E& e, const Insn& i, auto w) { e.write(i, 0, w, e.call(helper::read_cr, i)); }
+void mov_from_cr(E& e, const Insn& i, auto w) {
+  e.write(i, 0, w, e.call(helper::read_cr, i));
+}
 template <Emitter E>
-void mov_to_cr(E& e, const Insn& i, auto w) { e.call(helper::write_cr, i, e.read(i, 1, w)); }
+void mov_to_cr(E& e, const Insn& i, auto w) {
+  e.call(helper::write_cr, i, e.read(i, 1, w));
+}
 template <Emitter E>
-void mov_from_dr(E& e, const Insn& i, auto w) { e.write(i, 0, w, e.call(helper::read_dr, i)); }
+void mov_from_dr(E& e, const Insn& i, auto w) {
+  e.write(i, 0, w, e.call(helper::read_dr, i));
+}
 template <Emitter E>
-void mov_to_dr(E& e, const Insn& i, auto w) { e.call(helper::write_dr, i, e.read(i, 1, w)); }
+void mov_to_dr(E& e, const Insn& i, auto w) {
+  e.call(helper::write_dr, i, e.read(i, 1, w));
+}
 
 template <Emitter E>
-void clts(E& e, const Insn& i, auto) { e.call(helper::clts, i); }
+void clts(E& e, const Insn& i, auto) {
+  e.call(helper::clts, i);
+}
 template <Emitter E>
-void invd(E& e, const Insn& i, auto) { e.call(helper::need_cpl0, i); }
+void invd(E& e, const Insn& i, auto) {
+  e.call(helper::need_cpl0, i);
+}
 template <Emitter E>
-void wbinvd(E& e, const Insn& i, auto) { e.call(helper::need_cpl0, i); }
+void wbinvd(E& e, const Insn& i, auto) {
+  e.call(helper::need_cpl0, i);
+}
 template <Emitter E>
-void hlt(E& e, const Insn& i, auto) { e.call(helper::hlt, i); }
+void hlt(E& e, const Insn& i, auto) {
+  e.call(helper::hlt, i);
+}
 template <Emitter E>
-void cli(E& e, const Insn& i, auto) { e.call(helper::cli, i); }
+void cli(E& e, const Insn& i, auto) {
+  e.call(helper::cli, i);
+}
 template <Emitter E>
-void sti(E& e, const Insn& i, auto) { e.call(helper::sti, i); }
+void sti(E& e, const Insn& i, auto) {
+  e.call(helper::sti, i);
+}
 template <Emitter E>
-void cpuid(E& e, const Insn& i, auto) { e.call(helper::cpuid, i); }
+void cpuid(E& e, const Insn& i, auto) {
+  e.call(helper::cpuid, i);
+}
 template <Emitter E>
-void rdtsc(E& e, const Insn& i, auto) { e.call(helper::rdtsc, i); }
+void rdtsc(E& e, const Insn& i, auto) {
+  e.call(helper::rdtsc, i);
+}
 template <Emitter E>
-void rdpmc(E& e, const Insn& i, auto) { e.call(helper::rdpmc, i); }
+void rdpmc(E& e, const Insn& i, auto) {
+  e.call(helper::rdpmc, i);
+}
 template <Emitter E>
-void rdmsr(E& e, const Insn& i, auto) { e.call(helper::rdmsr, i); }
+void rdmsr(E& e, const Insn& i, auto) {
+  e.call(helper::rdmsr, i);
+}
 template <Emitter E>
-void wrmsr(E& e, const Insn& i, auto) { e.call(helper::wrmsr, i); }
+void wrmsr(E& e, const Insn& i, auto) {
+  e.call(helper::wrmsr, i);
+}
 
 }  // namespace xlat::sem

@@ -90,9 +90,7 @@ class Lifter : public OperandAccess<Lifter> {
   }
   Place register_place(unsigned n) { return {false, static_cast<u8>(n), {}}; }
   Val get(unsigned w, const Place& p) { return p.memory ? load(w, p.reg, p.offset) : reg(w, p.reg); }
-  void put(unsigned w, const Place& p, Val v) {
-    p.memory ? store(w, p.reg, p.offset, v) : set_reg(w, p.reg, v);
-  }
+  void put(unsigned w, const Place& p, Val v) { p.memory ? store(w, p.reg, p.offset, v) : set_reg(w, p.reg, v); }
 
   void raise(u8 vector, u32 code) { emit({Op::kRaise, 0, vector, 0, 0, 0, code}); }
   void raise_if(Val c, u8 vector) { emit({Op::kRaiseIf, 0, vector, c.ref}); }

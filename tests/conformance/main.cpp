@@ -56,7 +56,10 @@ class Bench {
     static constexpr std::pair<Gpr, Reg16> kGprs[] = {{kEax, kAx}, {kEbx, kBx}, {kEcx, kCx}, {kEdx, kDx},
                                                       {kEsp, kSp}, {kEbp, kBp}, {kEsi, kSi}, {kEdi, kDi}};
     for (const auto& [gpr, r] : kGprs) s.gpr[gpr] = reg(r);
-    static constexpr std::pair<SegReg, Reg16> kSegs[] = {{xlat::kCs, conformance::kCs}, {xlat::kSs, conformance::kSs}, {xlat::kDs, conformance::kDs}, {xlat::kEs, conformance::kEs}};
+    static constexpr std::pair<SegReg, Reg16> kSegs[] = {{xlat::kCs, conformance::kCs},
+                                                         {xlat::kSs, conformance::kSs},
+                                                         {xlat::kDs, conformance::kDs},
+                                                         {xlat::kEs, conformance::kEs}};
     for (const auto& [seg, r] : kSegs) s.seg[seg].load_real(reg(r));
     s.ip = reg(kIp);
     s.flags.set((reg(kFlags) & 0x0fff) | kFlagsFixed1);
@@ -67,10 +70,22 @@ class Bench {
     const CpuState& s = cpu_.s;
     std::string wrong;
     if (!s.halted) wrong += fmt::format(" did not halt, cs:ip {:04x}:{:04x};", s.seg[xlat::kCs].selector, s.ip);
-    static constexpr const char* kNames[] = {"ax", "bx", "cx", "dx", "cs", "ss", "ds", "es", "sp", "bp", "si", "di", "ip", "flags"};
-    const u32 got[] = {s.reg32(kEax), s.reg32(kEbx), s.reg32(kEcx), s.reg32(kEdx), s.seg[xlat::kCs].selector, s.seg[xlat::kSs].selector,
-                       s.seg[xlat::kDs].selector, s.seg[xlat::kEs].selector, s.reg32(kEsp), s.reg32(kEbp), s.reg32(kEsi), s.reg32(kEdi),
-                       static_cast<u32>(s.ip), s.flags.get()};
+    static constexpr const char* kNames[] = {"ax", "bx", "cx", "dx", "cs", "ss", "ds",
+                                             "es", "sp", "bp", "si", "di", "ip", "flags"};
+    const u32 got[] = {s.reg32(kEax),
+                       s.reg32(kEbx),
+                       s.reg32(kEcx),
+                       s.reg32(kEdx),
+                       s.seg[xlat::kCs].selector,
+                       s.seg[xlat::kSs].selector,
+                       s.seg[xlat::kDs].selector,
+                       s.seg[xlat::kEs].selector,
+                       s.reg32(kEsp),
+                       s.reg32(kEbp),
+                       s.reg32(kEsi),
+                       s.reg32(kEdi),
+                       static_cast<u32>(s.ip),
+                       s.flags.get()};
     for (unsigned r = 0; r < kRegs; ++r) {
       u16 m = 0xffff;
       if (r == kFlags) m = flags_mask & 0x0fff;
@@ -109,7 +124,8 @@ u16 flags_mask(const nlohmann::json& metadata, const std::string& file) {
   const auto opcode = opcodes.find(file.substr(0, dot));
   if (opcode == opcodes.end()) return 0xffff;
   const nlohmann::json* entry = &*opcode;
-  if (entry->contains("reg") && file.compare(dot, 4, ".MOO") != 0) entry = &entry->at("reg").at(file.substr(dot + 1, 1));
+  if (entry->contains("reg") && file.compare(dot, 4, ".MOO") != 0)
+    entry = &entry->at("reg").at(file.substr(dot + 1, 1));
   return static_cast<u16>(entry->value("flags-mask", 0xffff));
 }
 
@@ -175,7 +191,8 @@ void run_file(const fs::path& path, const Options& options, const nlohmann::json
         ++known;
       } else {
         ++failed;
-        if (options.verbose || report.empty()) report += fmt::format("  {} #{} '{}':{}\n", name, c.index, c.name, wrong);
+        if (options.verbose || report.empty())
+          report += fmt::format("  {} #{} '{}':{}\n", name, c.index, c.name, wrong);
       }
     }
   }
@@ -192,10 +209,14 @@ int main(int argc, char** argv) {
   Options options;
   for (int i = 1; i < argc; ++i) {
     const std::string arg = argv[i];
-    if (arg == "--list" && i + 1 < argc) options.list = argv[++i];
-    else if (arg == "--sample" && i + 1 < argc) options.sample = std::stoul(argv[++i]);
-    else if (arg == "--verbose") options.verbose = true;
-    else options.directory = arg;
+    if (arg == "--list" && i + 1 < argc)
+      options.list = argv[++i];
+    else if (arg == "--sample" && i + 1 < argc)
+      options.sample = std::stoul(argv[++i]);
+    else if (arg == "--verbose")
+      options.verbose = true;
+    else
+      options.directory = arg;
   }
   std::vector<fs::path> files;
   std::error_code ec;
@@ -222,7 +243,8 @@ int main(int argc, char** argv) {
   std::atomic<std::size_t> next = 0;
   const auto work = [&] {
     Bench bench;
-    for (std::size_t n; (n = next++) < files.size();) run_file(files[n], options, metadata, revoked, list, bench, totals);
+    for (std::size_t n; (n = next++) < files.size();)
+      run_file(files[n], options, metadata, revoked, list, bench, totals);
   };
   std::vector<std::thread> threads;
   for (unsigned n = 0; n < std::max(1u, std::thread::hardware_concurrency()); ++n) threads.emplace_back(work);

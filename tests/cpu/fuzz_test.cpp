@@ -1,5 +1,5 @@
-// Random bytes as code, in every mode, with random descriptor tables and page tables: nothing may crash, and both engines
-// must end in the same state. XLAT_FUZZ sets how many rounds, XLAT_SEED where to start.
+// Random bytes as code, in every mode, with random descriptor tables and page tables: nothing may crash, and both
+// engines must end in the same state. XLAT_FUZZ sets how many rounds, XLAT_SEED where to start.
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <random>
@@ -85,7 +85,8 @@ class Subject : public test::BareMachine<EngineType> {
     for (unsigned n = 0; n < kSegRegs; ++n) {
       const u32 type = n == kCs ? 0x9b : 0x93;
       const bool flat = random() % 2;
-      const u32 high = (mode >= 2 ? 0x00c00000u : 0u) | (type | static_cast<u32>(cpl) << 5) << 8 | (flat ? 0x000f0000 : 0);
+      const u32 high =
+          (mode >= 2 ? 0x00c00000u : 0u) | (type | static_cast<u32>(cpl) << 5) << 8 | (flat ? 0x000f0000 : 0);
       const u32 base = flat ? 0 : random() & 0xffff0;
       s.seg[n].load(static_cast<u16>((random() & 0xfff8) | cpl), {base << 16 | 0xffff, high | (base >> 16 & 0xff)});
     }
@@ -103,7 +104,8 @@ class Subject : public test::BareMachine<EngineType> {
     if (mode == 3) {
       // A directory and tables of mostly present entries; the walk also meets random ones.
       const u32 directory = random() & 0xff000;
-      for (u32 n = 0; n < 1024; ++n) this->put32(directory + 4 * n, (random() & 0xff000) | (random() % 8 ? 7 : random() & 0xfff));
+      for (u32 n = 0; n < 1024; ++n)
+        this->put32(directory + 4 * n, (random() & 0xff000) | (random() % 8 ? 7 : random() & 0xfff));
       s.cr3 = directory;
       if (s.cr4 & kCr4Pae) {
         for (unsigned n = 0; n < 4; ++n) s.pdpte[n] = (random() & 0xff000) | 1;

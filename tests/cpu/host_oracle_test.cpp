@@ -1,8 +1,9 @@
 // Random programs on the host CPU, on the interpreter and on the IR evaluator: registers, defined flags and memory must
 // agree. XLAT_SEQUENCES sets how many (the nightly form is 200000), XLAT_SEED where to start.
+#include <fmt/format.h>
+
 #include <catch2/catch.hpp>
 #include <cstdlib>
-#include <fmt/format.h>
 
 #include "cpu/disasm.h"
 #include "jit/eval.h"
@@ -64,7 +65,8 @@ std::string describe(const test::NativeRegs& native, const test::NativeRegs& gue
   std::string text;
   static constexpr const char* kNames[] = {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"};
   for (unsigned n = 0; n < 8; ++n) {
-    if (native.gpr[n] != guest.gpr[n]) text += fmt::format("{}: host {:08x}, xlat {:08x}\n", kNames[n], native.gpr[n], guest.gpr[n]);
+    if (native.gpr[n] != guest.gpr[n])
+      text += fmt::format("{}: host {:08x}, xlat {:08x}\n", kNames[n], native.gpr[n], guest.gpr[n]);
   }
   if ((native.eflags ^ guest.eflags) & flags) {
     text += fmt::format("eflags: host {:08x}, xlat {:08x}, defined {:08x}\n", native.eflags, guest.eflags, flags);

@@ -20,7 +20,7 @@ constexpr u32 kStub = Native::kCode + 0xe000;
 struct Context {
   u32 gpr[8];
   u32 eflags;
-  u32 target;     // m16:32 of the far jump in
+  u32 target;  // m16:32 of the far jump in
   u16 selector;
   u64 host_rsp;
 };

@@ -23,32 +23,78 @@ struct Effect {
 
 const std::map<std::string, Effect>& effects() {
   static const std::map<std::string, Effect> kEffects = {
-      {"add", {kAll, 0, 0}}, {"sub", {kAll, 0, 0}}, {"cmp", {kAll, 0, 0}}, {"neg", {kAll, 0, 0}}, {"xadd", {kAll, 0, 0}},
-      {"adc", {kAll, 0, kCf}}, {"sbb", {kAll, 0, kCf}}, {"cmpxchg", {kAll, 0, 0}}, {"cmpxchg8b", {kZf, 0, 0}},
-      {"inc", {kAll & ~kCf, 0, 0}}, {"dec", {kAll & ~kCf, 0, 0}},
-      {"and_", {kAll & ~kAf, kAf, 0}}, {"or_", {kAll & ~kAf, kAf, 0}}, {"xor_", {kAll & ~kAf, kAf, 0}},
-      {"test", {kAll & ~kAf, kAf, 0}}, {"not_", {}},
-      {"mul", {kCf | kOf, kSf | kZf | kAf | kPf, 0}}, {"imul1", {kCf | kOf, kSf | kZf | kAf | kPf, 0}},
-      {"imul2", {kCf | kOf, kSf | kZf | kAf | kPf, 0}}, {"imul3", {kCf | kOf, kSf | kZf | kAf | kPf, 0}},
-      {"cbw", {}}, {"cwd", {}},
-      {"daa", {kAll & ~kOf, kOf, kCf | kAf}}, {"das", {kAll & ~kOf, kOf, kCf | kAf}},
-      {"aaa", {kCf | kAf, kAll & ~(kCf | kAf), kAf}}, {"aas", {kCf | kAf, kAll & ~(kCf | kAf), kAf}},
-      {"aad", {kSf | kZf | kPf, kOf | kAf | kCf, 0}}, {"aam", {kSf | kZf | kPf, kOf | kAf | kCf, 0}},
+      {"add", {kAll, 0, 0}},
+      {"sub", {kAll, 0, 0}},
+      {"cmp", {kAll, 0, 0}},
+      {"neg", {kAll, 0, 0}},
+      {"xadd", {kAll, 0, 0}},
+      {"adc", {kAll, 0, kCf}},
+      {"sbb", {kAll, 0, kCf}},
+      {"cmpxchg", {kAll, 0, 0}},
+      {"cmpxchg8b", {kZf, 0, 0}},
+      {"inc", {kAll & ~kCf, 0, 0}},
+      {"dec", {kAll & ~kCf, 0, 0}},
+      {"and_", {kAll & ~kAf, kAf, 0}},
+      {"or_", {kAll & ~kAf, kAf, 0}},
+      {"xor_", {kAll & ~kAf, kAf, 0}},
+      {"test", {kAll & ~kAf, kAf, 0}},
+      {"not_", {}},
+      {"mul", {kCf | kOf, kSf | kZf | kAf | kPf, 0}},
+      {"imul1", {kCf | kOf, kSf | kZf | kAf | kPf, 0}},
+      {"imul2", {kCf | kOf, kSf | kZf | kAf | kPf, 0}},
+      {"imul3", {kCf | kOf, kSf | kZf | kAf | kPf, 0}},
+      {"cbw", {}},
+      {"cwd", {}},
+      {"daa", {kAll & ~kOf, kOf, kCf | kAf}},
+      {"das", {kAll & ~kOf, kOf, kCf | kAf}},
+      {"aaa", {kCf | kAf, kAll & ~(kCf | kAf), kAf}},
+      {"aas", {kCf | kAf, kAll & ~(kCf | kAf), kAf}},
+      {"aad", {kSf | kZf | kPf, kOf | kAf | kCf, 0}},
+      {"aam", {kSf | kZf | kPf, kOf | kAf | kCf, 0}},
       {"salc", {0, 0, kCf}},
-      {"mov", {}}, {"xchg", {}}, {"lea", {}}, {"nop", {}}, {"bswap", {}},
-      {"movzx_b", {}}, {"movzx_w", {}}, {"movsx_b", {}}, {"movsx_w", {}},
-      {"cmov", {0, 0, kAll & ~kAf}}, {"setcc", {0, 0, kAll & ~kAf}},
-      {"lahf", {0, 0, kAll & ~kOf}}, {"sahf", {kAll & ~kOf, 0, 0}},
-      {"clc", {kCf, 0, 0}}, {"stc", {kCf, 0, 0}}, {"cmc", {kCf, 0, kCf}},
-      {"bt", {kCf, kOf | kSf | kAf | kPf, 0}}, {"bts", {kCf, kOf | kSf | kAf | kPf, 0}},
-      {"btr", {kCf, kOf | kSf | kAf | kPf, 0}}, {"btc", {kCf, kOf | kSf | kAf | kPf, 0}},
-      {"bsf", {kZf, kAll & ~kZf, 0}}, {"bsr", {kZf, kAll & ~kZf, 0}},
+      {"mov", {}},
+      {"xchg", {}},
+      {"lea", {}},
+      {"nop", {}},
+      {"bswap", {}},
+      {"movzx_b", {}},
+      {"movzx_w", {}},
+      {"movsx_b", {}},
+      {"movsx_w", {}},
+      {"cmov", {0, 0, kAll & ~kAf}},
+      {"setcc", {0, 0, kAll & ~kAf}},
+      {"lahf", {0, 0, kAll & ~kOf}},
+      {"sahf", {kAll & ~kOf, 0, 0}},
+      {"clc", {kCf, 0, 0}},
+      {"stc", {kCf, 0, 0}},
+      {"cmc", {kCf, 0, kCf}},
+      {"bt", {kCf, kOf | kSf | kAf | kPf, 0}},
+      {"bts", {kCf, kOf | kSf | kAf | kPf, 0}},
+      {"btr", {kCf, kOf | kSf | kAf | kPf, 0}},
+      {"btc", {kCf, kOf | kSf | kAf | kPf, 0}},
+      {"bsf", {kZf, kAll & ~kZf, 0}},
+      {"bsr", {kZf, kAll & ~kZf, 0}},
       // Shifts and rotates depend on the count: see shift_effect().
-      {"shl", {}}, {"shr", {}}, {"sar", {}}, {"rol", {}}, {"ror", {}}, {"rcl", {0, 0, kCf}}, {"rcr", {0, 0, kCf}},
-      {"shld", {}}, {"shrd", {}},
-      {"push", {}}, {"pop", {}}, {"pusha", {}}, {"xlat", {}},
-      {"movs", {}}, {"stos", {}}, {"lods", {}}, {"cmps", {kAll, 0, 0}}, {"scas", {kAll, 0, 0}},
-      {"div", {0, kAll, 0}}, {"idiv", {0, kAll, 0}},
+      {"shl", {}},
+      {"shr", {}},
+      {"sar", {}},
+      {"rol", {}},
+      {"ror", {}},
+      {"rcl", {0, 0, kCf}},
+      {"rcr", {0, 0, kCf}},
+      {"shld", {}},
+      {"shrd", {}},
+      {"push", {}},
+      {"pop", {}},
+      {"pusha", {}},
+      {"xlat", {}},
+      {"movs", {}},
+      {"stos", {}},
+      {"lods", {}},
+      {"cmps", {kAll, 0, 0}},
+      {"scas", {kAll, 0, 0}},
+      {"div", {0, kAll, 0}},
+      {"idiv", {0, kAll, 0}},
   };
   return kEffects;
 }
@@ -115,14 +161,10 @@ class Generator {
     if (!memory) return code({static_cast<u8>(0xc0 | r | below(8))});
     switch (below(4)) {
       case 0: return code({static_cast<u8>(0x40 | r | 7), static_cast<u8>(below(120))});
-      case 1:
-        code({static_cast<u8>(0x80 | r | 7)});
-        return code32(below(240));
+      case 1: code({static_cast<u8>(0x80 | r | 7)}); return code32(below(240));
       case 2:  // SIB without index
         return code({static_cast<u8>(0x44 | r), 0x27, static_cast<u8>(below(120))});
-      default:
-        code({static_cast<u8>(r | 5)});
-        return code32(data_ + below(240));
+      default: code({static_cast<u8>(r | 5)}); return code32(data_ + below(240));
     }
   }
 
@@ -146,7 +188,8 @@ class Generator {
       out_.resize(start);
       return;
     }
-    std::vector<u8> bytes(out_.begin() + static_cast<std::ptrdiff_t>(start), out_.begin() + static_cast<std::ptrdiff_t>(start + i.len));
+    std::vector<u8> bytes(out_.begin() + static_cast<std::ptrdiff_t>(start),
+                          out_.begin() + static_cast<std::ptrdiff_t>(start + i.len));
     out_.resize(start);
     Effect effect = effects().at(name);
     if (is_shift(name)) effect = shift_effect(name, i, effect);
@@ -175,7 +218,8 @@ class Generator {
     }
     if (name == "xlat") return false;
     // The upper half of the dividend cannot be the divisor as well.
-    if ((name == "div" || name == "idiv") && i.op[0].kind == Operand::kReg && i.op[0].reg == (i.width == 1 ? 4 : kEdx)) {
+    if ((name == "div" || name == "idiv") && i.op[0].kind == Operand::kReg &&
+        i.op[0].reg == (i.width == 1 ? 4 : kEdx)) {
       return false;
     }
     if (name == "bswap" && i.osize == 2) return false;

@@ -11,8 +11,8 @@ using test::BareMachine;
 namespace {
 
 constexpr u32 kDirectory = 0x1000, kTable = 0x2000, kGdt = 0x3000, kIdt = 0x4000, kHandlers = 0x5000;
-constexpr u32 kCode = 0x8000, kStack = 0x9000;           // the stack page ends at 0xa000
-constexpr u32 kPageA = 0x10000, kPageB = 0x20000;        // operands
+constexpr u32 kCode = 0x8000, kStack = 0x9000;     // the stack page ends at 0xa000
+constexpr u32 kPageA = 0x10000, kPageB = 0x20000;  // operands
 constexpr u32 kPresent = 7, kReadOnly = 5, kAbsent = 6;
 
 // Paged flat 32-bit code at privilege 0 with an IDT whose handlers halt; page n is mapped to itself.
@@ -78,16 +78,22 @@ const auto kNothingChanged = [](const CpuState& after, const CpuState& before) {
 }  // namespace
 
 TEST_CASE("PUSH that faults changes nothing") {
-  faults("push [ebx]: operand", [](auto& m) {
-    m.put(kCode, {0xff, 0x33});
-    m.cpu.s.gpr[kEbx] = kPageA;
-    m.page(kPageA, kAbsent);
-  }, {0, kPageA}, kNothingChanged);
-  faults("push [ebx]: operand over the end of a page", [](auto& m) {
-    m.put(kCode, {0xff, 0x33});
-    m.cpu.s.gpr[kEbx] = kPageB - 2;  // the operand crosses into an absent page
-    m.page(kPageB, kAbsent);
-  }, {0, kPageB}, kNothingChanged);
+  faults(
+      "push [ebx]: operand",
+      [](auto& m) {
+        m.put(kCode, {0xff, 0x33});
+        m.cpu.s.gpr[kEbx] = kPageA;
+        m.page(kPageA, kAbsent);
+      },
+      {0, kPageA}, kNothingChanged);
+  faults(
+      "push [ebx]: operand over the end of a page",
+      [](auto& m) {
+        m.put(kCode, {0xff, 0x33});
+        m.cpu.s.gpr[kEbx] = kPageB - 2;  // the operand crosses into an absent page
+        m.page(kPageB, kAbsent);
+      },
+      {0, kPageB}, kNothingChanged);
 }
 
 TEST_CASE("a fault while pushing the frame of a fault is a double fault on both engines") {
@@ -116,18 +122,27 @@ TEST_CASE("CMPXCHG that faults changes nothing, whichever access faults") {
     m.cpu.s.gpr[kEcx] = 0x11111111;
     m.cpu.s.gpr[kEax] = 0x22222222;
   };
-  faults("absent", [&](auto& m) {
-    cmpxchg(m, kPageA);
-    m.page(kPageA, kAbsent);
-  }, {2, kPageA}, kNothingChanged);
-  faults("read-only: the write right is asked for before the read", [&](auto& m) {
-    cmpxchg(m, kPageA + 8);
-    m.page(kPageA, kReadOnly);
-  }, {3, kPageA + 8}, kNothingChanged);
-  faults("second page of a crossing operand", [&](auto& m) {
-    cmpxchg(m, kPageA + 0xffe);
-    m.page(kPageA + 0x1000, kReadOnly);
-  }, {3, kPageA + 0x1000}, kNothingChanged);
+  faults(
+      "absent",
+      [&](auto& m) {
+        cmpxchg(m, kPageA);
+        m.page(kPageA, kAbsent);
+      },
+      {2, kPageA}, kNothingChanged);
+  faults(
+      "read-only: the write right is asked for before the read",
+      [&](auto& m) {
+        cmpxchg(m, kPageA + 8);
+        m.page(kPageA, kReadOnly);
+      },
+      {3, kPageA + 8}, kNothingChanged);
+  faults(
+      "second page of a crossing operand",
+      [&](auto& m) {
+        cmpxchg(m, kPageA + 0xffe);
+        m.page(kPageA + 0x1000, kReadOnly);
+      },
+      {3, kPageA + 0x1000}, kNothingChanged);
 }
 
 TEST_CASE("REP MOVS stops at the faulting element with the others done") {
@@ -145,22 +160,34 @@ TEST_CASE("REP MOVS stops at the faulting element with the others done") {
       CHECK(after.gpr[kEdi] == before.gpr[kEdi] + 4 * elements);
     };
   };
-  faults("source, first element", [&](auto& m) {
-    rep_movsd(m, kPageA, kPageB);
-    m.page(kPageA, kAbsent);
-  }, {0, kPageA}, done(0));
-  faults("destination, first element", [&](auto& m) {
-    rep_movsd(m, kPageA, kPageB);
-    m.page(kPageB, kReadOnly);
-  }, {3, kPageB}, done(0));
-  faults("source, sixth element", [&](auto& m) {
-    rep_movsd(m, kPageA + 0x1000 - 20, kPageB);
-    m.page(kPageA + 0x1000, kAbsent);
-  }, {0, kPageA + 0x1000}, done(5));
-  faults("destination, inside the fourth element", [&](auto& m) {
-    rep_movsd(m, kPageA, kPageB + 0x1000 - 14);
-    m.page(kPageB + 0x1000, kAbsent);
-  }, {2, kPageB + 0x1000}, done(3));
+  faults(
+      "source, first element",
+      [&](auto& m) {
+        rep_movsd(m, kPageA, kPageB);
+        m.page(kPageA, kAbsent);
+      },
+      {0, kPageA}, done(0));
+  faults(
+      "destination, first element",
+      [&](auto& m) {
+        rep_movsd(m, kPageA, kPageB);
+        m.page(kPageB, kReadOnly);
+      },
+      {3, kPageB}, done(0));
+  faults(
+      "source, sixth element",
+      [&](auto& m) {
+        rep_movsd(m, kPageA + 0x1000 - 20, kPageB);
+        m.page(kPageA + 0x1000, kAbsent);
+      },
+      {0, kPageA + 0x1000}, done(5));
+  faults(
+      "destination, inside the fourth element",
+      [&](auto& m) {
+        rep_movsd(m, kPageA, kPageB + 0x1000 - 14);
+        m.page(kPageB + 0x1000, kAbsent);
+      },
+      {2, kPageB + 0x1000}, done(3));
 }
 
 TEST_CASE("an interrupt in the middle of REP is taken between two elements") {

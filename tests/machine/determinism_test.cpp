@@ -29,7 +29,9 @@ Outcome boot(u64 count, bool press_key) {
   config.ram_bytes = 32 << 20;
   config.time.deterministic = true;
   Machine* machine = nullptr;
-  config.debugcon.push_back({0x402, [&](u8 value) { outcome.printed.push_back({machine->pc().clock.count(), value}); }});
+  config.debugcon.push_back({0x402, [&](u8 value) {
+                               outcome.printed.push_back({machine->pc().clock.count(), value});
+                             }});
   auto created = Machine::create(config);
   REQUIRE(created.ok());
   machine = created.value().get();

@@ -94,8 +94,8 @@ TEST_CASE("PAE: three levels, NX, reserved bits") {
   Tables t;
   t.context.cr4 = 1 << 5;
   t.context.pdpte[0] = 0x2001;
-  t.put(0x2010, 0x3007, 8);      // 0x00403123: directory 2
-  t.put(0x3018, 0x6007, 8);      // table entry 3
+  t.put(0x2010, 0x3007, 8);  // 0x00403123: directory 2
+  t.put(0x3018, 0x6007, 8);  // table entry 3
   CHECK(t.go(kLinear, Access::kExecute, true).phys == 0x6123);
   t.put(0x3018, 0x6007 | u64{1} << 63, 8);
   CHECK(t.go(kLinear, Access::kRead, true).error_code == (kPfPresent | kPfReserved | kPfUser));  // NXE = 0

@@ -37,7 +37,9 @@ class BareMachine {
     cpu.s.gpr[kEsp] = sp;
   }
 
-  void put(u32 address, std::initializer_list<u8> bytes) { memory.write_block(address, std::span(bytes.begin(), bytes.size())); }
+  void put(u32 address, std::initializer_list<u8> bytes) {
+    memory.write_block(address, std::span(bytes.begin(), bytes.size()));
+  }
   void put(u32 address, std::span<const u8> bytes) { memory.write_block(address, bytes); }
   void put32(u32 address, u32 value) { memory.write(address, 4, value); }
   u32 get32(u32 address) { return static_cast<u32>(memory.read(address, 4)); }
