@@ -28,6 +28,8 @@ void Cpu::raise(u8 vector, u32 code) {
 void Cpu::deliver_fault() {
   ASSERT(faulted_);
   Fault fault = fault_;
+  // What the instruction hit before it faulted will be hit again when it is restarted.
+  s.debug_trap = 0;
   for (;;) {
     faulted_ = task_switched_ = false;
     s.shadow = Shadow::kNone;
