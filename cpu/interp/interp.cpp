@@ -135,7 +135,7 @@ Interp::Stop Interp::run(u64 until) {
       ++count_;
       cpu_.clock().set_count(count_);
     }
-    if (step && ran) cpu_.after_step(!faulted);
+    if (step && ran) cpu_.after_step(!faulted, again_);
   }
   return Stop::kBudget;
 }

@@ -345,6 +345,43 @@ TEST_CASE("A code breakpoint faults before its instruction; RF in the image retu
   CHECK(n.get32(Pm::kData) > 5);
 }
 
+TEST_CASE("A code breakpoint on REP is taken once, not each iteration; RF is set in images pushed between them") {
+  Pm m;
+  m.put(0x8800, {0x81, 0x4c, 0x24, 0x08, 0, 0, 1, 0, 0xff, 0x05, 0, 0, 1, 0, 0xcf});  // set RF; INC [10000]; IRET
+  m.idt(1, Pm::kCode0, 0x8800, 0x8e);
+  m.cpu.write_dr(0, Pm::kCode);
+  m.cpu.write_dr(7, 1);
+  m.cpu.s.gpr[kEcx] = 5;
+  m.cpu.s.gpr[kEdi] = Pm::kData + 0x100;
+  m.put(Pm::kCode, {0xf3, 0xaa, 0x0f, 0x0b});
+  CHECK(m.vector() == 6u);
+  CHECK(m.cpu.s.reg32(kEcx) == 0);
+  CHECK(m.get32(Pm::kData) == 1);
+  Pm n;
+  n.cpu.s.gpr[kEcx] = 5;
+  n.cpu.s.gpr[kEdi] = Pm::kData;
+  n.cpu.s.flags.set_system(kTf, kTf);
+  n.put(Pm::kCode, {0xf3, 0xaa});
+  CHECK(n.vector() == 1u);
+  CHECK(n.pushed(0) == Pm::kCode);
+  CHECK((n.pushed(2) & kRf) != 0);
+}
+
+TEST_CASE("RF loaded by IRET holds for the instruction returned to, even if IRET itself ran with RF") {
+  Pm m;  // IRET at kCode is resumed with RF set and returns to a breakpoint with RF set
+  m.cpu.s.gpr[kEsp] = 0x9000;
+  m.put32(0x9000, 0x8800);
+  m.put32(0x9004, Pm::kCode0);
+  m.put32(0x9008, kRf | 2);
+  m.put(Pm::kCode, {0xcf});
+  m.put(0x8800, {0x40, 0x0f, 0x0b});
+  m.cpu.write_dr(0, Pm::kCode);
+  m.cpu.write_dr(1, 0x8800);
+  m.cpu.write_dr(7, 5);
+  m.cpu.s.flags.set_system(kRf, kRf);
+  CHECK(m.vector() == 6u);
+}
+
 TEST_CASE("Data breakpoints trap after the access: type, length and address decide") {
   const auto touch = [](u32 dr7, std::initializer_list<u8> code) {
     Pm m;
