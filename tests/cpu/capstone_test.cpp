@@ -1,5 +1,5 @@
-// The decoder against Capstone on random byte strings, 16- and 32-bit code. XLAT_STRINGS says how many (a million unless
-// told); every disagreement must be one of those in kExceptions, which give the reason.
+// The decoder against Capstone on random byte strings, 16- and 32-bit code. XLAT_STRINGS says how many (a million
+// unless told); every disagreement must be one of those in kExceptions, which give the reason.
 #include <capstone/capstone.h>
 #include <fmt/format.h>
 
@@ -45,12 +45,18 @@ void look_at_prefixes(Case& c) {
   std::size_t at = 0;
   for (; at < c.bytes.size(); ++at) {
     const u8 b = c.bytes[at];
-    if (b == 0x66) c.p66 = true;
-    else if (b == 0x67) c.p67 = true;
-    else if (b == 0xf0) c.lock = true;
-    else if (b == 0xf2) c.repne = true;
-    else if (b == 0xf3) c.rep = true;
-    else if (b != 0x26 && b != 0x2e && b != 0x36 && b != 0x3e && b != 0x64 && b != 0x65) break;
+    if (b == 0x66)
+      c.p66 = true;
+    else if (b == 0x67)
+      c.p67 = true;
+    else if (b == 0xf0)
+      c.lock = true;
+    else if (b == 0xf2)
+      c.repne = true;
+    else if (b == 0xf3)
+      c.rep = true;
+    else if (b != 0x26 && b != 0x2e && b != 0x36 && b != 0x3e && b != 0x64 && b != 0x65)
+      break;
   }
   c.prefixes = static_cast<unsigned>(at);
   const auto byte = [&](std::size_t n) { return n < c.bytes.size() ? c.bytes[n] : u8{0}; };
@@ -74,8 +80,10 @@ Reg reg_of(unsigned r) {
       unsigned n = 0;
       for (const unsigned id : regs) m[id] = {kind, n++, bytes};
     };
-    add(Operand::kReg, 1, {X86_REG_AL, X86_REG_CL, X86_REG_DL, X86_REG_BL, X86_REG_AH, X86_REG_CH, X86_REG_DH, X86_REG_BH});
-    add(Operand::kReg, 2, {X86_REG_AX, X86_REG_CX, X86_REG_DX, X86_REG_BX, X86_REG_SP, X86_REG_BP, X86_REG_SI, X86_REG_DI});
+    add(Operand::kReg, 1,
+        {X86_REG_AL, X86_REG_CL, X86_REG_DL, X86_REG_BL, X86_REG_AH, X86_REG_CH, X86_REG_DH, X86_REG_BH});
+    add(Operand::kReg, 2,
+        {X86_REG_AX, X86_REG_CX, X86_REG_DX, X86_REG_BX, X86_REG_SP, X86_REG_BP, X86_REG_SI, X86_REG_DI});
     add(Operand::kReg, 4,
         {X86_REG_EAX, X86_REG_ECX, X86_REG_EDX, X86_REG_EBX, X86_REG_ESP, X86_REG_EBP, X86_REG_ESI, X86_REG_EDI});
     add(Operand::kSeg, 2, {X86_REG_ES, X86_REG_CS, X86_REG_SS, X86_REG_DS, X86_REG_FS, X86_REG_GS});
@@ -95,20 +103,36 @@ Reg reg_of(unsigned r) {
 // Width in bytes of a register operand, or 0 where the code says nothing of it.
 unsigned reg_bytes(const Case& c, OpCode code) {
   switch (code) {
-    case OpCode::Eb: case OpCode::Gb: case OpCode::Zb: return 1;
-    case OpCode::Ew: case OpCode::Gw: return 2;
-    case OpCode::Ed: case OpCode::Gd: case OpCode::Rd: return 4;
-    case OpCode::Ev: case OpCode::Gv: case OpCode::Zv: return c.ours.width;
+    case OpCode::Eb:
+    case OpCode::Gb:
+    case OpCode::Zb: return 1;
+    case OpCode::Ew:
+    case OpCode::Gw: return 2;
+    case OpCode::Ed:
+    case OpCode::Gd:
+    case OpCode::Rd: return 4;
+    case OpCode::Ev:
+    case OpCode::Gv:
+    case OpCode::Zv: return c.ours.width;
     default: return 0;
   }
 }
 
 bool is_coded(OpCode code) {
   switch (code) {
-    case OpCode::_: case OpCode::AL: case OpCode::rAX: case OpCode::CL: case OpCode::DX: case OpCode::One:
-    case OpCode::ST0: case OpCode::SegES: case OpCode::SegCS: case OpCode::SegSS: case OpCode::SegDS:
-    case OpCode::SegFS: case OpCode::SegGS:
-      return false;
+    case OpCode::_:
+    case OpCode::AL:
+    case OpCode::rAX:
+    case OpCode::CL:
+    case OpCode::DX:
+    case OpCode::One:
+    case OpCode::ST0:
+    case OpCode::SegES:
+    case OpCode::SegCS:
+    case OpCode::SegSS:
+    case OpCode::SegDS:
+    case OpCode::SegFS:
+    case OpCode::SegGS: return false;
     default: return true;
   }
 }
@@ -185,24 +209,68 @@ std::string mnemonic(const cs_insn& insn) {
 // Our names where they are not the manual's.
 bool same_name(const Case& c, std::string& why) {
   static const std::map<std::string, std::vector<std::string>> kNames = {
-      {"push_seg", {"push"}}, {"pop_seg", {"pop"}}, {"imul1", {"imul"}}, {"imul2", {"imul"}}, {"imul3", {"imul"}},
-      {"shl", {"shl", "sal"}}, {"cbw", {"cbw", "cwde"}}, {"cwd", {"cwd", "cdq"}}, {"load_far", {"les", "lds", "lss", "lfs", "lgs"}},
-      {"mov", {"mov", "movabs"}}, {"mov_from_seg", {"mov"}}, {"mov_to_seg", {"mov"}}, {"mov_from_cr", {"mov"}},
-      {"mov_from_dr", {"mov"}}, {"mov_to_cr", {"mov"}}, {"mov_to_dr", {"mov"}}, {"movzx_b", {"movzx"}},
-      {"movzx_w", {"movzx"}}, {"movsx_b", {"movsx"}}, {"movsx_w", {"movsx"}}, {"call_near", {"call"}},
-      {"call_far", {"lcall"}}, {"jmp_near", {"jmp"}}, {"jmp_far", {"ljmp"}}, {"ret_far", {"retf"}}, {"iret", {"iret", "iretd"}},
-      {"int_n", {"int"}}, {"jcxz", {"jcxz", "jecxz"}}, {"pusha", {"pushaw", "pushal"}}, {"popa", {"popaw", "popal"}},
-      {"pushf", {"pushf", "pushfd"}}, {"popf", {"popf", "popfd"}}, {"ud", {"ud0", "ud1", "ud2", "ud2b"}},
+      {"push_seg", {"push"}},
+      {"pop_seg", {"pop"}},
+      {"imul1", {"imul"}},
+      {"imul2", {"imul"}},
+      {"imul3", {"imul"}},
+      {"shl", {"shl", "sal"}},
+      {"cbw", {"cbw", "cwde"}},
+      {"cwd", {"cwd", "cdq"}},
+      {"load_far", {"les", "lds", "lss", "lfs", "lgs"}},
+      {"mov", {"mov", "movabs"}},
+      {"mov_from_seg", {"mov"}},
+      {"mov_to_seg", {"mov"}},
+      {"mov_from_cr", {"mov"}},
+      {"mov_from_dr", {"mov"}},
+      {"mov_to_cr", {"mov"}},
+      {"mov_to_dr", {"mov"}},
+      {"movzx_b", {"movzx"}},
+      {"movzx_w", {"movzx"}},
+      {"movsx_b", {"movsx"}},
+      {"movsx_w", {"movsx"}},
+      {"call_near", {"call"}},
+      {"call_far", {"lcall"}},
+      {"jmp_near", {"jmp"}},
+      {"jmp_far", {"ljmp"}},
+      {"ret_far", {"retf"}},
+      {"iret", {"iret", "iretd"}},
+      {"int_n", {"int"}},
+      {"jcxz", {"jcxz", "jecxz"}},
+      {"pusha", {"pushaw", "pushal"}},
+      {"popa", {"popaw", "popal"}},
+      {"pushf", {"pushf", "pushfd"}},
+      {"popf", {"popf", "popfd"}},
+      {"ud", {"ud0", "ud1", "ud2", "ud2b"}},
       {"nop", {"nop", "pause", "prefetchnta", "prefetcht0", "prefetcht1", "prefetcht2"}},
-      {"movd_load", {"movd"}}, {"movd_store", {"movd"}}, {"movq_store", {"movq"}}, {"fwait", {"wait"}},
-      {"xlat", {"xlatb"}}, {"loopne", {"loopne"}}, {"movs", {"movsb", "movsw", "movsd"}},
-      {"fcomp", {"fcomp", "ficomp"}}, {"fcom", {"fcom", "ficom"}}, {"fld", {"fld", "fild"}}, {"fld_m80", {"fld"}},
-      {"fst", {"fst", "fist"}}, {"fst_st", {"fst"}}, {"fstp", {"fstp", "fistp"}}, {"fstp_m80", {"fstp"}},
-      {"fstp_st", {"fstp"}}, {"fadd", {"fadd", "fiadd", "faddp"}}, {"fmul", {"fmul", "fimul", "fmulp"}},
-      {"fsub", {"fsub", "fisub", "fsubp"}}, {"fsubr", {"fsubr", "fisubr", "fsubrp"}},
-      {"fdiv", {"fdiv", "fidiv", "fdivp"}}, {"fdivr", {"fdivr", "fidivr", "fdivrp"}},
+      {"movd_load", {"movd"}},
+      {"movd_store", {"movd"}},
+      {"movq_store", {"movq"}},
+      {"fwait", {"wait"}},
+      {"xlat", {"xlatb"}},
+      {"loopne", {"loopne"}},
+      {"movs", {"movsb", "movsw", "movsd"}},
+      {"fcomp", {"fcomp", "ficomp"}},
+      {"fcom", {"fcom", "ficom"}},
+      {"fld", {"fld", "fild"}},
+      {"fld_m80", {"fld"}},
+      {"fst", {"fst", "fist"}},
+      {"fst_st", {"fst"}},
+      {"fstp", {"fstp", "fistp"}},
+      {"fstp_m80", {"fstp"}},
+      {"fstp_st", {"fstp"}},
+      {"fadd", {"fadd", "fiadd", "faddp"}},
+      {"fmul", {"fmul", "fimul", "fmulp"}},
+      {"fsub", {"fsub", "fisub", "fsubp"}},
+      {"fsubr", {"fsubr", "fisubr", "fsubrp"}},
+      {"fdiv", {"fdiv", "fidiv", "fdivp"}},
+      {"fdivr", {"fdivr", "fidivr", "fdivrp"}},
       {"fld_constant", {"fld1", "fldl2t", "fldl2e", "fldpi", "fldlg2", "fldln2", "fldz"}},
-      {"fucomi", {"fucomi"}}, {"fcomi", {"fcomi"}}, {"fucomip", {"fucompi", "fucomip"}}, {"fcomip", {"fcompi", "fcomip"}}, {"fneni", {"feni8087_nop", "fdisi8087_nop", "fsetpm"}},
+      {"fucomi", {"fucomi"}},
+      {"fcomi", {"fcomi"}},
+      {"fucomip", {"fucompi", "fucomip"}},
+      {"fcomip", {"fcompi", "fcomip"}},
+      {"fneni", {"feni8087_nop", "fdisi8087_nop", "fsetpm"}},
   };
   std::string ours = c.encoding->name, theirs = mnemonic(*c.theirs);
   if (ours.back() == '_') ours.pop_back();
@@ -214,7 +282,8 @@ bool same_name(const Case& c, std::string& why) {
     return false;
   }
   // Conditions, and string instructions with their width.
-  static constexpr const char* kConditions[] = {"o", "no", "b", "ae", "e", "ne", "be", "a", "s", "ns", "p", "np", "l", "ge", "le", "g"};
+  static constexpr const char* kConditions[] = {"o", "no", "b", "ae", "e", "ne", "be", "a",
+                                                "s", "ns", "p", "np", "l", "ge", "le", "g"};
   if (ours == "jcc") return theirs == std::string("j") + kConditions[c.ours.cc()];
   if (ours == "setcc") return theirs == std::string("set") + kConditions[c.ours.cc()];
   if (ours == "cmov") return theirs == std::string("cmov") + kConditions[c.ours.cc()];
@@ -279,15 +348,26 @@ bool in_group(const Case& c, std::initializer_list<unsigned> groups) {
 bool lockable(const Case& c) {
   if (!c.memory()) return false;
   switch (c.opcode) {
-    case 0x80: case 0x81: case 0x82: case 0x83: return c.reg() != 7;              // ADD OR ADC SBB AND SUB XOR, not CMP
-    case 0x86: case 0x87: return true;                                            // XCHG
-    case 0xf6: case 0xf7: return c.reg() == 2 || c.reg() == 3;                    // NOT NEG
-    case 0xfe: case 0xff: return c.reg() < 2;                                     // INC DEC
-    case 0x0fab: case 0x0fb3: case 0x0fbb: return true;                           // BTS BTR BTC
-    case 0x0fba: return c.reg() > 4;                                              // the same
-    case 0x0fb0: case 0x0fb1: case 0x0fc0: case 0x0fc1: return true;              // CMPXCHG XADD
-    case 0x0fc7: return c.reg() == 1;                                             // CMPXCHG8B
-    default: return c.opcode < 0x38 && (c.opcode & 7) < 2;                        // the same as 80, r/m with register
+    case 0x80:
+    case 0x81:
+    case 0x82:
+    case 0x83: return c.reg() != 7;  // ADD OR ADC SBB AND SUB XOR, not CMP
+    case 0x86:
+    case 0x87: return true;  // XCHG
+    case 0xf6:
+    case 0xf7: return c.reg() == 2 || c.reg() == 3;  // NOT NEG
+    case 0xfe:
+    case 0xff: return c.reg() < 2;  // INC DEC
+    case 0x0fab:
+    case 0x0fb3:
+    case 0x0fbb: return true;         // BTS BTR BTC
+    case 0x0fba: return c.reg() > 4;  // the same
+    case 0x0fb0:
+    case 0x0fb1:
+    case 0x0fc0:
+    case 0x0fc1: return true;                               // CMPXCHG XADD
+    case 0x0fc7: return c.reg() == 1;                       // CMPXCHG8B
+    default: return c.opcode < 0x38 && (c.opcode & 7) < 2;  // the same as 80, r/m with register
   }
 }
 

@@ -11,7 +11,8 @@ namespace {
 
 // A handler that returns at once, counting its calls in memory: INC DWORD [at]; IRET.
 void counting_handler(Pm& m, u8 vector, u32 at) {
-  m.put(0x5800 + 16u * vector, {0xff, 0x05, static_cast<u8>(at), static_cast<u8>(at >> 8), static_cast<u8>(at >> 16), 0, 0xcf});
+  m.put(0x5800 + 16u * vector,
+        {0xff, 0x05, static_cast<u8>(at), static_cast<u8>(at >> 8), static_cast<u8>(at >> 16), 0, 0xcf});
   m.idt(vector, Pm::kCode0, 0x5800 + 16u * vector, 0x8e);
 }
 
@@ -29,11 +30,11 @@ TEST_CASE("Faults save the instruction's EIP with RF set, traps the next one's w
     return std::tuple{v, ip - Pm::kCode, (flags & kRf) != 0};
   };
   using R = std::tuple<unsigned, u32, bool>;
-  CHECK(take({0xf7, 0xf1}) == R{0, 0, true});                        // DIV ECX
-  CHECK(take({0x90, 0x0f, 0x0b}) == R{6, 1, true});                  // UD2
-  CHECK(take({0xcc}) == R{3, 1, false});                             // INT3
-  CHECK(take({0xce}) == R{4, 1, false});                             // INTO
-  CHECK(take({0xf1}) == R{1, 1, false});                             // INT1
+  CHECK(take({0xf7, 0xf1}) == R{0, 0, true});        // DIV ECX
+  CHECK(take({0x90, 0x0f, 0x0b}) == R{6, 1, true});  // UD2
+  CHECK(take({0xcc}) == R{3, 1, false});             // INT3
+  CHECK(take({0xce}) == R{4, 1, false});             // INTO
+  CHECK(take({0xf1}) == R{1, 1, false});             // INT1
 }
 
 TEST_CASE("BOUND outside its limits is #BR at the instruction") {
@@ -47,10 +48,23 @@ TEST_CASE("BOUND outside its limits is #BR at the instruction") {
 }
 
 TEST_CASE("LOCK where it may not stand, register forms and undefined opcodes are #UD") {
-  const std::initializer_list<u8> codes[] = {
-      {0xf0, 0x90}, {0xf0, 0x01, 0xc8}, {0xf0, 0x39, 0x05, 0, 0, 1, 0}, {0xf0, 0x8b, 0x05, 0, 0, 1, 0}, {0xf0, 0xf4},
-      {0x0f, 0xff, 0xc0}, {0x0f, 0xb9, 0xc0}, {0x8e, 0xc8}, {0x8d, 0xc0}, {0xc4, 0xc0}, {0x0f, 0x01, 0xd0},
-      {0xff, 0xd8}, {0xff, 0xf8}, {0x0f, 0x04}, {0xfe, 0xd0}, {0x0f, 0xc7, 0xc8}, {0x0f, 0x20, 0xc8}};
+  const std::initializer_list<u8> codes[] = {{0xf0, 0x90},
+                                             {0xf0, 0x01, 0xc8},
+                                             {0xf0, 0x39, 0x05, 0, 0, 1, 0},
+                                             {0xf0, 0x8b, 0x05, 0, 0, 1, 0},
+                                             {0xf0, 0xf4},
+                                             {0x0f, 0xff, 0xc0},
+                                             {0x0f, 0xb9, 0xc0},
+                                             {0x8e, 0xc8},
+                                             {0x8d, 0xc0},
+                                             {0xc4, 0xc0},
+                                             {0x0f, 0x01, 0xd0},
+                                             {0xff, 0xd8},
+                                             {0xff, 0xf8},
+                                             {0x0f, 0x04},
+                                             {0xfe, 0xd0},
+                                             {0x0f, 0xc7, 0xc8},
+                                             {0x0f, 0x20, 0xc8}};
   for (const auto& code : codes) {
     INFO(static_cast<unsigned>(*code.begin()) << " " << static_cast<unsigned>(*(code.begin() + 1)));
     Pm m;
@@ -462,8 +476,9 @@ TEST_CASE("A20: with the line low, address bit 20 is off; translations change wi
 }
 
 TEST_CASE("-cpu 486: CMOV, RDTSC, CMPXCHG8B and the hints are #UD; CPUID says family 4") {
-  const std::initializer_list<u8> codes[] = {{0x0f, 0x44, 0xc1}, {0x0f, 0x31}, {0x0f, 0xc7, 0x0d, 0, 0, 1, 0}, {0x0f, 0x1f, 0xc0},
-                                             {0x0f, 0x32}, {0x0f, 0x6f, 0xc1}, {0x0f, 0x34}, {0xdb, 0xe8}};
+  const std::initializer_list<u8> codes[] = {{0x0f, 0x44, 0xc1}, {0x0f, 0x31}, {0x0f, 0xc7, 0x0d, 0, 0, 1, 0},
+                                             {0x0f, 0x1f, 0xc0}, {0x0f, 0x32}, {0x0f, 0x6f, 0xc1},
+                                             {0x0f, 0x34},       {0xdb, 0xe8}};
   for (const auto& code : codes) {
     INFO(static_cast<unsigned>(*(code.begin() + 1)));
     Pm m("486");

@@ -61,11 +61,11 @@ TEST_CASE("Call gates: every check has its exception and error code") {
     return std::pair{v.value_or(999), m.pushed(0)};
   };
   using R = std::pair<unsigned, u32>;
-  CHECK(call([](Pm& m) { m.call_gate(0x40, Pm::kCode0, 0, 0x8c); }) == R{13, 0x40});          // gate DPL < CPL
-  CHECK(call([](Pm& m) { m.call_gate(0x40, Pm::kCode0, 0, 0x6c); }) == R{11, 0x40});          // not present
-  CHECK(call([](Pm& m) { m.call_gate(0x40, 0, 0, 0xec); }) == R{13, 0});                      // null target
-  CHECK(call([](Pm& m) { m.call_gate(0x40, Pm::kData0, 0, 0xec); }) == R{13, 0x10});          // not code
-  CHECK(call([](Pm& m) { m.call_gate(0x40, 0x100, 0, 0xec); }) == R{13, 0x100});              // outside the GDT
+  CHECK(call([](Pm& m) { m.call_gate(0x40, Pm::kCode0, 0, 0x8c); }) == R{13, 0x40});  // gate DPL < CPL
+  CHECK(call([](Pm& m) { m.call_gate(0x40, Pm::kCode0, 0, 0x6c); }) == R{11, 0x40});  // not present
+  CHECK(call([](Pm& m) { m.call_gate(0x40, 0, 0, 0xec); }) == R{13, 0});              // null target
+  CHECK(call([](Pm& m) { m.call_gate(0x40, Pm::kData0, 0, 0xec); }) == R{13, 0x10});  // not code
+  CHECK(call([](Pm& m) { m.call_gate(0x40, 0x100, 0, 0xec); }) == R{13, 0x100});      // outside the GDT
   CHECK(call([](Pm& m) {
           m.segment(0x48, 0, 0xfffff, kCodeRead & 0x7f, 0xc);
           m.call_gate(0x40, 0x48, 0, 0xec);
@@ -73,9 +73,9 @@ TEST_CASE("Call gates: every check has its exception and error code") {
   CHECK(call([](Pm& m) {
           m.segment(0x48, 0, 0x87ff, kCodeRead, 4);
           m.call_gate(0x40, 0x48, 0x8800, 0xec);
-        }) == R{13, 0});                                                                      // offset beyond the limit
-  CHECK(call([](Pm& m) { m.call_gate(0x40, Pm::kCode0, 0, 0xee); }) == R{13, 0x40});          // an interrupt gate
-  CHECK(call([](Pm&) {}, {0xea, 0, 0, 0, 0, 0x43, 0}) == R{13, 0x08});                        // JMP cannot change CPL
+        }) == R{13, 0});                                                              // offset beyond the limit
+  CHECK(call([](Pm& m) { m.call_gate(0x40, Pm::kCode0, 0, 0xee); }) == R{13, 0x40});  // an interrupt gate
+  CHECK(call([](Pm&) {}, {0xea, 0, 0, 0, 0, 0x43, 0}) == R{13, 0x08});                // JMP cannot change CPL
 }
 
 TEST_CASE("A call gate with a bad inner stack is #TS with the stack's selector") {
@@ -93,12 +93,12 @@ TEST_CASE("A call gate with a bad inner stack is #TS with the stack's selector")
     return std::pair{v.value_or(999), m.pushed(0)};
   };
   using R = std::pair<unsigned, u32>;
-  CHECK(call([](Pm& m) { m.put32(Pm::kTss + 0x10, 0x58); }) == R{10, 0x58});                       // RPL
-  CHECK(call([](Pm& m) { m.put32(Pm::kTss + 0x10, 0x11); }) == R{10, 0x10});                       // DPL
-  CHECK(call([](Pm& m) { m.put32(Pm::kTss + 0x10, 0); }) == R{10, 0});                             // null
+  CHECK(call([](Pm& m) { m.put32(Pm::kTss + 0x10, 0x58); }) == R{10, 0x58});  // RPL
+  CHECK(call([](Pm& m) { m.put32(Pm::kTss + 0x10, 0x11); }) == R{10, 0x10});  // DPL
+  CHECK(call([](Pm& m) { m.put32(Pm::kTss + 0x10, 0); }) == R{10, 0});        // null
   CHECK(call([](Pm& m) { m.segment(0x58, 0, 0xfffff, kRoData | 0x20, 0xc); }) == R{10, 0x58});
-  CHECK(call([](Pm& m) { m.segment(0x58, 0, 0xfffff, 0x33, 0xc); }) == R{12, 0x58});               // not present
-  CHECK(call([](Pm& m) { m.segment(0x58, 0, 0x8ffb, kRwData | 0x20, 4); }) == R{12, 0x58});        // no room
+  CHECK(call([](Pm& m) { m.segment(0x58, 0, 0xfffff, 0x33, 0xc); }) == R{12, 0x58});         // not present
+  CHECK(call([](Pm& m) { m.segment(0x58, 0, 0x8ffb, kRwData | 0x20, 4); }) == R{12, 0x58});  // no room
 }
 
 TEST_CASE("Far transfers to code check privilege; conforming code keeps CPL") {

@@ -1,4 +1,5 @@
-// Real, unreal, 16-bit protected and virtual-8086 mode; segment limits, types and privilege. SDM vol. 3, chapters 5, 20.
+// Real, unreal, 16-bit protected and virtual-8086 mode; segment limits, types and privilege. SDM vol. 3, chapters
+// 5, 20.
 #include <catch2/catch.hpp>
 
 #include "../support/protected_cpu.h"
@@ -18,8 +19,8 @@ TEST_CASE("Real mode: a segment is its selector times 16, limit 64 KiB, and INT 
   CHECK(m.cpu.s.seg[kCs].selector == 0x300);
   CHECK(m.cpu.s.ip == 0x11);
   CHECK(m.cpu.s.reg32(kEsp) == 0xffa);
-  CHECK((m.get32(0x1000 + 0xffa) & 0xffff) == 0x0c);          // IP after INT
-  CHECK((m.get32(0x1000 + 0xffc) & 0xffff) == 0x100);         // CS
+  CHECK((m.get32(0x1000 + 0xffa) & 0xffff) == 0x0c);   // IP after INT
+  CHECK((m.get32(0x1000 + 0xffc) & 0xffff) == 0x100);  // CS
 }
 
 TEST_CASE("Real mode: a word at offset FFFF is interrupt 13 with the instruction's IP and no error code") {
@@ -38,8 +39,8 @@ TEST_CASE("Unreal mode: limits loaded in protected mode stay after PE is cleared
   Pm m;
   m.code16();
   // MOV DS <- data0 (4 GiB); CR0.PE = 0; JMP 0:next; MOV DS <- 0; MOV AL, [00200000]; HLT
-  m.put(Pm::kCode, {0xb8, 0x10, 0x00, 0x8e, 0xd8, 0x0f, 0x20, 0xc0, 0x24, 0xfe, 0x0f, 0x22, 0xc0, 0xea, 0x12, 0x80, 0x00,
-                    0x00, 0x31, 0xc0, 0x8e, 0xd8, 0x67, 0xa0, 0x00, 0x00, 0x20, 0x00, 0xf4});
+  m.put(Pm::kCode, {0xb8, 0x10, 0x00, 0x8e, 0xd8, 0x0f, 0x20, 0xc0, 0x24, 0xfe, 0x0f, 0x22, 0xc0, 0xea, 0x12,
+                    0x80, 0x00, 0x00, 0x31, 0xc0, 0x8e, 0xd8, 0x67, 0xa0, 0x00, 0x00, 0x20, 0x00, 0xf4});
   m.ram[0x200000] = 0x77;
   m.run(100);
   CHECK(m.cpu.s.halted);
@@ -80,11 +81,11 @@ Outcome with_ds(std::initializer_list<u8> code, u32 limit, u8 access, u8 flags) 
   if (v) CHECK(m.pushed(1) == Pm::kCode);
   return {v, m.pushed(0)};
 }
-#define CHECK_FAULT(outcome, v, c)  \
-  do {                              \
-    const Outcome o = (outcome);    \
-    CHECK(o.vector == (v));         \
-    CHECK(o.code == (c));           \
+#define CHECK_FAULT(outcome, v, c) \
+  do {                             \
+    const Outcome o = (outcome);   \
+    CHECK(o.vector == (v));        \
+    CHECK(o.code == (c));          \
   } while (false)
 }  // namespace
 
@@ -153,14 +154,14 @@ TEST_CASE("Loading a data segment checks DPL, type, presence and table limit") {
     return Outcome{v, m.pushed(0)};
   };
   CHECK_FALSE(load_ds(0x40, kRwData, false).vector);
-  CHECK_FAULT(load_ds(0x43, kRwData, false), 13u, 0x40u);        // RPL 3 > DPL 0
-  CHECK_FAULT(load_ds(0x40, kRwData, true), 13u, 0x40u);         // CPL 3 > DPL 0
+  CHECK_FAULT(load_ds(0x43, kRwData, false), 13u, 0x40u);  // RPL 3 > DPL 0
+  CHECK_FAULT(load_ds(0x40, kRwData, true), 13u, 0x40u);   // CPL 3 > DPL 0
   CHECK_FAULT(load_ds(0x40, kCodeOnly, false), 13u, 0x40u);
-  CHECK_FALSE(load_ds(0x43, kConforming, false).vector);         // conforming: no DPL check
+  CHECK_FALSE(load_ds(0x43, kConforming, false).vector);  // conforming: no DPL check
   CHECK_FAULT(load_ds(0x40, kRwData & 0x7f, false), 11u, 0x40u);
-  CHECK_FAULT(load_ds(0x40, 0x89, false), 13u, 0x40u);           // a TSS
-  CHECK_FAULT(load_ds(0x100, kRwData, false), 13u, 0x100u);      // beyond the GDT
-  CHECK_FAULT(load_ds(0x44, kRwData, false), 13u, 0x44u);        // no LDT
+  CHECK_FAULT(load_ds(0x40, 0x89, false), 13u, 0x40u);       // a TSS
+  CHECK_FAULT(load_ds(0x100, kRwData, false), 13u, 0x100u);  // beyond the GDT
+  CHECK_FAULT(load_ds(0x44, kRwData, false), 13u, 0x44u);    // no LDT
 }
 
 TEST_CASE("Loading SS checks that RPL and DPL are CPL, and presence with #SS") {
@@ -187,11 +188,29 @@ TEST_CASE("A descriptor's accessed bit is set when it is loaded") {
 }
 
 TEST_CASE("Privileged instructions are #GP(0) at privilege 3") {
-  const std::initializer_list<u8> codes[] = {
-      {0xf4}, {0x0f, 0x06}, {0x0f, 0x20, 0xc0}, {0x0f, 0x22, 0xc0}, {0x0f, 0x21, 0xc0}, {0x0f, 0x23, 0xc0},
-      {0x0f, 0x01, 0x15, 0, 0, 1, 0}, {0x0f, 0x01, 0x1d, 0, 0, 1, 0}, {0x0f, 0x00, 0xd0}, {0x0f, 0x00, 0xd8},
-      {0x0f, 0x01, 0xf0}, {0x0f, 0x01, 0x38}, {0x0f, 0x08}, {0x0f, 0x09}, {0x0f, 0x30}, {0x0f, 0x32}, {0xfa}, {0xfb},
-      {0xe4, 0x80}, {0xe6, 0x80}, {0x6c}, {0x6e}, {0x0f, 0x35}};
+  const std::initializer_list<u8> codes[] = {{0xf4},
+                                             {0x0f, 0x06},
+                                             {0x0f, 0x20, 0xc0},
+                                             {0x0f, 0x22, 0xc0},
+                                             {0x0f, 0x21, 0xc0},
+                                             {0x0f, 0x23, 0xc0},
+                                             {0x0f, 0x01, 0x15, 0, 0, 1, 0},
+                                             {0x0f, 0x01, 0x1d, 0, 0, 1, 0},
+                                             {0x0f, 0x00, 0xd0},
+                                             {0x0f, 0x00, 0xd8},
+                                             {0x0f, 0x01, 0xf0},
+                                             {0x0f, 0x01, 0x38},
+                                             {0x0f, 0x08},
+                                             {0x0f, 0x09},
+                                             {0x0f, 0x30},
+                                             {0x0f, 0x32},
+                                             {0xfa},
+                                             {0xfb},
+                                             {0xe4, 0x80},
+                                             {0xe6, 0x80},
+                                             {0x6c},
+                                             {0x6e},
+                                             {0x0f, 0x35}};
   for (const auto& code : codes) {
     INFO(static_cast<unsigned>(*code.begin()) << " " << static_cast<unsigned>(*(code.end() - 1)));
     Pm m;
@@ -225,8 +244,8 @@ TEST_CASE("The I/O permission bitmap decides at CPL > IOPL; both bytes must lie 
     m.put(Pm::kCode, code);
     return m.vector().value_or(999);
   };
-  CHECK(io(0x79, {0xe4, 0x80, 0xcc}, 0xfe) == 13u);   // INT3 from CPL 3 through a DPL 0 gate: #GP as well,
-  Pm m;                                               // so look at where it stopped
+  CHECK(io(0x79, {0xe4, 0x80, 0xcc}, 0xfe) == 13u);  // INT3 from CPL 3 through a DPL 0 gate: #GP as well,
+  Pm m;                                              // so look at where it stopped
   m.segment(Pm::kTssSel, Pm::kTss, 0x79, 0x8b, 0);
   m.load(m.cpu.s.tr, Pm::kTssSel);
   m.put(Pm::kTss + 0x66, {0x68, 0x00});
@@ -236,11 +255,12 @@ TEST_CASE("The I/O permission bitmap decides at CPL > IOPL; both bytes must lie 
   CHECK(m.vector() == 13u);
   CHECK(m.pushed(1) == Pm::kCode + 4);
   CHECK(io(0x78, {0xe4, 0x80, 0xf4}, 0x00) == 13u);
-  CHECK(io(0x79, {0xe5, 0x82, 0xf4}, 0x20) == 13u);   // one of four ports taken
+  CHECK(io(0x79, {0xe5, 0x82, 0xf4}, 0x20) == 13u);  // one of four ports taken
 }
 
 TEST_CASE("VM86: segments as in real mode; PUSHF, INT n, CLI and IRET are #GP(0) with IOPL < 3") {
-  const std::initializer_list<u8> codes[] = {{0x9c}, {0x9d}, {0xcd, 0x21}, {0xcf}, {0xfa}, {0xfb}, {0xf4}, {0x0f, 0x20, 0xc0}};
+  const std::initializer_list<u8> codes[] = {{0x9c}, {0x9d}, {0xcd, 0x21}, {0xcf},
+                                             {0xfa}, {0xfb}, {0xf4},       {0x0f, 0x20, 0xc0}};
   for (const auto& code : codes) {
     INFO(static_cast<unsigned>(*code.begin()));
     Pm m;

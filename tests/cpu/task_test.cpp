@@ -109,8 +109,8 @@ TEST_CASE("A task gate in the GDT and in the IDT switches tasks; an error code l
 TEST_CASE("16-bit TSS: words, four segment registers, FS and GS null") {
   Tasks m;
   m.segment(kNewSel, kNewTss, 0x2b, 0x81, 0);
-  const u16 words[] = {kEntry, 0x0002, 0xaaaa, 0xcccc, 0xdddd, 0xbbbb, 0x9800, 0xbbb1, 0x5151, 0xd1d1,
-                       Pm::kData0, Pm::kCode0, Pm::kData0, Pm::kData0, 0};
+  const u16 words[] = {kEntry, 0x0002, 0xaaaa,     0xcccc,     0xdddd,     0xbbbb,     0x9800, 0xbbb1,
+                       0x5151, 0xd1d1, Pm::kData0, Pm::kCode0, Pm::kData0, Pm::kData0, 0};
   for (u32 n = 0; n < 15; ++n) {
     m.put(kNewTss + 0x0e + 2 * n, {static_cast<u8>(words[n]), static_cast<u8>(words[n] >> 8)});
   }
@@ -170,7 +170,7 @@ TEST_CASE("What is wrong with the new task's segments faults in the new task") {
     return std::pair{v.value_or(999), m.pushed(0)};
   };
   using R = std::pair<unsigned, u32>;
-  CHECK(switch_with([](Tasks& m) { m.put32(kNewTss + 0x54, Pm::kCode0 + 0xf0); }) == R{10, 0xf8});   // DS
+  CHECK(switch_with([](Tasks& m) { m.put32(kNewTss + 0x54, Pm::kCode0 + 0xf0); }) == R{10, 0xf8});  // DS
   CHECK(switch_with([](Tasks& m) {
           m.segment(0x50, 0, 0xfffff, kRwData & 0x7f, 0xc);
           m.put32(kNewTss + 0x54, 0x50);
@@ -178,16 +178,16 @@ TEST_CASE("What is wrong with the new task's segments faults in the new task") {
   CHECK(switch_with([](Tasks& m) {
           m.image32(kEntry, 2, Pm::kCode3, Pm::kData3);
           m.put32(kNewTss + 0x60, Pm::kData0);
-        }) == R{10, Pm::kData0});                                                                     // LDT
+        }) == R{10, Pm::kData0});                                                                           // LDT
   CHECK(switch_with([](Tasks& m) { m.image32(kEntry, 2, Pm::kCode3, Pm::kData0); }) == R{10, Pm::kData0});  // SS
   CHECK(switch_with([](Tasks& m) {
           m.image32(kEntry, 2, Pm::kCode3, Pm::kData3);
           m.put32(kNewTss + 0x4c, Pm::kCode0 | 3);
-        }) == R{10, Pm::kCode0});                                                                     // CS
+        }) == R{10, Pm::kCode0});  // CS
   CHECK(switch_with([](Tasks& m) {
           m.segment(0x50, 0, kEntry - 1, kCodeRead, 4);
           m.put32(kNewTss + 0x4c, 0x50);
-        }) == R{13, 0});                                                                              // EIP
+        }) == R{13, 0});  // EIP
 }
 
 TEST_CASE("The T bit of a TSS is a debug trap before the first instruction of the task") {

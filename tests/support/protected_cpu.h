@@ -17,7 +17,13 @@ class ProtectedCpu : public BareCpu {
   static constexpr u32 kGdt = 0x3000, kIdt = 0x4000, kHandlers = 0x5000, kTss = 0x6000, kCode = 0x8000,
                        kStack0 = 0xa000, kStack3 = 0xc000, kData = 0x10000;
   enum Selector : u16 {
-    kCode0 = 0x08, kData0 = 0x10, kCode3 = 0x1b, kData3 = 0x23, kTssSel = 0x28, kCode16 = 0x30, kData16 = 0x38,
+    kCode0 = 0x08,
+    kData0 = 0x10,
+    kCode3 = 0x1b,
+    kData3 = 0x23,
+    kTssSel = 0x28,
+    kCode16 = 0x30,
+    kData16 = 0x38,
     kFree = 0x40,  // up to 0xf8 for the test
   };
 
@@ -46,8 +52,8 @@ class ProtectedCpu : public BareCpu {
   // `flags`: G D L AVL as a nibble.
   void segment(u16 selector, u32 base, u32 limit, u8 access, u8 flags) {
     put32(kGdt + (selector & ~7u), (base << 16) | (limit & 0xffff));
-    put32(kGdt + (selector & ~7u) + 4, (base & 0xff000000) | u32{flags} << 20 | (limit & 0xf0000) | u32{access} << 8 |
-                                           ((base >> 16) & 0xff));
+    put32(kGdt + (selector & ~7u) + 4,
+          (base & 0xff000000) | u32{flags} << 20 | (limit & 0xf0000) | u32{access} << 8 | ((base >> 16) & 0xff));
   }
   void gate(u32 at, u16 selector, u32 offset, u8 access, unsigned params = 0) {
     put32(at, u32{selector} << 16 | (offset & 0xffff));
