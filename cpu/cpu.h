@@ -163,7 +163,7 @@ class Cpu : public IrqSink, private MappingListener, private CodeListener {
   // Takes traps and interrupts; counts in `events` each one delivered.
   Boundary boundary(u64& events);
   void before_step();
-  void after_step(bool completed);
+  void after_step(bool completed, bool more_iterations);
 
   // ---- Task switches: cpu/task.cpp ----
   enum class TaskVia : u8 { kJump, kCall, kIret };
@@ -223,6 +223,7 @@ class Cpu : public IrqSink, private MappingListener, private CodeListener {
   void call_gate(u16 selector, const Descriptor& gate, bool is_call);
   void return_outer(u16 cs, u32 ip, const Descriptor& cs_desc, u32 cs_linear, unsigned bytes, u16 release, u32 eflags,
                     bool is_iret);
+  void load_rf(u32 eflags, unsigned bytes);
   bool inner_stack(unsigned cpl, u16& ss, u32& esp);
   bool load_inner_ss(u16 selector, unsigned cpl, u8 vector, Segment& out, u32& linear);
   void invalidate_outer_segments();
@@ -253,6 +254,7 @@ class Cpu : public IrqSink, private MappingListener, private CodeListener {
   u32 pending_ = 0;
   bool nmi_level_ = false;
   bool step_tf_ = false, step_rf_ = false, flow_changed_ = false;
+  bool rf_loaded_ = false;  // by IRET: stays for the next instruction
 };
 
 }  // namespace xlat

@@ -236,6 +236,12 @@ void Cpu::return_outer(u16 cs, u32 ip, const Descriptor& d, u32 linear, unsigned
   invalidate_outer_segments();
 }
 
+// IRET is the one way to set RF; what it sets holds for the instruction returned to.
+void Cpu::load_rf(u32 eflags, unsigned bytes) {
+  s.flags.set_system(kRf, bytes == 4 ? eflags & kRf : 0);
+  rf_loaded_ = true;
+}
+
 void Cpu::interrupt_return(unsigned bytes) {
   if (faulted_) return;
   if (s.vm86() && s.iopl() < 3) return raise(kGP, 0);
@@ -256,7 +262,7 @@ void Cpu::interrupt_return(unsigned bytes) {
     s.vm86() ? s.seg[kCs].load_v86(cs) : s.seg[kCs].load_real(cs);
     s.ip = ip;
     write_flags(eflags, bytes);
-    s.flags.set_system(kRf, bytes == 4 ? eflags & kRf : 0);
+    load_rf(eflags, bytes);
     s.nmi_blocked = false;
     return;
   }
@@ -276,6 +282,7 @@ void Cpu::interrupt_return(unsigned bytes) {
     s.gpr[kEsp] = frame[0];
     s.ip = ip;
     set_cpl(3);
+    rf_loaded_ = true;
     s.nmi_blocked = false;
     return;
   }
@@ -291,7 +298,7 @@ void Cpu::interrupt_return(unsigned bytes) {
     return_outer(cs, ip, d, linear, bytes, 0, eflags, true);
     if (faulted_) return;
   }
-  s.flags.set_system(kRf, bytes == 4 ? eflags & kRf : 0);
+  load_rf(eflags, bytes);
   s.nmi_blocked = false;
 }
 

@@ -32,6 +32,8 @@ void Cpu::raise(u8 vector, u32 code) {
 void Cpu::deliver_fault() {
   ASSERT(faulted_);
   Fault fault = fault_;
+  // What the instruction hit before it faulted will be hit again when it is restarted.
+  s.debug_trap = 0;
   for (;;) {
     faulted_ = task_switched_ = false;
     s.shadow = Shadow::kNone;
@@ -230,15 +232,21 @@ void Cpu::before_step() {
   step_tf_ = s.flags.image() & kTf;
   step_rf_ = s.flags.image() & kRf;
   s.shadow = Shadow::kNone;
-  flow_changed_ = false;
+  flow_changed_ = rf_loaded_ = false;
 }
 
-// `completed`: the instruction ran to its end and did not fault.
-void Cpu::after_step(bool completed) {
+// `completed`: the instruction did not fault. With `more_iterations` it is a repeated string instruction that goes on;
+// its breakpoint was taken, and RF says so until it ends. SDM vol. 3, 17.3.1.1.
+void Cpu::after_step(bool completed, bool more_iterations) {
   if (!completed) return;
   // Interrupt delivery clears TF and with it the trap of the instruction that asked for it (INT n).
   if (step_tf_ && !flow_changed_) s.debug_trap |= kDr6Bs;
-  if (step_rf_ && !flow_changed_) s.flags.set_system(kRf, 0);
+  if (flow_changed_) return;
+  if (more_iterations) {
+    if (step_tf_ || (s.dr[7] & 0xff)) s.flags.set_system(kRf, kRf);
+  } else if (step_rf_ && !rf_loaded_) {
+    s.flags.set_system(kRf, 0);
+  }
 }
 
 }  // namespace xlat

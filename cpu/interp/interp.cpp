@@ -103,7 +103,9 @@ Interp::Stop Interp::run(u64 until) {
       if (events != 0) continue;
       step = boundary == Cpu::Boundary::kStep;
     }
-    const Block* block = blocks_.find(static_cast<u32>(s.ip));
+    // Beyond the limit nothing is fetched, so nothing can page-fault.
+    if (s.ip > s.seg[kCs].limit) [[unlikely]] cpu_.raise(kGP, 0);
+    const Block* block = cpu_.faulted() ? nullptr : blocks_.find(static_cast<u32>(s.ip));
     bool ran = false;
     if (block) {
       const Segment& cs = s.seg[kCs];
@@ -134,7 +136,7 @@ Interp::Stop Interp::run(u64 until) {
       ++count_;
       cpu_.clock().set_count(count_);
     }
-    if (step && ran) cpu_.after_step(!faulted);
+    if (step && ran) cpu_.after_step(!faulted, again_);
   }
   return Stop::kBudget;
 }
