@@ -218,6 +218,7 @@ class Cpu : public IrqSink, private MappingListener, private CodeListener {
 
   // Far transfer pieces.
   void jump_to_code(u16 selector, const Descriptor& d, u32 linear, u32 offset, u8 cpl);
+  bool find_target(u16 selector, Descriptor& d, u32& linear);
   bool check_code_target(u16 selector, const Descriptor& d);
   bool check_return_target(u16 cs, Descriptor& d, u32& linear);
   void call_gate(u16 selector, const Descriptor& gate, bool is_call);

@@ -3,6 +3,16 @@
 
 namespace xlat {
 
+// The descriptor a far JMP or CALL leads to.
+bool Cpu::find_target(u16 selector, Descriptor& d, u32& linear) {
+  if ((selector & 0xfffc) == 0) {
+    raise(kGP, 0);
+  } else if (!descriptor(selector, d, linear)) {
+    raise_selector(kGP, selector);
+  }
+  return !faulted_;
+}
+
 // Rights of a direct far transfer to a code segment.
 bool Cpu::check_code_target(u16 selector, const Descriptor& d) {
   const unsigned rpl = selector & 3;
@@ -32,15 +42,13 @@ void Cpu::far_jump(u16 selector, u32 offset, unsigned bytes) {
   if (bytes == 2) offset &= 0xffff;
   if (s.real_or_vm86()) {
     if (offset > s.seg[kCs].limit) return raise(kGP, 0);
-    s.vm86() ? s.seg[kCs].load_v86(selector) : s.seg[kCs].load_real(selector);
+    load_segment(kCs, selector);
     s.ip = offset;
     return;
   }
-  if ((selector & 0xfffc) == 0) return raise(kGP, 0);
   Descriptor d;
   u32 linear = 0;
-  if (!descriptor(selector, d, linear)) return raise_selector(kGP, selector);
-  if (faulted_) return;
+  if (!find_target(selector, d, linear)) return;
   if (d.code()) {
     if (check_code_target(selector, d)) jump_to_code(selector, d, linear, offset, s.cpl);
     return;
@@ -58,15 +66,13 @@ void Cpu::far_call(u16 selector, u32 offset, unsigned bytes) {
     stack.push(static_cast<u32>(s.ip), bytes);
     if (faulted_) return;
     s.gpr[kEsp] = stack.esp();
-    s.vm86() ? s.seg[kCs].load_v86(selector) : s.seg[kCs].load_real(selector);
+    load_segment(kCs, selector);
     s.ip = offset;
     return;
   }
-  if ((selector & 0xfffc) == 0) return raise(kGP, 0);
   Descriptor d;
   u32 linear = 0;
-  if (!descriptor(selector, d, linear)) return raise_selector(kGP, selector);
-  if (faulted_) return;
+  if (!find_target(selector, d, linear)) return;
   if (!d.code()) return call_gate(selector, d, true);
   if (!check_code_target(selector, d)) return;
   if (offset > d.limit()) return raise(kGP, 0);
@@ -99,11 +105,9 @@ void Cpu::call_gate(u16 selector, const Descriptor& gate, bool is_call) {
   const unsigned bytes = is32 ? 4 : 2;
   const u16 target = gate.gate_selector();
   const u32 offset = gate.gate_offset(is32);
-  if ((target & 0xfffc) == 0) return raise(kGP, 0);
   Descriptor d;
   u32 linear = 0;
-  if (!descriptor(target, d, linear)) return raise_selector(kGP, target);
-  if (faulted_) return;
+  if (!find_target(target, d, linear)) return;
   if (!d.code() || d.dpl() > s.cpl) return raise_selector(kGP, target);
   if (!is_call && !d.conforming() && d.dpl() != s.cpl) return raise_selector(kGP, target);
   if (!d.present()) return raise_selector(kNP, target);
@@ -174,11 +178,8 @@ bool Cpu::load_inner_ss(u16 selector, unsigned cpl, u8 vector, Segment& out, u32
 // Finds the code segment that RET or IRET goes back to, and checks that it may.
 bool Cpu::check_return_target(u16 cs, Descriptor& d, u32& linear) {
   const unsigned rpl = cs & 3;
-  if ((cs & 0xfffc) == 0) {
-    raise(kGP, 0);
-  } else if (!descriptor(cs, d, linear)) {
-    raise_selector(kGP, cs);
-  } else if (!d.code() || rpl < s.cpl || (d.conforming() ? d.dpl() > rpl : d.dpl() != rpl)) {
+  if (!find_target(cs, d, linear)) return false;
+  if (!d.code() || rpl < s.cpl || (d.conforming() ? d.dpl() > rpl : d.dpl() != rpl)) {
     raise_selector(kGP, cs);
   } else if (!d.present()) {
     raise_selector(kNP, cs);
@@ -196,7 +197,7 @@ void Cpu::far_return(unsigned bytes, u16 release) {
     if (ip > s.seg[kCs].limit) return raise(kGP, 0);
     stack.move(release);
     s.gpr[kEsp] = stack.esp();
-    s.vm86() ? s.seg[kCs].load_v86(cs) : s.seg[kCs].load_real(cs);
+    load_segment(kCs, cs);
     s.ip = ip;
     return;
   }
@@ -259,7 +260,7 @@ void Cpu::interrupt_return(unsigned bytes) {
   if (s.real_or_vm86()) {
     if (ip > s.seg[kCs].limit) return raise(kGP, 0);
     s.gpr[kEsp] = stack.esp();
-    s.vm86() ? s.seg[kCs].load_v86(cs) : s.seg[kCs].load_real(cs);
+    load_segment(kCs, cs);
     s.ip = ip;
     write_flags(eflags, bytes);
     load_rf(eflags, bytes);

@@ -66,23 +66,6 @@ constexpr u32 flags_set_by(FlagKind kind) {
   return kind == FlagKind::kInc || kind == FlagKind::kDec ? kArithFlags & ~u32{kCf} : u32{kArithFlags};
 }
 
-// Condition codes in the encoding of Jcc, SETcc, CMOVcc.
-constexpr bool condition(unsigned cc, u32 flags) {
-  const bool cf = flags & kCf, zf = flags & kZf, sf = flags & kSf, of = flags & kOf, pf = flags & kPf;
-  bool holds = false;
-  switch ((cc >> 1) & 7) {
-    case 0: holds = of; break;
-    case 1: holds = cf; break;
-    case 2: holds = zf; break;
-    case 3: holds = cf || zf; break;
-    case 4: holds = sf; break;
-    case 5: holds = pf; break;
-    case 6: holds = sf != of; break;
-    case 7: holds = zf || sf != of; break;
-  }
-  return holds != static_cast<bool>(cc & 1);
-}
-
 // EFLAGS with the arithmetic part perhaps still to be worked out.
 class LazyFlags {
  public:
@@ -128,6 +111,7 @@ class LazyFlags {
   bool pf() const { return kind_ == FlagKind::kNone ? (image_ & kPf) != 0 : parity_of(r_); }
   bool of() const { return kind_ == FlagKind::kNone ? (image_ & kOf) != 0 : overflow_of(kind_, w_, a_, b_, r_); }
 
+  // Condition `cc` in the encoding of Jcc, SETcc, CMOVcc.
   bool holds(unsigned cc) const {
     bool yes = false;
     switch ((cc >> 1) & 7) {

@@ -3,6 +3,18 @@
 
 namespace xlat {
 
+namespace {
+
+// Whether [address, address + bytes) meets what DRn watches. SDM vol. 3, 17.2.5.
+bool meets_breakpoint(const CpuState& s, unsigned n, u32 address, unsigned bytes) {
+  static constexpr u8 kLength[4] = {1, 2, 8, 4};
+  const u32 length = kLength[(s.dr[7] >> (18 + 4 * n)) & 3];
+  const u32 start = s.dr[n] & ~(length - 1);
+  return u64{address} + bytes > start && address < u64{start} + length;
+}
+
+}  // namespace
+
 PagingContext Cpu::paging() const {
   PagingContext context;
   context.cr0 = s.cr0;
@@ -48,16 +60,13 @@ bool Cpu::check_alignment(u32 linear, unsigned bytes, bool user) {
 // Data breakpoints are traps: they are noted now and taken at the next boundary. SDM vol. 3, 17.2.4.
 void Cpu::check_data_breakpoints(u32 linear, unsigned bytes, bool write) {
   if (!(s.dr[7] & 0xff)) return;
-  static constexpr u8 kLength[4] = {1, 2, 8, 4};
   u32 hits = 0;
   bool enabled = false;
   for (unsigned n = 0; n < 4; ++n) {
     const unsigned type = (s.dr[7] >> (16 + 4 * n)) & 3;
     if (type != 1 && type != 3) continue;
     if (type == 1 && !write) continue;
-    const u32 length = kLength[(s.dr[7] >> (18 + 4 * n)) & 3];
-    const u32 start = s.dr[n] & ~(length - 1);
-    if (u64{linear} + bytes <= start || linear >= u64{start} + length) continue;
+    if (!meets_breakpoint(s, n, linear, bytes)) continue;
     hits |= 1u << n;
     if (s.dr[7] & (3u << (2 * n))) enabled = true;
   }
@@ -200,12 +209,9 @@ bool Cpu::io_allowed(u16 port, unsigned bytes) {
 
 void Cpu::check_io_breakpoints(u16 port, unsigned bytes) {
   if (!(s.dr[7] & 0xff) || !(s.cr4 & kCr4De)) return;
-  static constexpr u8 kLength[4] = {1, 2, 8, 4};
   for (unsigned n = 0; n < 4; ++n) {
     if (((s.dr[7] >> (16 + 4 * n)) & 3) != 2 || !(s.dr[7] & (3u << (2 * n)))) continue;
-    const u32 length = kLength[(s.dr[7] >> (18 + 4 * n)) & 3];
-    const u32 start = s.dr[n] & ~(length - 1);
-    if (u32{port} + bytes <= start || port >= start + length) continue;
+    if (!meets_breakpoint(s, n, port, bytes)) continue;
     s.debug_trap |= 1u << n;
     leave_block();
   }

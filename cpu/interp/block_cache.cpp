@@ -122,7 +122,6 @@ void BlockCache::drop(u64 phys, unsigned bytes) {
 }
 
 void BlockCache::drop_block(Block* block) {
-  ++dropped_;
   block->valid = false;
   CodeWatch& watch = cpu_.memory().code_watch();
   each_part(*block, [&](u64 number, unsigned first, unsigned bytes) {

@@ -47,9 +47,6 @@ class BlockCache {
   // Forgets everything.
   void clear();
 
-  u64 blocks_decoded() const { return decoded_; }
-  u64 blocks_dropped() const { return dropped_; }
-
  private:
   struct alignas(32) Near {
     u32 linear = 0;
@@ -89,7 +86,7 @@ class BlockCache {
   std::unordered_map<u64, std::unique_ptr<Block>> blocks_;  // by phys << 8 | mode
   std::unordered_map<u64, CodePage> pages_;                 // by page number
   std::vector<std::unique_ptr<Block>> dropped_blocks_;      // near_ and the loop may still point to them
-  u64 decoded_ = 0, dropped_ = 0;
+  u64 decoded_ = 0;  // blocks so far: the next one's serial
 };
 
 }  // namespace xlat

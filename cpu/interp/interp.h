@@ -29,7 +29,6 @@ class Interp : public Engine {
     leave_block();
   }
 
-  u64 count() const { return count_; }
   // The budget ends at `until` now; for a deadline that moved closer while running.
   void shorten(u64 until) {
     if (until < until_) {
