@@ -103,10 +103,7 @@ Status OptionParser::apply(Option option, const std::string& name, const std::st
     case Option::kAccel: return accel(name, value);
     case Option::kEnableKvm: return accel(name, "kvm");
     case Option::kEngine:
-      if (value == "interp") break;
-      if (value == "jit" || value == "lockstep")
-        return error("-engine {}: the translator comes in a later version", value);
-      return error("-engine: no engine '{}'; there is: interp", value);
+      return engine(value);
     case Option::kSmp: return smp(value);
     case Option::kMemory: return memory(value);
     case Option::kHda: return put_drive(0, {.path = value}, name);

@@ -38,6 +38,12 @@ struct TimeConfig {
   i64 rtc_base = 946684800;  // 2000-01-01 00:00:00
 };
 
+enum class EngineKind : u8 {
+  kDefault,  // the JIT where there is one, else the interpreter
+  kInterp,
+  kJit,
+};
+
 struct MachineConfig {
   static constexpr u64 kMinRam = u64{1} << 20;
   static constexpr u64 kMaxRam = u64{3} << 30;
@@ -58,6 +64,9 @@ struct MachineConfig {
   std::array<std::function<void(u8)>, 4> serial;
   std::vector<DebugConConfig> debugcon;
   std::optional<DebugExitConfig> debug_exit;
+
+  EngineKind engine = EngineKind::kDefault;
+  u64 code_cache_bytes = u64{64} << 20;
 
   TimeConfig time;
   bool no_reboot = false;  // a reset ends the run

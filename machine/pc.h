@@ -5,7 +5,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "cpu/interp/interp.h"
 #include "devices/atapi.h"
 #include "devices/coprocessor_error.h"
 #include "devices/debugcon.h"
@@ -28,6 +27,7 @@
 #include "devices/vga.h"
 #include "firmware/acpi.h"
 #include "firmware/smbios.h"
+#include "jit/engine.h"
 #include "machine/config.h"
 #include "mmu/guest_ram.h"
 
@@ -63,7 +63,8 @@ class Pc {
     FirmwareRom bios;
     std::vector<u8> vga_bios;
   };
-  Pc(const MachineConfig& config, Log& log, const CpuModel& model, std::unique_ptr<GuestRam> ram, Firmware firmware);
+  Pc(const MachineConfig& config, Log& log, const CpuModel& model, std::unique_ptr<GuestRam> ram, Firmware firmware,
+     const jit::EngineMaker& make_engine);
   Status plug_drives();
   Status describe_to_firmware();
   AcpiTables acpi_tables() const;
@@ -82,7 +83,8 @@ class Pc {
   std::unique_ptr<GuestRam> ram;
 
   Cpu cpu;
-  Interp interp;
+  const std::unique_ptr<Interp> engine;
+  Interp& interp;
 
   PciBus pci;
   Pic8259 pic;
