@@ -5,3 +5,5 @@ find_package(ZLIB REQUIRED)
 find_package(PNG REQUIRED)
 pkg_check_modules(capstone REQUIRED IMPORTED_TARGET capstone)
 find_package(Threads REQUIRED)
+# Without it -display curses says so.
+pkg_check_modules(ncursesw IMPORTED_TARGET ncursesw)

@@ -135,7 +135,8 @@ Status OptionParser::apply(Option option, const std::string& name, const std::st
       m.vga = value == "std";
       vga_given_ = true;
       break;
-    case Option::kDisplay: display_given_ = true; return only_none("a display on the host");
+    case Option::kDisplay: return display(value);
+    case Option::kCurses: return display("curses");
     case Option::kNographic: nographic_ = true; break;
     case Option::kSerial: return serial(value);
     case Option::kParallel:
@@ -222,7 +223,10 @@ std::string help_text() {
                              : fmt::format("{}\n{:<28} {}\n", head, "", option.help);
   }
   text +=
-      "\nOn the terminal of -nographic: Ctrl-A x quits, Ctrl-A c switches to the monitor, Ctrl-A h shows all keys.\n";
+      "\nOn the terminal of -nographic: Ctrl-A x quits, Ctrl-A c switches to the monitor, Ctrl-A h shows all keys.\n"
+      "With -display curses: Alt-1, Alt-2 and so on (or Escape and the digit) switch between screen, monitor and "
+      "serial\n"
+      "ports; Shift-PgUp scrolls back in the latter.\n";
   return text;
 }
 

@@ -19,10 +19,13 @@ struct DebugConSettings {
   CharSpec channel;
 };
 
+enum class DisplayKind : unsigned char { kNone, kCurses };
+
 struct Settings {
   MachineConfig machine;  // without the outputs of serial ports and debug consoles
   std::array<CharSpec, 4> serial;
   CharSpec monitor;
+  DisplayKind display = DisplayKind::kNone;
   std::vector<DebugConSettings> debugcon;
   std::string log_items, log_file, name, pidfile;
   bool no_shutdown = false;

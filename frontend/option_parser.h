@@ -35,6 +35,7 @@ class OptionParser {
   Status icount(const std::string& value);
   Status log(const std::string& value);
   Status finish();
+  Status display(const std::string& value);
   Status default_channels();
   Status check_channels() const;
   Status check_files();

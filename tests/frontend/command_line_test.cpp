@@ -176,6 +176,16 @@ TEST_CASE("machine, processor, accelerator", "[frontend]") {
   CHECK(bad({"-d", "nothing"}).find("in_asm") != std::string::npos);
   CHECK(bad({"-vga", "cirrus"}).find("cirrus") != std::string::npos);
   CHECK(bad({"-display", "gtk"}).find("-display none") != std::string::npos);
+  CHECK(bad({"-display", "curse"}).find("there are: none, curses") != std::string::npos);
+  CHECK(bad({"-display", "curses,charset=latin1"}).find("charset=latin1") != std::string::npos);
+  CHECK(bad({"-display", "none,charset=CP437"}).find("'charset'") != std::string::npos);
+  CHECK(bad({"-curses", "-nographic"}).find("exclude each other") != std::string::npos);
+  CHECK(bad({"-curses", "-serial", "stdio"}).find("stdio is used by both -display curses and -serial") == 0);
+  CHECK(bad({"-display", "none", "-monitor", "vc"}).find("-monitor vc: ") == 0);
+  CHECK(good({"-curses"}).serial[0].kind == Kind::kVc);
+  CHECK(good({"-curses"}).monitor.kind == Kind::kVc);
+  CHECK(good({"-curses", "-nodefaults"}).monitor.kind == Kind::kNone);
+  CHECK(good({"-display", "curses,charset=CP437", "-serial", "vc:80Cx24C", "-monitor", "null"}).warnings.empty());
   CHECK(bad({"-append", "x"}).find("-kernel") != std::string::npos);
 }
 
