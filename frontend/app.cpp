@@ -15,6 +15,7 @@
 #include "frontend/monitor.h"
 #include "frontend/signals.h"
 #include "frontend/terminal.h"
+#include "frontend/wav_sink.h"
 
 namespace xlat {
 
@@ -59,6 +60,7 @@ class App {
   std::vector<VirtualConsole*> consoles_;
   std::unique_ptr<KeyQueue> typed_;
   std::unique_ptr<TextDisplay> display_;
+  std::shared_ptr<WavSink> wav_;
   bool pidfile_written_ = false;
 };
 
@@ -114,9 +116,18 @@ Status App::build() {
   }
   if (settings_.monitor.kind != CharSpec::Kind::kNone) monitor_channel_ = add_channel(settings_.monitor, "monitor");
 
+  for (const AudioSettings& audio : settings_.audio) {
+    if (audio.id != settings_.speaker_audio || !audio.wav) continue;
+    wav_ = std::make_shared<WavSink>(audio);
+    config.speaker = wav_;
+  }
+
   auto machine = Machine::create(config);
   if (!machine) return machine.error();
   machine_ = std::move(*machine);
+  if (wav_) {
+    if (Status s = wav_->open(); !s) return s;
+  }
   if (settings_.display == DisplayKind::kCurses) {
     typed_ = std::make_unique<KeyQueue>(*machine_);
     auto display = make_curses_display({.machine = *machine_,
@@ -206,6 +217,9 @@ Status App::start() {
     if (Status s = channel->start(std::move(handlers), ended_fd_); !s) return s;
   }
   if (Status s = write_pidfile(); !s) return s;
+  if (wav_) {
+    if (Status s = wav_->start(); !s) return s;
+  }
   return display_ ? display_->start() : Status{};
 }
 

@@ -156,6 +156,7 @@ Status OptionParser::apply(Option option, const std::string& name, const std::st
     case Option::kDebugcon: return debugcon(value);
     case Option::kGlobal: return global(value);
     case Option::kDevice: return device(value);
+    case Option::kAudiodev: return audiodev(value);
     case Option::kNet:
     case Option::kNic: return only_none("the network");
     case Option::kRtc: return rtc(value);
@@ -208,6 +209,7 @@ Status OptionParser::finish() {
     m.time.rtc_base = std::time(nullptr);
   }
   if (Status s = check_files(); !s) return s;
+  if (Status s = check_audio(); !s) return s;
   if (Status s = default_channels(); !s) return s;
   return check_channels();
 }

@@ -36,6 +36,8 @@ class OptionParser {
   Status log(const std::string& value);
   Status finish();
   Status display(const std::string& value);
+  Status audiodev(const std::string& value);
+  Status check_audio();
   Status default_channels();
   Status check_channels() const;
   Status check_files();

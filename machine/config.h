@@ -3,11 +3,13 @@
 
 #include <array>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/types.h"
+#include "devices/audio_sink.h"
 #include "firmware/rom.h"
 
 namespace xlat {
@@ -58,6 +60,9 @@ struct MachineConfig {
   std::array<std::function<void(u8)>, 4> serial;
   std::vector<DebugConConfig> debugcon;
   std::optional<DebugExitConfig> debug_exit;
+
+  // Where the PC speaker's sound goes; null for nowhere.
+  std::shared_ptr<AudioSink> speaker;
 
   TimeConfig time;
   bool no_reboot = false;  // a reset ends the run

@@ -53,6 +53,7 @@ Pc::Pc(const MachineConfig& config, Log& log, const CpuModel& model, std::unique
       pit(ports, clock),
       rtc(ports, clock, isa_irqs.input(8), config.time.rtc_base),
       port61(ports, clock, pit, IrqLine(cpu, Cpu::kPinNmi)),
+      speaker(clock, pit, port61, config_.speaker.get()),
       dma(ports, memory),
       kbc(ports, clock, isa_irqs.input(1), isa_irqs.input(12)),
       port92(ports),
@@ -230,8 +231,9 @@ Status Pc::describe_to_firmware() {
 }
 
 std::vector<Device*> Pc::devices() {
-  std::vector<Device*> all = {&pci,    &pic,         &isa_irqs,   &pit, &rtc,    &port61,      &dma,           &kbc,
-                              &port92, &host_bridge, &isa_bridge, &pm,  &fw_cfg, &ide_primary, &ide_secondary, &ide};
+  std::vector<Device*> all = {&pci,     &pic,    &isa_irqs,    &pit,           &rtc,         &port61,
+                              &speaker, &dma,    &kbc,         &port92,        &host_bridge, &isa_bridge,
+                              &pm,      &fw_cfg, &ide_primary, &ide_secondary, &ide};
   if (vga_) all.push_back(vga_.get());
   for (auto& uart : uarts_) {
     if (uart) all.push_back(uart.get());

@@ -16,6 +16,7 @@
 #include "devices/isa_debug_exit.h"
 #include "devices/kbc8042.h"
 #include "devices/mc146818.h"
+#include "devices/pc_speaker.h"
 #include "devices/pic8259.h"
 #include "devices/piix3.h"
 #include "devices/piix3_ide.h"
@@ -89,6 +90,7 @@ class Pc {
   Pit8254 pit;
   Mc146818 rtc;
   Port61 port61;
+  PcSpeaker speaker;
   Dma8237 dma;
   Kbc8042 kbc;
   Port92 port92;

@@ -207,6 +207,33 @@ TEST_CASE("boot order, devices, debug console", "[frontend]") {
   CHECK(bad({"-global", "a.b=c"}).find("a.b=c") != std::string::npos);
 }
 
+TEST_CASE("sound", "[frontend]") {
+  const Settings s = good({"-display", "none", "-audiodev", "wav,id=a,path=x,,y.wav,out.frequency=22050,out.channels=1",
+                           "-audiodev", "driver=none,id=b", "-machine", "pc,pcspk-audiodev=a"});
+  REQUIRE(s.audio.size() == 2);
+  CHECK(s.audio[0].path == "x,y.wav");
+  CHECK(s.audio[0].rate == 22050);
+  CHECK(s.audio[0].channels == 1);
+  CHECK_FALSE(s.audio[1].wav);
+  CHECK(s.speaker_audio == "a");
+  CHECK(s.warnings.empty());
+  CHECK(good({"-display", "none", "-audiodev", "wav,id=a"}).warnings.size() == 1);
+  CHECK(good({"-audiodev", "help"}).print->find("wav") != std::string::npos);
+  CHECK(bad({"-audiodev", "alsa,id=a"}).find("no driver 'alsa'; there are: wav, none") != std::string::npos);
+  CHECK(bad({"-audiodev", "id=a"}).find("driver") != std::string::npos);
+  CHECK(bad({"-audiodev", ""}).find("no driver ''") != std::string::npos);
+  CHECK(bad({"-audiodev", "wav"}).find("id= is missing") != std::string::npos);
+  CHECK(bad({"-audiodev", "wav,id=a,pth=x"}).find("nearest is path") != std::string::npos);
+  CHECK(bad({"-audiodev", "wav,id=a,path="}).find("file name") != std::string::npos);
+  CHECK(bad({"-audiodev", "wav,id=a,out.frequency=1"}).find("4000") != std::string::npos);
+  CHECK(bad({"-audiodev", "wav,id=a,out.channels=6"}).find("1 or 2") != std::string::npos);
+  CHECK(bad({"-audiodev", "wav,id=a,out.format=f32"}).find("'f32'") != std::string::npos);
+  CHECK(bad({"-audiodev", "wav,id=a", "-audiodev", "none,id=a"}).find("already") != std::string::npos);
+  CHECK(bad({"-M", "pc,pcspk-audiodev=a"}).find("there is no -audiodev") != std::string::npos);
+  CHECK(bad({"-audiodev", "wav,id=a", "-M", "pcspk-audiodev=b"}).find("there are: a") != std::string::npos);
+  CHECK(bad({"-M", "pc,pcspk-audiodev="}).find("give the id") != std::string::npos);
+}
+
 TEST_CASE("time", "[frontend]") {
   CHECK_FALSE(good({}).machine.time.deterministic);
   CHECK(std::abs(good({}).machine.time.rtc_base - time(nullptr)) <= 2);
