@@ -106,6 +106,17 @@ TEST_CASE("curses: keys reach the serial console", "[curses]") {
   CHECK(p.wait() == 0);
 }
 
+TEST_CASE("curses: graphics modes say so", "[curses]") {
+  TempDir dir;
+  setenv("TERM", "xterm", 1);
+  // GR06 = 5: graphics.
+  const std::vector<u8> code = {0x66, 0xba, 0xce, 0x03, 0x66, 0xb8, 0x06, 0x05, 0x66, 0xef, 0xf4, 0xeb, 0xfd};
+  Process p({"-display", "curses", "-kernel", dir.write("kernel", multiboot_kernel(code))}, true);
+  CHECK(p.expect("640x400 Graphic mode"));
+  kill(p.pid(), SIGTERM);
+  CHECK(p.wait() == 0);
+}
+
 TEST_CASE("curses: where it cannot be", "[curses]") {
   TempDir dir;
   const std::string kernel = dir.write("kernel", multiboot_kernel(kHaltCode));
