@@ -52,6 +52,7 @@ class App {
   std::atomic<bool> quit_asked_ = false;
 
   std::vector<std::unique_ptr<CharBackend>> channels_;
+  std::vector<std::string> channel_lines_;  // for info chardev
   std::array<CharBackend*, 4> serial_{};
   CharBackend* monitor_channel_ = nullptr;
   std::unique_ptr<Machine> machine_;
@@ -77,6 +78,7 @@ App::~App() {
 }
 
 CharBackend* App::add_channel(const CharSpec& spec, std::string label) {
+  channel_lines_.push_back(fmt::format("{}: filename={}", label, describe(spec)));
   channels_.push_back(make_char_backend(spec, std::move(label), terminal_));
   if (auto* console = dynamic_cast<VirtualConsole*>(channels_.back().get())) {
     // The monitor comes first.
@@ -152,6 +154,7 @@ Status App::build() {
     monitor_ = std::make_unique<Monitor>(
         *machine_, settings_.name, [channel = monitor_channel_](std::string_view text) { channel->write_text(text); },
         [this] { quit(); });
+    monitor_->set_channels(channel_lines_);
   }
   return {};
 }

@@ -104,4 +104,20 @@ Result<CharSpec> parse_char_spec(std::string_view text, std::string_view option)
       option, text, nearest(rest.substr(0, rest.find(':') + 1 ? rest.find(':') + 1 : rest.size()), kKinds));
 }
 
+std::string describe(const CharSpec& spec) {
+  const std::string server =
+      fmt::format("{}{}", spec.server ? ",server=on" : "", spec.server && !spec.wait ? ",wait=off" : "");
+  std::string text;
+  switch (spec.kind) {
+    case CharSpec::Kind::kNone: text = "none"; break;
+    case CharSpec::Kind::kNull: text = "null"; break;
+    case CharSpec::Kind::kStdio: text = "stdio"; break;
+    case CharSpec::Kind::kPty: text = "pty"; break;
+    case CharSpec::Kind::kFile: text = "file:" + spec.path; break;
+    case CharSpec::Kind::kUnix: text = "unix:" + spec.path + server; break;
+    case CharSpec::Kind::kTcp: text = "tcp:" + spec.host + ":" + spec.port + server; break;
+  }
+  return spec.with_monitor ? "mon:" + text : text;
+}
+
 }  // namespace xlat

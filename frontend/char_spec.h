@@ -20,6 +20,9 @@ struct CharSpec {
   bool operator==(const CharSpec&) const = default;
 };
 
+// As `info chardev` shows it: "unix:/path,server=on".
+std::string describe(const CharSpec& spec);
+
 // `option` ("-serial") is named in errors.
 Result<CharSpec> parse_char_spec(std::string_view text, std::string_view option);
 

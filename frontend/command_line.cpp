@@ -109,6 +109,8 @@ Status OptionParser::apply(Option option, const std::string& name, const std::st
       return error("-engine: no engine '{}'; there is: interp", value);
     case Option::kSmp: return smp(value);
     case Option::kMemory: return memory(value);
+    case Option::kFda: return put_floppy(0, {.path = value}, name);
+    case Option::kFdb: return put_floppy(1, {.path = value}, name);
     case Option::kHda: return put_drive(0, {.path = value}, name);
     case Option::kHdb: return put_drive(1, {.path = value}, name);
     case Option::kHdc: return put_drive(2, {.path = value}, name);
@@ -199,8 +201,9 @@ Status OptionParser::finish() {
     if (!m.append.empty()) return error("-append only makes sense with -kernel");
   }
   if (nodefaults_ && !vga_given_) m.vga = false;
-  // As QEMU's PC: a CD-ROM drive, empty, unless something else is in its place.
+  // As QEMU's PC: a CD-ROM drive and floppy drive A, empty, unless something else is in its place.
   if (!nodefaults_ && !m.ide[2]) m.ide[2] = DriveConfig{.path = {}, .cdrom = true};
+  if (!nodefaults_ && !m.floppy[0]) m.floppy[0] = DriveConfig{};
   for (DebugConSettings& d : settings_.debugcon) d.port = debugcon_port_;
   // A deterministic run looks at no clock of the host's, so the time of day is fixed as well.
   if (rtc_base_) {

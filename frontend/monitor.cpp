@@ -10,9 +10,17 @@ namespace {
 constexpr std::string_view kPrompt = "(xlat) ";
 
 constexpr MonitorCommand kCommands[] = {
+    {"change", "[-f] device filename [raw [retain|read-only|read-write]]", "put another medium into a drive",
+     monitor_change},
     {"cont|c", "", "go on after stop or -S", monitor_cont},
+    {"eject", "[-f] device", "take the medium out of a drive; -f: even if the guest has locked it", monitor_eject},
     {"help|?", "[command]", "list the commands, or explain one", nullptr},
+    {"i", "/fmt port", "read an I/O port; size b h w", monitor_in},
     {"info", "[item]", "show state; without an item, list them", nullptr},
+    {"memsave", "addr size file", "save virtual memory to a file", monitor_memsave},
+    {"mouse_button", "state", "set the mouse buttons: 1 left, 2 middle, 4 right", monitor_mouse_button},
+    {"mouse_move", "dx dy [dz]", "move the mouse", monitor_mouse_move},
+    {"o", "/fmt port value", "write to an I/O port; size b h w", monitor_out},
     {"pmemsave", "addr size file", "save physical memory to a file", monitor_pmemsave},
     {"print|p", "/fmt expr", "print the value of an expression", monitor_print},
     {"quit|q", "", "end xlat", monitor_quit},
@@ -26,7 +34,12 @@ constexpr MonitorCommand kCommands[] = {
 };
 
 constexpr MonitorCommand kInfos[] = {
+    {"block", "", "drives and what is in them", info_block},
+    {"chardev", "", "channels of serial ports, monitor and debug consoles", info_chardev},
+    {"dma", "", "DMA channels", info_dma},
+    {"irq", "", "how often each interrupt line was raised", info_irq},
     {"mem", "", "ranges of mapped virtual memory and their rights", info_mem},
+    {"mtree", "", "who answers at which memory address and I/O port", info_mtree},
     {"name", "", "name of the machine", info_name},
     {"pci", "", "PCI devices", info_pci},
     {"pic", "", "interrupt controllers", info_pic},

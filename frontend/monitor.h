@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "frontend/line_editor.h"
 #include "frontend/monitor_commands.h"
@@ -21,6 +22,9 @@ class Monitor {
   void greet();
   // Keys as they were typed.
   void feed(std::span<const u8> keys);
+
+  // What `info chardev` is to show: a line each.
+  void set_channels(std::vector<std::string> lines) { context_.channels = std::move(lines); }
 
   // Runs one line and returns what it prints, with plain newlines.
   std::string execute(std::string_view line);

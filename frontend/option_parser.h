@@ -26,6 +26,7 @@ class OptionParser {
   Status smp(const std::string& value);
   Status drive(const std::string& value);
   Status put_drive(unsigned index, DriveConfig drive, std::string_view option);
+  Status put_floppy(unsigned index, DriveConfig drive, std::string_view option);
   Status boot(const std::string& value);
   Status serial(const std::string& value);
   Status debugcon(const std::string& value);
