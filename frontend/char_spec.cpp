@@ -113,6 +113,7 @@ std::string describe(const CharSpec& spec) {
     case CharSpec::Kind::kNull: text = "null"; break;
     case CharSpec::Kind::kStdio: text = "stdio"; break;
     case CharSpec::Kind::kPty: text = "pty"; break;
+    case CharSpec::Kind::kVc: text = "vc"; break;
     case CharSpec::Kind::kFile: text = "file:" + spec.path; break;
     case CharSpec::Kind::kUnix: text = "unix:" + spec.path + server; break;
     case CharSpec::Kind::kTcp: text = "tcp:" + spec.host + ":" + spec.port + server; break;

@@ -171,6 +171,12 @@ TEST_CASE("malformed images are taken or refused, nothing else", "[frontend]") {
       config.kernel = path;
       if (damage.random() % 4 == 0) config.initrd = path;
       run(config, 3000);
+    } else if (which == 4) {  // any size that is not a floppy's is refused
+      MachineConfig config;
+      config.vga = false;
+      config.floppy[0] = DriveConfig{.path = path, .snapshot = true};
+      config.boot_order = std::string(1, 'a');
+      run(config, seed % 16 == 0 ? 2'000'000 : 1000);
     } else if (seed % 16 == 0) {
       MachineConfig config;
       config.vga = false;

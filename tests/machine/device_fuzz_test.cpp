@@ -30,7 +30,11 @@ class Files {
     REQUIRE(mkdtemp(name.data()));
     path_ = name;
     std::mt19937 rng(1);
-    for (const auto& [file, bytes] : {std::pair{"disk", 3u << 20}, {"odd", 200'001u}, {"cd", 300u * 2048}}) {
+    for (const auto& [file, bytes] : {std::pair{"disk", 3u << 20},
+                                      {"odd", 200'001u},
+                                      {"cd", 300u * 2048},
+                                      {"floppy", 1440u << 10},
+                                      {"floppy160", 160u << 10}}) {
       std::vector<char> content(bytes);
       for (char& c : content) c = static_cast<char>(rng());
       std::ofstream(path_ / file, std::ios::binary).write(content.data(), static_cast<std::streamsize>(bytes));
@@ -54,6 +58,11 @@ class Torment {
     if (rng_() % 2) config.ide[1] = DriveConfig{.path = files / "odd", .snapshot = rng_() % 2 == 0, .read_only = true};
     config.ide[2] = DriveConfig{.path = files / "cd", .cdrom = true};
     if (rng_() % 2) config.ide[3] = DriveConfig{.path = {}, .cdrom = true};
+    config.floppy[0] = DriveConfig{.path = files / "floppy", .snapshot = true};
+    if (rng_() % 2) {
+      config.floppy[1] =
+          DriveConfig{.path = rng_() % 2 ? files / "floppy160" : std::string(), .snapshot = true, .read_only = true};
+    }
     for (auto& serial : config.serial) serial = [this](u8) { ++sent_; };
     config.debugcon.push_back({0x402, [this](u8) { ++sent_; }});
     config.debug_exit = DebugExitConfig{};
@@ -174,6 +183,35 @@ class Torment {
     }
   }
 
+  void floppy_command() {
+    static constexpr u8 kCommands[] = {0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09, 0x0a, 0x0c, 0x0d, 0x0e,
+                                       0x0f, 0x10, 0x11, 0x12, 0x13, 0x14, 0x16, 0x18, 0x19, 0x1d, 0x8f, 0xcf};
+    PortBus& ports = pc().ports;
+    if (random() % 4 == 0) ports.write(0x3f2, 1, 0x14 | (random() & 0x3b));
+    if (random() % 8 == 0) ports.write(0x3f7, 1, random());
+    if (random() % 2) {  // DMA channel 2 to somewhere
+      ports.write(0x0a, 1, 6);
+      ports.write(0x0c, 1, 0);
+      for (const u16 at : {0x04, 0x04, 0x05, 0x05, 0x81}) ports.write(at, 1, random());
+      ports.write(0x0b, 1, 0x42 | (random() & 0xbc));
+      ports.write(0x0a, 1, 2);
+    }
+    ports.write(0x3f5, 1, kCommands[random() % std::size(kCommands)] | (random() & 0xe0));
+    for (unsigned n = 0; n < 9; ++n) {
+      ports.write(0x3f5, 1, random() % 4 ? random() % 4 : random());
+      if (random() % 4 == 0) pass_time();
+    }
+    for (unsigned n = random() % 4; n > 0; --n) pass_time();
+    for (unsigned n = random() % 600; n > 0; --n) {
+      ports.read(0x3f4, 1);
+      if (random() % 2) {
+        ports.read(0x3f5, 1);
+      } else {
+        ports.write(0x3f5, 1, random());
+      }
+    }
+  }
+
   void pass_time() {
     Clock& clock = pc().clock;
     clock.skip_to(clock.now() + random() % (random() % 8 ? 100'000 : 100'000'000));
@@ -193,7 +231,13 @@ class Torment {
         if (Uart16550* uart = pc().uart(random() % 4)) uart->receive(static_cast<u8>(random()));
         break;
       case 4: pc().pic.acknowledge(); break;
-      case 5: ide_command(); break;
+      case 5:
+        if (random() % 2) {
+          ide_command();
+        } else {
+          floppy_command();
+        }
+        break;
       case 6:
       case 7: {
         u32 config = 0x80000000 | (random() % 4) << 11 | (random() % 4) << 8 | (random() & 0xfc);
