@@ -9,3 +9,5 @@ find_package(Threads REQUIRED)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   find_package(asmjit REQUIRED)
 endif()
+# Without it -display curses says so.
+pkg_check_modules(ncursesw IMPORTED_TARGET ncursesw)

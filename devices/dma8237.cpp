@@ -1,6 +1,8 @@
 // Registers and transfers of the 8237A pair.
 #include "devices/dma8237.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/bits.h"
@@ -52,6 +54,23 @@ void Dma8237::set_request(unsigned channel, bool level) {
   if (channel > 7) return;
   u8& request = controllers_[channel / 4].request;
   request = with_bit(request, channel & 3, level);
+}
+
+std::string Dma8237::dump() const {
+  static constexpr const char* kTypes[] = {"verify", "write", "read", "illegal"};
+  static constexpr const char* kModes[] = {"demand", "single", "block", "cascade"};
+  std::string text;
+  for (unsigned n = 0; n < 8; ++n) {
+    const Controller& c = controllers_[n / 4];
+    const Channel& ch = c.channels[n & 3];
+    text += fmt::format("dma{}: page={:02x} addr={:04x}/{:04x} count={:04x}/{:04x} {} {}{}{}{}{}{}\n", n,
+                        pages_[kPageOf[n]], ch.address, ch.base_address, ch.count, ch.base_count,
+                        kTypes[(ch.mode >> 2) & 3], kModes[ch.mode >> 6], ch.mode & kAutoInit ? " autoinit" : "",
+                        ch.mode & kDecrement ? " down" : "", bit(c.request, n & 3) ? " requested" : "",
+                        bit(c.terminal, n & 3) ? " tc" : "",
+                        bit(c.mask, n & 3) || (c.command & kControllerDisable) ? " masked" : "");
+  }
+  return text;
 }
 
 DmaResult Dma8237::transfer(unsigned channel, std::span<u8> data, DmaDirection direction) {

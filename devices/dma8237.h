@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 
 #include "devices/device.h"
 #include "devices/port_range.h"
@@ -32,6 +33,9 @@ class Dma8237 : public Device, public IoHandler {
   DmaResult transfer(unsigned channel, std::span<u8> data, DmaDirection direction);
   // DREQ as the status register shows it.
   void set_request(unsigned channel, bool level);
+
+  // One line a channel, for `info dma`.
+  std::string dump() const;
 
   std::string_view name() const override { return "i8237"; }
   void reset() override;

@@ -137,7 +137,9 @@ void Pic8259::serialize(Archive& ar) {
 
 void Pic8259::set_irq(unsigned line, bool level) {
   if (line > 15 || line == kCascade) return;
-  (line < 8 ? master_ : slave_).set_line(line & 7, level);
+  Chip& chip = line < 8 ? master_ : slave_;
+  counts_[line] += level && !bit(chip.lines, line & 7);
+  chip.set_line(line & 7, level);
   update();
 }
 

@@ -1,6 +1,7 @@
 // The two cascaded 8259A interrupt controllers of an AT, with the ELCR of the PIIX3.
 #pragma once
 
+#include <array>
 #include <string>
 
 #include "base/irq_line.h"
@@ -20,6 +21,9 @@ class Pic8259 : public Device, public IoHandler, public IrqSink {
   // The CPU's two INTA cycles: the vector of the request with the highest priority, or of IRQ7/IRQ15 if it is gone.
   u8 acknowledge();
   bool intr() const { return intr_level_; }
+
+  // How often input `line` has gone up since power-on, for `info irq`; no part of the chip's state.
+  u64 count(unsigned line) const { return line < 16 ? counts_[line] : 0; }
 
   // One line a chip, for `info pic`.
   std::string dump() const;
@@ -61,6 +65,7 @@ class Pic8259 : public Device, public IoHandler, public IrqSink {
 
   Chip master_, slave_;
   bool intr_level_ = false;
+  std::array<u64, 16> counts_{};
   IrqLine intr_;
   PortRange master_ports_, slave_ports_, elcr_ports_;
 };

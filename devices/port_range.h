@@ -16,6 +16,8 @@ class PortRange : public IoHandler {
   PortRange(const PortRange&) = delete;
   PortRange& operator=(const PortRange&) = delete;
 
+  const IoHandler& chip() const { return chip_; }
+
   u32 read(u64 offset, unsigned width) override { return chip_.read(first_ + offset, width); }
   void write(u64 offset, unsigned width, u32 value) override { chip_.write(first_ + offset, width, value); }
 

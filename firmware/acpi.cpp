@@ -112,7 +112,7 @@ void AcpiTables::add_dsdt(const AcpiConfig& config) {
   tables_.insert(tables_.end(), std::begin(kDsdtAml), std::end(kDsdtAml));
   const std::span<u8> aml = std::span(tables_).subspan(at);
   patch_dword(aml, 0xc0d0e0f0, pci_window_start(config.ram_bytes));
-  patch_dword(aml, 0xa5b6c7d8, config.serial_ports);
+  patch_dword(aml, 0xa5b6c7d8, config.serial_ports | (config.floppies ? 0x100u : 0));
   tables_[at + kChecksumOffset] = 0;
   end(at);
 }

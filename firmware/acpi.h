@@ -12,6 +12,7 @@ namespace xlat {
 struct AcpiConfig {
   u64 ram_bytes = 0;
   u8 serial_ports = 1;  // bit n: COM(n + 1) exists
+  bool floppies = false;
 };
 
 class AcpiTables {

@@ -2,7 +2,7 @@
 DefinitionBlock ("dsdt.aml", "DSDT", 1, "XLAT  ", "XLATDSDT", 0x00000001)
 {
     Name (XPWS, 0xC0D0E0F0)     // first address of the PCI memory window; patched
-    Name (XCOM, 0xA5B6C7D8)     // bit n: COM(n + 1) exists; patched
+    Name (XCOM, 0xA5B6C7D8)     // bit n: COM(n + 1) exists; bit 8: floppy drives; patched
 
     Scope (\_SB)
     {
@@ -188,6 +188,19 @@ DefinitionBlock ("dsdt.aml", "DSDT", 1, "XLAT  ", "XLATDSDT", 0x00000001)
                         IRQNoFlags () { 3 }
                     })
                 }
+            }
+
+            Device (FDC0)
+            {
+                Name (_HID, EisaId ("PNP0700"))
+                Method (_STA, 0) { If (XCOM & 0x100) { Return (0x0F) } Return (0) }
+                Name (_CRS, ResourceTemplate ()
+                {
+                    IO (Decode16, 0x03F2, 0x03F2, 0x00, 0x04)
+                    IO (Decode16, 0x03F7, 0x03F7, 0x00, 0x01)
+                    IRQNoFlags () { 6 }
+                    DMA (Compatibility, NotBusMaster, Transfer8) { 2 }
+                })
             }
 
             // Ports that belong to the chipset: power management and SMBus blocks, APM, reset control.

@@ -17,7 +17,9 @@ Status place_bios_data(std::span<u8> ram, const BdaConfig& config) {
     if (bit(config.serial_ports, i)) store_le(bda + 2 * serial++, kPorts[i]);
   }
   store_le<u16>(bda + 0x0e, kBootEbda >> 4);
-  store_le<u16>(bda + 0x10, static_cast<u16>(0x26 | serial << 9));  // equipment: FPU, mouse, 80x25 colour, COM ports
+  const unsigned floppies = config.floppies ? 1u | (config.floppies - 1u) << 6 : 0;
+  // Equipment: FPU, mouse, 80x25 colour, COM ports, floppies.
+  store_le<u16>(bda + 0x10, static_cast<u16>(0x26 | serial << 9 | floppies));
   store_le<u16>(bda + 0x13, kBootEbda / 1024);
   bda[0x49] = 3;  // video mode, columns, page size, CRTC port
   store_le<u16>(bda + 0x4a, 80);

@@ -23,6 +23,7 @@ inline constexpr u32 kBootTables = 0xf0100;
 struct BdaConfig {
   u8 serial_ports = 1;  // bit n: COM(n + 1) exists
   u8 disks = 0;
+  u8 floppies = 0;
 };
 
 // BIOS data area and EBDA, as far as kernels look there: ports, memory size, video mode.

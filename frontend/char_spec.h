@@ -9,7 +9,7 @@
 namespace xlat {
 
 struct CharSpec {
-  enum class Kind : unsigned char { kNone, kNull, kStdio, kFile, kUnix, kTcp, kPty };
+  enum class Kind : unsigned char { kNone, kNull, kStdio, kFile, kUnix, kTcp, kPty, kVc };
   Kind kind = Kind::kNone;
   std::string path = {};             // file or Unix socket
   std::string host = {}, port = {};  // TCP
@@ -19,6 +19,9 @@ struct CharSpec {
 
   bool operator==(const CharSpec&) const = default;
 };
+
+// As `info chardev` shows it: "unix:/path,server=on".
+std::string describe(const CharSpec& spec);
 
 // `option` ("-serial") is named in errors.
 Result<CharSpec> parse_char_spec(std::string_view text, std::string_view option);

@@ -106,6 +106,8 @@ Status OptionParser::apply(Option option, const std::string& name, const std::st
       return engine(value);
     case Option::kSmp: return smp(value);
     case Option::kMemory: return memory(value);
+    case Option::kFda: return put_floppy(0, {.path = value}, name);
+    case Option::kFdb: return put_floppy(1, {.path = value}, name);
     case Option::kHda: return put_drive(0, {.path = value}, name);
     case Option::kHdb: return put_drive(1, {.path = value}, name);
     case Option::kHdc: return put_drive(2, {.path = value}, name);
@@ -132,7 +134,8 @@ Status OptionParser::apply(Option option, const std::string& name, const std::st
       m.vga = value == "std";
       vga_given_ = true;
       break;
-    case Option::kDisplay: display_given_ = true; return only_none("a display on the host");
+    case Option::kDisplay: return display(value);
+    case Option::kCurses: return display("curses");
     case Option::kNographic: nographic_ = true; break;
     case Option::kSerial: return serial(value);
     case Option::kParallel:
@@ -152,6 +155,7 @@ Status OptionParser::apply(Option option, const std::string& name, const std::st
     case Option::kDebugcon: return debugcon(value);
     case Option::kGlobal: return global(value);
     case Option::kDevice: return device(value);
+    case Option::kAudiodev: return audiodev(value);
     case Option::kNet:
     case Option::kNic: return only_none("the network");
     case Option::kRtc: return rtc(value);
@@ -194,8 +198,9 @@ Status OptionParser::finish() {
     if (!m.append.empty()) return error("-append only makes sense with -kernel");
   }
   if (nodefaults_ && !vga_given_) m.vga = false;
-  // As QEMU's PC: a CD-ROM drive, empty, unless something else is in its place.
+  // As QEMU's PC: a CD-ROM drive and floppy drive A, empty, unless something else is in its place.
   if (!nodefaults_ && !m.ide[2]) m.ide[2] = DriveConfig{.path = {}, .cdrom = true};
+  if (!nodefaults_ && !m.floppy[0]) m.floppy[0] = DriveConfig{};
   for (DebugConSettings& d : settings_.debugcon) d.port = debugcon_port_;
   // A deterministic run looks at no clock of the host's, so the time of day is fixed as well.
   if (rtc_base_) {
@@ -204,6 +209,7 @@ Status OptionParser::finish() {
     m.time.rtc_base = std::time(nullptr);
   }
   if (Status s = check_files(); !s) return s;
+  if (Status s = check_audio(); !s) return s;
   if (Status s = default_channels(); !s) return s;
   return check_channels();
 }
@@ -219,7 +225,10 @@ std::string help_text() {
                              : fmt::format("{}\n{:<28} {}\n", head, "", option.help);
   }
   text +=
-      "\nOn the terminal of -nographic: Ctrl-A x quits, Ctrl-A c switches to the monitor, Ctrl-A h shows all keys.\n";
+      "\nOn the terminal of -nographic: Ctrl-A x quits, Ctrl-A c switches to the monitor, Ctrl-A h shows all keys.\n"
+      "With -display curses: Alt-1, Alt-2 and so on (or Escape and the digit) switch between screen, monitor and "
+      "serial\n"
+      "ports; Shift-PgUp scrolls back in the latter.\n";
   return text;
 }
 

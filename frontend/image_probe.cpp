@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/bits.h"
+#include "devices/floppy_drive.h"
 #include "firmware/linux_boot.h"
 #include "firmware/multiboot.h"
 
@@ -52,6 +53,9 @@ Result<Head> read_head(const std::string& path) {
 
 Status check_iso(const std::string& path, const Head& head) {
   if (!head.iso()) return {};  // any bytes may be on a disc
+  if (head.bytes.size() < kVolumeDescriptor + 2048) {
+    return error("CD image '{}' is truncated: it ends within its first volume descriptor", path);
+  }
   const u64 volume = u64{load_le<u32>(&head.bytes[kVolumeDescriptor + 80])} * 2048;
   // Mastering tools may leave out the run-out sectors at the end.
   constexpr u64 kRunOut = 150 * 2048;
@@ -85,13 +89,6 @@ Status check_disk(const std::string& path, const Head& head) {
   return {};
 }
 
-bool floppy_size(u64 bytes) {
-  for (const u64 kib : {160, 180, 320, 360, 720, 1200, 1440, 1680, 1722, 2880}) {
-    if (bytes == kib * 1024) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 Result<ImageKind> recognise_image(const std::string& path) {
@@ -104,7 +101,7 @@ Result<ImageKind> recognise_image(const std::string& path) {
   }
   if (head->boot_sector()) {
     if (Status s = check_disk(path, *head); !s) return s.error();
-    return floppy_size(head->size) ? ImageKind::kFloppy : ImageKind::kDisk;
+    return floppy_format(head->size) ? ImageKind::kFloppy : ImageKind::kDisk;
   }
   if (looks_like_multiboot(head->bytes)) return ImageKind::kKernel;
   return error(
@@ -123,6 +120,27 @@ Status check_iso_image(const std::string& path) {
   const auto head = read_head(path);
   if (!head) return head.error();
   return check_iso(path, head.value());
+}
+
+Result<std::string> check_floppy_image(const std::string& path) {
+  const auto read = read_head(path);
+  if (!read) return read.error();
+  const Head& head = read.value();
+  const auto format = floppy_format_or_part(head.size);
+  if (!format) {
+    return error("floppy image '{}' has {} bytes; floppies have 160, 180, 320, 360, 720, 1200, 1440 or 2880 KB", path,
+                 head.size);
+  }
+  if (format->bytes() == head.size) return std::string();
+  // FAT: a jump, 512 bytes a sector, a media descriptor, and the number of sectors.
+  const u8* b = head.bytes.data();
+  const bool fat = (b[0] == 0xeb || b[0] == 0xe9) && load_le<u16>(b + 11) == 512 && b[21] >= 0xf0;
+  const u64 claimed = fat ? u64{load_le<u16>(b + 19)} * 512 : 0;
+  if (claimed > head.size) {
+    return error("floppy image '{}' is truncated: it has {} bytes of {}", path, head.size, claimed);
+  }
+  return fmt::format("floppy image '{}' has {} bytes, as no floppy has: taken for the beginning of a {} KB disk", path,
+                     head.size, format->bytes() / 1024);
 }
 
 }  // namespace xlat

@@ -1,4 +1,4 @@
-// Line input of the monitor, and finding the command.
+// The monitor's lines: finding and completing the command.
 #include "frontend/monitor.h"
 
 #include "frontend/command_line.h"
@@ -8,12 +8,19 @@ namespace xlat {
 namespace {
 
 constexpr std::string_view kPrompt = "(xlat) ";
-constexpr std::size_t kMostLine = 4096;
 
 constexpr MonitorCommand kCommands[] = {
+    {"change", "[-f] device filename [raw [retain|read-only|read-write]]", "put another medium into a drive",
+     monitor_change},
     {"cont|c", "", "go on after stop or -S", monitor_cont},
+    {"eject", "[-f] device", "take the medium out of a drive; -f: even if the guest has locked it", monitor_eject},
     {"help|?", "[command]", "list the commands, or explain one", nullptr},
+    {"i", "/fmt port", "read an I/O port; size b h w", monitor_in},
     {"info", "[item]", "show state; without an item, list them", nullptr},
+    {"memsave", "addr size file", "save virtual memory to a file", monitor_memsave},
+    {"mouse_button", "state", "set the mouse buttons: 1 left, 2 middle, 4 right", monitor_mouse_button},
+    {"mouse_move", "dx dy [dz]", "move the mouse", monitor_mouse_move},
+    {"o", "/fmt port value", "write to an I/O port; size b h w", monitor_out},
     {"pmemsave", "addr size file", "save physical memory to a file", monitor_pmemsave},
     {"print|p", "/fmt expr", "print the value of an expression", monitor_print},
     {"quit|q", "", "end xlat", monitor_quit},
@@ -27,7 +34,12 @@ constexpr MonitorCommand kCommands[] = {
 };
 
 constexpr MonitorCommand kInfos[] = {
+    {"block", "", "drives and what is in them", info_block},
+    {"chardev", "", "channels of serial ports, monitor and debug consoles", info_chardev},
+    {"dma", "", "DMA channels", info_dma},
+    {"irq", "", "how often each interrupt line was raised", info_irq},
     {"mem", "", "ranges of mapped virtual memory and their rights", info_mem},
+    {"mtree", "", "who answers at which memory address and I/O port", info_mtree},
     {"name", "", "name of the machine", info_name},
     {"pci", "", "PCI devices", info_pci},
     {"pic", "", "interrupt controllers", info_pic},
@@ -76,10 +88,13 @@ Monitor::Monitor(Machine& machine, std::string machine_name, std::function<void(
                  std::function<void()> quit)
     : output_(std::move(output)),
       keys_(machine),
-      context_{machine, keys_, std::move(machine_name), [this, end = std::move(quit)] {
+      context_{machine, keys_, std::move(machine_name),
+               [this, end = std::move(quit)] {
                  ended_ = true;
                  end();
-               }} {}
+               }},
+      editor_(
+          std::string(kPrompt), [this](std::string_view text) { output_(text); }, complete) {}
 
 void Monitor::print(std::string_view text) {
   std::string out;
@@ -97,31 +112,46 @@ void Monitor::greet() {
     print("\n");
   }
   greeted_ = true;
-  line_.clear();
-  print(kPrompt);
+  editor_.start();
 }
 
 void Monitor::feed(std::span<const u8> keys) {
   for (const u8 key : keys) {
-    const bool after_cr = std::exchange(after_cr_, key == '\r');
-    if (key == '\r' || (key == '\n' && !after_cr)) {
-      print("\n");
-      const std::string line = std::exchange(line_, {});
-      print(execute(line));
-      if (ended_) return;
-      print(kPrompt);
-    } else if (key == 0x7f || key == 8) {
-      if (!line_.empty()) {
-        line_.pop_back();
-        print("\b \b");
-      }
-    } else if (key == 0x15) {  // Ctrl-U
-      for (; !line_.empty(); line_.pop_back()) print("\b \b");
-    } else if (key >= 0x20 && line_.size() < kMostLine) {
-      line_ += static_cast<char>(key);
-      output_(std::string_view(&line_.back(), 1));
-    }
+    const auto line = editor_.feed(key);
+    if (!line) continue;
+    print(execute(*line));
+    if (ended_) return;
+    editor_.start();
   }
+}
+
+// The first word is a command; info and help take names as well, sendkey keys joined by '-'.
+LineEditor::Completions Monitor::complete(std::string_view before_cursor) {
+  LineEditor::Completions found;
+  const auto blank = before_cursor.find_last_of(' ');
+  found.start = blank == std::string_view::npos ? 0 : blank + 1;
+  const std::string_view command = trim(before_cursor.substr(0, found.start));
+  if (command == "sendkey") {
+    const auto dash = before_cursor.find_last_of('-');
+    if (dash != std::string_view::npos && dash >= found.start) found.start = dash + 1;
+  }
+  const std::string_view word = before_cursor.substr(found.start);
+  const auto offer = [&](std::string_view names) {
+    for (std::string_view rest = names; !rest.empty();) {
+      const auto bar = rest.find('|');
+      const std::string_view name = rest.substr(0, bar);
+      if (name.starts_with(word)) found.words.emplace_back(name);
+      rest = bar == std::string_view::npos ? std::string_view() : rest.substr(bar + 1);
+    }
+  };
+  if (command.empty() || command == "help" || command == "?") {
+    for (const MonitorCommand& c : kCommands) offer(c.names);
+  } else if (command == "info") {
+    for (const MonitorCommand& c : kInfos) offer(c.names);
+  } else if (command == "sendkey") {
+    for (unsigned n = 0; n < key_count(); ++n) offer(key_name(static_cast<KeyCode>(n)));
+  }
+  return found;
 }
 
 std::string Monitor::execute(std::string_view line) {

@@ -4,7 +4,9 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "frontend/line_editor.h"
 #include "frontend/monitor_commands.h"
 
 namespace xlat {
@@ -21,18 +23,21 @@ class Monitor {
   // Keys as they were typed.
   void feed(std::span<const u8> keys);
 
+  // What `info chardev` is to show: a line each.
+  void set_channels(std::vector<std::string> lines) { context_.channels = std::move(lines); }
+
   // Runs one line and returns what it prints, with plain newlines.
   std::string execute(std::string_view line);
 
  private:
   void print(std::string_view text);
+  static LineEditor::Completions complete(std::string_view before_cursor);
 
   std::function<void(std::string_view)> output_;
   KeyQueue keys_;
   MonitorContext context_;
-  std::string line_;
+  LineEditor editor_;
   bool greeted_ = false;
-  bool after_cr_ = false;
   bool ended_ = false;
 };
 

@@ -3,6 +3,7 @@
 
 #include <deque>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,7 @@ class KeyQueue {
   explicit KeyQueue(Machine& machine) : machine_(machine), timer_(machine.pc().clock, [this] { next(); }) {}
   // Presses the keys in order, holds them for `hold_ns`, releases them in reverse order, and lets as much time pass.
   void press(const std::vector<KeyCode>& keys, u64 hold_ns);
+  std::size_t waiting() const { return steps_.size(); }
 
  private:
   struct Step {
@@ -35,6 +37,8 @@ struct MonitorContext {
   KeyQueue& keys;
   std::string name;
   std::function<void()> quit;
+  std::vector<std::string> channels = {};
+  u8 mouse_buttons = 0;
 };
 
 // Gets the rest of the line, trimmed; returns what is printed.
@@ -49,6 +53,9 @@ struct MonitorCommand {
 // Words separated by blanks; "..." keeps blanks.
 std::vector<std::string> monitor_words(std::string_view arguments);
 
+// Writes a file piece by piece: `fill` gets each piece with its offset, and says whether it could be had.
+std::string save_to_file(const std::string& path, u64 size, const std::function<bool(u64, std::span<u8>)>& fill);
+
 // monitor_control.cpp
 std::string monitor_stop(MonitorContext&, std::string_view);
 std::string monitor_cont(MonitorContext&, std::string_view);
@@ -56,6 +63,8 @@ std::string monitor_reset(MonitorContext&, std::string_view);
 std::string monitor_powerdown(MonitorContext&, std::string_view);
 std::string monitor_quit(MonitorContext&, std::string_view);
 std::string monitor_sendkey(MonitorContext&, std::string_view);
+std::string monitor_mouse_move(MonitorContext&, std::string_view);
+std::string monitor_mouse_button(MonitorContext&, std::string_view);
 std::string monitor_screendump(MonitorContext&, std::string_view);
 std::string info_status(MonitorContext&, std::string_view);
 std::string info_name(MonitorContext&, std::string_view);
@@ -66,6 +75,9 @@ std::string monitor_x(MonitorContext&, std::string_view);
 std::string monitor_xp(MonitorContext&, std::string_view);
 std::string monitor_print(MonitorContext&, std::string_view);
 std::string monitor_pmemsave(MonitorContext&, std::string_view);
+std::string monitor_memsave(MonitorContext&, std::string_view);
+std::string monitor_in(MonitorContext&, std::string_view);
+std::string monitor_out(MonitorContext&, std::string_view);
 
 // monitor_registers.cpp
 std::string info_registers(MonitorContext&, std::string_view);
@@ -77,5 +89,16 @@ std::string info_tlb(MonitorContext&, std::string_view);
 // monitor_devices.cpp
 std::string info_pic(MonitorContext&, std::string_view);
 std::string info_pci(MonitorContext&, std::string_view);
+std::string info_irq(MonitorContext&, std::string_view);
+std::string info_dma(MonitorContext&, std::string_view);
+std::string info_chardev(MonitorContext&, std::string_view);
+
+// monitor_mtree.cpp
+std::string info_mtree(MonitorContext&, std::string_view);
+
+// monitor_media.cpp
+std::string monitor_change(MonitorContext&, std::string_view);
+std::string monitor_eject(MonitorContext&, std::string_view);
+std::string info_block(MonitorContext&, std::string_view);
 
 }  // namespace xlat

@@ -1,4 +1,4 @@
-// Monitor commands that act on the machine: run state, keys, screen.
+// Monitor commands that act on the machine: run state, keys, mouse, screen.
 #include <algorithm>
 
 #include "frontend/command_line.h"
@@ -101,6 +101,39 @@ std::string monitor_sendkey(MonitorContext& context, std::string_view arguments)
     rest.remove_prefix(dash + 1);
   }
   context.keys.press(keys, hold_ms * 1'000'000);
+  return {};
+}
+
+namespace {
+// -32768..32767: as much as a mouse moves at once.
+std::optional<i32> motion(std::string_view word) {
+  const bool negative = word.starts_with('-');
+  const auto number = parse_number(word.substr(negative));
+  if (!number || *number > 32767) return std::nullopt;
+  return negative ? -static_cast<i32>(*number) : static_cast<i32>(*number);
+}
+}  // namespace
+
+std::string monitor_mouse_move(MonitorContext& context, std::string_view arguments) {
+  const auto words = monitor_words(arguments);
+  if (words.size() < 2 || words.size() > 3) return "mouse_move: dx dy [dz] expected\n";
+  MouseInput in{0, 0, 0, context.mouse_buttons};
+  i32* const to[] = {&in.dx, &in.dy, &in.dz};
+  for (std::size_t n = 0; n < words.size(); ++n) {
+    const auto value = motion(words[n]);
+    if (!value) return fmt::format("mouse_move: '{}' is not a number from -32767 to 32767\n", words[n]);
+    *to[n] = *value;
+  }
+  context.machine.gate().post(in);
+  return {};
+}
+
+std::string monitor_mouse_button(MonitorContext& context, std::string_view arguments) {
+  const auto state = parse_number(arguments);
+  if (!state || *state > 7) return "mouse_button: give the sum of 1 left, 2 middle, 4 right\n";
+  // The mouse's own order is left, right, middle.
+  context.mouse_buttons = static_cast<u8>((*state & 1) | (*state & 4) >> 1 | (*state & 2) << 1);
+  context.machine.gate().post(MouseInput{0, 0, 0, context.mouse_buttons});
   return {};
 }
 

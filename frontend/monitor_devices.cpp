@@ -1,4 +1,4 @@
-// info pic and info pci.
+// info pic, irq, dma, chardev and pci.
 #include "frontend/monitor_commands.h"
 
 namespace xlat {
@@ -40,6 +40,22 @@ std::string bar_line(const PciFunction& f, unsigned n) {
 }  // namespace
 
 std::string info_pic(MonitorContext& context, std::string_view) { return context.machine.pc().pic.dump(); }
+
+std::string info_irq(MonitorContext& context, std::string_view) {
+  std::string out = "IRQ statistics for isa-i8259:\n";
+  for (unsigned n = 0; n < 16; ++n) {
+    if (const u64 count = context.machine.pc().pic.count(n)) out += fmt::format("{:2}: {}\n", n, count);
+  }
+  return out;
+}
+
+std::string info_dma(MonitorContext& context, std::string_view) { return context.machine.pc().dma.dump(); }
+
+std::string info_chardev(MonitorContext& context, std::string_view) {
+  std::string out;
+  for (const std::string& line : context.channels) out += line + "\n";
+  return out;
+}
 
 std::string info_pci(MonitorContext& context, std::string_view) {
   std::string out;

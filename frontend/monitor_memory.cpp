@@ -1,4 +1,4 @@
-// x, xp, print and pmemsave.
+// x, xp, print, memsave, pmemsave, i and o.
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -165,36 +165,108 @@ std::string monitor_print(MonitorContext& context, std::string_view arguments) {
   }
 }
 
-std::string monitor_pmemsave(MonitorContext& context, std::string_view arguments) {
-  const auto words = monitor_words(arguments);
-  if (words.size() != 3) return "pmemsave: addr size file expected\n";
-  Pc& pc = context.machine.pc();
-  u64 numbers[2];
+namespace {
+
+// "addr size file" in `words`.
+Result<std::array<u64, 2>> save_range(const std::vector<std::string>& words, Pc& pc, u64 most) {
+  std::array<u64, 2> numbers;
   for (unsigned n = 0; n < 2; ++n) {
     std::string_view text = words[n];
     auto value = evaluate_expression(text, pc.cpu);
-    if (!value) return value.error().message + "\n";
-    if (!text.empty()) return fmt::format("invalid number '{}'\n", words[n]);
+    if (!value) return value.error();
+    if (!text.empty()) return error("invalid number '{}'", words[n]);
     numbers[n] = *value;
   }
-  u64 address = numbers[0], size = numbers[1];
-  if (address > AddressSpace::kSize || size > AddressSpace::kSize - address) {
-    return fmt::format("Error: {:#x} bytes at {:#x} reach beyond the 4 GiB of physical addresses\n", size, address);
+  if (numbers[0] > most || numbers[1] > most - numbers[0]) {
+    return error("Error: {:#x} bytes at {:#x} reach beyond the 4 GiB of addresses", numbers[1], numbers[0]);
   }
-  std::FILE* file = std::fopen(words[2].c_str(), "wb");
-  if (!file) return fmt::format("Error: Could not open '{}': {}\n", words[2], std::strerror(errno));
+  return numbers;
+}
+
+std::string save(MonitorContext& context, std::string_view arguments, bool physical) {
+  const auto words = monitor_words(arguments);
+  if (words.size() != 3) return fmt::format("{}: addr size file expected\n", physical ? "pmemsave" : "memsave");
+  Pc& pc = context.machine.pc();
+  auto range = save_range(words, pc, AddressSpace::kSize);
+  if (!range) return range.error().message + "\n";
+  const u64 address = (*range)[0], size = (*range)[1];
+  return save_to_file(words[2], size,
+                      [&](u64 offset, std::span<u8> to) { return peek(pc, address + offset, physical, to); });
+}
+
+}  // namespace
+
+std::string save_to_file(const std::string& path, u64 size, const std::function<bool(u64, std::span<u8>)>& fill) {
+  std::FILE* file = std::fopen(path.c_str(), "wb");
+  if (!file) return fmt::format("Error: Could not open '{}': {}\n", path, std::strerror(errno));
   std::vector<u8> bytes(1 << 16);
   bool written = true;
-  while (size > 0 && written) {
-    const std::size_t run = std::min<u64>(size, bytes.size());
-    pc.memory.read_block(address, std::span(bytes).first(run));
-    written = std::fwrite(bytes.data(), 1, run, file) == run;
-    address += run;
-    size -= run;
+  for (u64 at = 0; at < size && written; at += bytes.size()) {
+    const std::span<u8> piece = std::span(bytes).first(std::min<u64>(size - at, bytes.size()));
+    if (!fill(at, piece)) {
+      std::fclose(file);
+      return fmt::format("Error: nothing is mapped within the {:#x} bytes from offset {:#x}\n", piece.size(), at);
+    }
+    written = std::fwrite(piece.data(), 1, piece.size(), file) == piece.size();
   }
   const int e = errno;
-  if (std::fclose(file) != 0 || !written)
-    return fmt::format("Error: cannot write '{}': {}\n", words[2], std::strerror(e));
+  if (std::fclose(file) != 0 || !written) return fmt::format("Error: cannot write '{}': {}\n", path, std::strerror(e));
+  return {};
+}
+
+std::string monitor_pmemsave(MonitorContext& context, std::string_view arguments) {
+  return save(context, arguments, true);
+}
+std::string monitor_memsave(MonitorContext& context, std::string_view arguments) {
+  return save(context, arguments, false);
+}
+
+namespace {
+
+// Format, port and, for `o`, value.
+struct PortAccess {
+  unsigned width = 4;
+  u16 port = 0;
+  u32 value = 0;
+};
+
+Result<PortAccess> port_access(MonitorContext& context, std::string_view arguments, bool with_value) {
+  auto format = take_format(arguments);
+  if (!format) return format.error();
+  if (format->size > 4) return error("ports are read and written in sizes b, h and w");
+  PortAccess access{.width = format->size};
+  for (unsigned n = 0; n < (with_value ? 2u : 1u); ++n) {
+    auto value = evaluate_expression(arguments, context.machine.pc().cpu);
+    if (!value) return value.error();
+    if (n == 0 && *value > 0xffff) return error("port {:#x}: ports are 0 to 0xffff", *value);
+    if (n == 0) {
+      access.port = static_cast<u16>(*value);
+    } else {
+      access.value = static_cast<u32>(*value);
+    }
+  }
+  if (!arguments.empty()) return error("extraneous characters at the end of line: '{}'", arguments);
+  return access;
+}
+
+}  // namespace
+
+std::string monitor_in(MonitorContext& context, std::string_view arguments) {
+  const auto access = port_access(context, arguments, false);
+  if (!access) return access.error().message + "\n";
+  const auto [width, port, unused] = access.value();
+  (void)unused;
+  return fmt::format("port{}[0x{:04x}] = 0x{:0{}x}\n",
+                     width == 1   ? 'b'
+                     : width == 2 ? 'w'
+                                  : 'l',
+                     port, context.machine.pc().ports.read(port, width), width * 2);
+}
+
+std::string monitor_out(MonitorContext& context, std::string_view arguments) {
+  const auto access = port_access(context, arguments, true);
+  if (!access) return access.error().message + "\n";
+  context.machine.pc().ports.write(access.value().port, access.value().width, access.value().value);
   return {};
 }
 

@@ -17,8 +17,7 @@ Status OptionParser::image(const std::string& path) {
       return {};
     case ImageKind::kIso: return put_drive(2, {.path = path, .cdrom = true}, "IMAGE");
     case ImageKind::kDisk: return put_drive(0, {.path = path}, "IMAGE");
-    case ImageKind::kFloppy:
-      return error("'{}' is a floppy image; the floppy controller comes in a later version", path);
+    case ImageKind::kFloppy: return put_floppy(0, {.path = path}, "IMAGE");
   }
   return {};
 }
@@ -34,9 +33,18 @@ Status OptionParser::put_drive(unsigned index, DriveConfig drive, std::string_vi
   return {};
 }
 
+Status OptionParser::put_floppy(unsigned index, DriveConfig drive, std::string_view option) {
+  if (drive.path.empty()) return error("{}: give a file name", option);
+  auto& slot = settings_.machine.floppy[index];
+  if (slot) return error("{} {}: floppy drive {} is already '{}'", option, drive.path, "AB"[index], slot -> path);
+  slot = std::move(drive);
+  return {};
+}
+
 Status OptionParser::drive(const std::string& value) {
   DriveConfig drive;
   std::optional<u64> index, bus, unit;
+  bool floppy = false;
   const auto parts = split_suboptions(value);
   for (const SubOption& part : parts) {
     const auto number = [&](std::optional<u64>& to, u64 most) -> Status {
@@ -54,8 +62,10 @@ Status OptionParser::drive(const std::string& value) {
     if (part.name == "file") {
       drive.path = part.value;
     } else if (part.name == "if") {
-      if (part.value == "floppy") return error("-drive: if=floppy: the floppy controller comes in a later version");
-      if (part.value != "ide") return error("-drive: if={}: no such interface; there is: ide", part.value);
+      floppy = part.value == "floppy";
+      if (!floppy && part.value != "ide") {
+        return error("-drive: if={}: no such interface; there are: ide, floppy", part.value);
+      }
     } else if (part.name == "format") {
       if (part.value != "raw") return error("-drive: format={}: no such format; there is: raw", part.value);
     } else if (part.name == "media") {
@@ -86,6 +96,14 @@ Status OptionParser::drive(const std::string& value) {
     if (!part.has_value) return error("-drive: '{}' has no value; write {}=...", part.name, part.name);
   }
   if (index && (bus || unit)) return error("-drive: give index, or bus and unit, not both");
+  if (floppy) {
+    if (drive.cdrom) return error("-drive: media=cdrom does not go with if=floppy");
+    if (bus.value_or(0) != 0) return error("-drive: bus={}: there is one floppy controller, 0", *bus);
+    if (unit) index = unit;
+    if (!index) index = settings_.machine.floppy[0] ? 1 : 0;
+    if (*index > 1) return error("-drive: index={}: there are floppy drives 0 and 1", *index);
+    return put_floppy(static_cast<unsigned>(*index), std::move(drive), "-drive");
+  }
   if (bus || unit) index = bus.value_or(0) * 2 + unit.value_or(0);
   if (!index) {
     index = drive.cdrom ? 2 : 0;
@@ -124,6 +142,13 @@ Status OptionParser::boot(const std::string& value) {
 }
 
 Status OptionParser::check_files() {
+  for (auto& drive : settings_.machine.floppy) {
+    if (!drive || drive->path.empty()) continue;
+    if (snapshot_) drive->snapshot = true;
+    auto warning = check_floppy_image(drive->path);
+    if (!warning) return warning.error();
+    if (!warning->empty()) settings_.warnings.push_back(std::move(*warning));
+  }
   for (auto& drive : settings_.machine.ide) {
     if (!drive || drive->path.empty()) continue;
     if (snapshot_ && !drive->cdrom) drive->snapshot = true;

@@ -17,10 +17,13 @@ Status OptionParser::machine(const std::string& name, const std::string& value) 
       }
     } else if (part.name == "accel") {
       if (Status s = accel(name, part.value); !s) return s;
+    } else if (part.name == "pcspk-audiodev") {
+      if (part.value.empty()) return error("{}: pcspk-audiodev=: give the id of an -audiodev", name);
+      settings_.speaker_audio = part.value;
     } else if (part.name == "usb" || part.name == "vmport" || part.name == "hpet" || part.name == "smm") {
       if (part.value != "off") return error("{}: {} can only be off", name, part.name);
     } else if (part.name != "dump-guest-core" && part.name != "mem-merge") {  // about the host's memory only
-      return error("{}: no sub-option '{}'; there are: type, accel", name, part.name);
+      return error("{}: no sub-option '{}'; there are: type, accel, pcspk-audiodev", name, part.name);
     }
   }
   return {};

@@ -27,6 +27,7 @@ class OptionParser {
   Status smp(const std::string& value);
   Status drive(const std::string& value);
   Status put_drive(unsigned index, DriveConfig drive, std::string_view option);
+  Status put_floppy(unsigned index, DriveConfig drive, std::string_view option);
   Status boot(const std::string& value);
   Status serial(const std::string& value);
   Status debugcon(const std::string& value);
@@ -36,6 +37,9 @@ class OptionParser {
   Status icount(const std::string& value);
   Status log(const std::string& value);
   Status finish();
+  Status display(const std::string& value);
+  Status audiodev(const std::string& value);
+  Status check_audio();
   Status default_channels();
   Status check_channels() const;
   Status check_files();

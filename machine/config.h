@@ -3,17 +3,19 @@
 
 #include <array>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/types.h"
+#include "devices/audio_sink.h"
 #include "firmware/rom.h"
 
 namespace xlat {
 
 struct DriveConfig {
-  std::string path;  // empty: a CD-ROM drive without a disc
+  std::string path;  // empty: a CD-ROM or floppy drive without a disc
   bool cdrom = false;
   bool snapshot = false;  // writes are kept aside and forgotten
   bool read_only = false;
@@ -55,6 +57,8 @@ struct MachineConfig {
   bool vga = true;
   bool boot_menu = false;  // the firmware offers a menu
   std::string boot_order = "cad";
+  // Drives A and B; the image decides what kind of drive it is, an empty one takes 3.5-inch disks up to 2.88 MB.
+  std::array<std::optional<DriveConfig>, 2> floppy;
   std::array<std::optional<DriveConfig>, 4> ide;  // primary master, primary slave, secondary master, secondary slave
 
   // Direct boot, without firmware, if `kernel` is set. `initrd` is a list of modules for a Multiboot kernel.
@@ -67,6 +71,9 @@ struct MachineConfig {
 
   EngineKind engine = EngineKind::kDefault;
   u64 code_cache_bytes = u64{64} << 20;
+
+  // Where the PC speaker's sound goes; null for nowhere.
+  std::shared_ptr<AudioSink> speaker;
 
   TimeConfig time;
   bool no_reboot = false;  // a reset ends the run

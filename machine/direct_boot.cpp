@@ -38,6 +38,7 @@ Status Pc::boot_kernel() {
   const std::span<u8> bytes = ram->bytes();
   BdaConfig bda;
   bda.serial_ports = serial_ports();
+  bda.floppies = static_cast<u8>((fdc.drive(0) != nullptr) + (fdc.drive(1) != nullptr));
   for (const auto& drive : config_.ide) bda.disks = static_cast<u8>(bda.disks + (drive && !drive->cdrom));
   if (Status s = place_bios_data(bytes, bda); !s) return s;
   if (Status s = place_tables(bytes, acpi_tables(), smbios_tables()); !s) return s;

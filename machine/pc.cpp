@@ -46,6 +46,7 @@ Result<std::unique_ptr<Pc>> Pc::create(const MachineConfig& config, Log& log) {
   std::unique_ptr<Pc> pc(
       new Pc(config, log, *model, std::move(*ram), {std::move(*bios), std::move(vga_bios)}, *make_engine));
   if (Status s = pc->plug_drives(); !s) return s.error();
+  if (Status s = pc->plug_floppies(); !s) return s.error();
   if (Status s = pc->describe_to_firmware(); !s) return s.error();
   if (Status s = pc->reset(); !s) return s.error();
   return pc;
@@ -64,7 +65,9 @@ Pc::Pc(const MachineConfig& config, Log& log, const CpuModel& model, std::unique
       pit(ports, clock),
       rtc(ports, clock, isa_irqs.input(8), config.time.rtc_base),
       port61(ports, clock, pit, IrqLine(cpu, Cpu::kPinNmi)),
+      speaker(clock, pit, port61, config_.speaker.get()),
       dma(ports, memory),
+      fdc(ports, clock, dma, isa_irqs.input(6)),
       kbc(ports, clock, isa_irqs.input(1), isa_irqs.input(12)),
       port92(ports),
       coprocessor_error(ports, isa_irqs.input(13), IrqLine(cpu, Cpu::kPinIgnne)),
@@ -165,39 +168,6 @@ void Pc::wire() {
   });
 }
 
-Status Pc::plug_drives() {
-  for (unsigned n = 0; n < 4; ++n) {
-    if (!config_.ide[n]) continue;
-    const DriveConfig& d = *config_.ide[n];
-    std::unique_ptr<BlockImage> image;
-    if (!d.path.empty()) {
-      const bool read_only = d.read_only || d.cdrom || d.snapshot;
-      auto opened = open_raw_image(d.path, read_only ? ImageAccess::kReadOnly : ImageAccess::kReadWrite);
-      if (!opened) return opened.error();
-      image = std::move(*opened);
-      if (d.snapshot && !d.cdrom) {
-        auto overlay = make_snapshot_image(std::move(image));
-        if (!overlay) return overlay.error();
-        image = std::move(*overlay);
-      }
-    }
-    const std::string name =
-        fmt::format("ide{}-{}", n / 2, d.cdrom ? fmt::format("cd{}", n % 2) : fmt::format("hd{}", n % 2));
-    std::unique_ptr<IdeDrive> drive;
-    if (d.cdrom) {
-      drive = std::make_unique<AtapiCdrom>(clock, name, std::move(image));
-    } else {
-      drive = std::make_unique<AtaDisk>(clock, name, std::move(image));
-    }
-    (n < 2 ? ide_primary : ide_secondary).plug(n % 2, std::move(drive));
-  }
-  return {};
-}
-
-AtapiCdrom* Pc::cdrom(unsigned ide_index) {
-  return dynamic_cast<AtapiCdrom*>((ide_index < 2 ? ide_primary : ide_secondary).drive(ide_index % 2));
-}
-
 u8 Pc::serial_ports() const {
   u8 set = 0;
   for (unsigned n = 0; n < 4; ++n) set |= static_cast<u8>(uarts_[n] ? 1u << n : 0);
@@ -208,6 +178,7 @@ AcpiTables Pc::acpi_tables() const {
   AcpiConfig config;
   config.ram_bytes = ram->size();
   config.serial_ports = serial_ports();
+  config.floppies = config_.floppy[0] || config_.floppy[1];
   return AcpiTables(config);
 }
 
@@ -223,6 +194,9 @@ Status Pc::describe_to_firmware() {
   CmosConfig cmos;
   cmos.ram_bytes = ram->size();
   cmos.boot_order = config_.boot_order;
+  for (unsigned n = 0; n < 2; ++n) {
+    if (const FloppyDrive* d = fdc.drive(n)) cmos.floppy_types[n] = static_cast<u8>(d->type());
+  }
   const auto values = cmos_values(cmos);
   if (!values) return values.error();
   for (const auto& [index, value] : values.value()) rtc.set_cmos(index, value);
@@ -242,10 +216,10 @@ Status Pc::describe_to_firmware() {
 }
 
 std::vector<Device*> Pc::devices() {
-  std::vector<Device*> all = {&pci,           &pic,        &isa_irqs, &pit,    &rtc,
-                              &port61,        &dma,        &kbc,      &port92, &coprocessor_error,
-                              &host_bridge,   &isa_bridge, &pm,       &fw_cfg, &ide_primary,
-                              &ide_secondary, &ide};
+  std::vector<Device*> all = {&pci,         &pic,        &isa_irqs, &pit,    &rtc,         &port61,
+                              &speaker,     &dma,        &fdc,      &kbc,    &port92,      &coprocessor_error,
+                              &host_bridge, &isa_bridge, &pm,       &fw_cfg, &ide_primary, &ide_secondary,
+                              &ide};
   if (vga_) all.push_back(vga_.get());
   for (auto& uart : uarts_) {
     if (uart) all.push_back(uart.get());

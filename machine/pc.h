@@ -9,6 +9,7 @@
 #include "devices/coprocessor_error.h"
 #include "devices/debugcon.h"
 #include "devices/dma8237.h"
+#include "devices/fdc82077.h"
 #include "devices/fw_cfg.h"
 #include "devices/i440fx.h"
 #include "devices/ide_channel.h"
@@ -16,6 +17,7 @@
 #include "devices/isa_debug_exit.h"
 #include "devices/kbc8042.h"
 #include "devices/mc146818.h"
+#include "devices/pc_speaker.h"
 #include "devices/pic8259.h"
 #include "devices/piix3.h"
 #include "devices/piix3_ide.h"
@@ -42,6 +44,14 @@ struct PcRequests {
   bool any() const { return reset || power_off || shutdown || exit_status.has_value(); }
 };
 
+// A drive with what is in it, for the monitor.
+struct BlockDevice {
+  std::string name;                   // as QEMU calls it: floppy0, ide0-hd0, ide1-cd0
+  const BlockImage* image = nullptr;  // null: empty
+  bool removable = false, snapshot = false;
+  bool locked = false, tray_open = false;
+};
+
 class Pc {
  public:
   // Opens images and firmware; every failure names the file and what is wrong with it.
@@ -56,7 +66,13 @@ class Pc {
   // The AT's chips by number: serial port or IDE drive.
   Uart16550* uart(unsigned n) { return uarts_[n].get(); }
   AtapiCdrom* cdrom(unsigned ide_index);
-  const std::array<std::optional<DriveConfig>, 4>& drives() const { return config_.ide; }
+
+  // Drives and media, machine/media.cpp. Names are those of block_devices().
+  std::vector<BlockDevice> block_devices();
+  // Opens `path` and puts it in in place of what is there. Without `read_only` the drive's setting stays. A CD-ROM
+  // drive whose door the guest has locked refuses, unless forced.
+  Status change_medium(std::string_view name, const std::string& path, std::optional<bool> read_only, bool force);
+  Status eject_medium(std::string_view name, bool force);
 
  private:
   struct Firmware {
@@ -66,6 +82,9 @@ class Pc {
   Pc(const MachineConfig& config, Log& log, const CpuModel& model, std::unique_ptr<GuestRam> ram, Firmware firmware,
      const jit::EngineMaker& make_engine);
   Status plug_drives();
+  Status plug_floppies();
+  // The removable drive called `name`.
+  Result<DriveConfig*> removable(std::string_view name);
   Status describe_to_firmware();
   AcpiTables acpi_tables() const;
   SmbiosTables smbios_tables() const;
@@ -92,7 +111,9 @@ class Pc {
   Pit8254 pit;
   Mc146818 rtc;
   Port61 port61;
+  PcSpeaker speaker;
   Dma8237 dma;
+  Fdc82077 fdc;
   Kbc8042 kbc;
   Port92 port92;
   CoprocessorError coprocessor_error;

@@ -32,6 +32,21 @@ void PortBus::unmap(IoHandler& handler) {
   }
 }
 
+std::vector<PortBus::Run> PortBus::runs() const {
+  std::vector<Run> all;
+  for (unsigned port = 0; port < owner_.size(); ++port) {
+    const u16 owner = owner_[port];
+    if (owner == 0) continue;
+    const u16 at = static_cast<u16>(port);
+    if (port > 0 && owner_[port - 1] == owner) {
+      all.back().last = at;
+    } else {
+      all.push_back({at, at, mappings_[owner - 1].handler});
+    }
+  }
+  return all;
+}
+
 const PortBus::Mapping* PortBus::whole(u16 port, unsigned width) const {
   const u16 owner = owner_[port];
   if (owner == 0) return nullptr;

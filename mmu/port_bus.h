@@ -18,6 +18,13 @@ class PortBus {
   // Removes every mapping of `handler`; handlers it hid answer again.
   void unmap(IoHandler& handler);
 
+  // Who answers where: runs of ports with the same owner, in order, for `info mtree`.
+  struct Run {
+    u16 first, last;
+    const IoHandler* handler;
+  };
+  std::vector<Run> runs() const;
+
   // `width` in bytes: 1, 2 or 4. An access that the owner of its first port does not take whole is split, low half
   // first. Ports wrap at 64 KiB.
   u32 read(u16 port, unsigned width);

@@ -47,7 +47,6 @@ TEST_CASE("unknown options name the nearest one", "[frontend]") {
   CHECK(bad({"-hdaa", "x"}) == "-hdaa: no such option; the nearest is -hda");
   CHECK(bad({"--serail", "x"}) == "--serail: no such option; the nearest is -serial");
   CHECK(bad({"-no-rebot"}) == "-no-rebot: no such option; the nearest is -no-reboot");
-  CHECK(bad({"-fda", "x"}).find("floppy controller comes in a later version") != std::string::npos);
   CHECK(bad({"-kernel"}).find("argument is missing") != std::string::npos);
 }
 
@@ -87,6 +86,38 @@ TEST_CASE("drives", "[frontend]") {
   CHECK(bad({"-hda", ""}).find("-hda: give a file name") != std::string::npos);
 }
 
+TEST_CASE("floppy drives", "[frontend]") {
+  TempDir dir;
+  const std::string a = dir.write("a", disk_image(1440 * 1024)), b = dir.write("b", disk_image(360 * 1024));
+  const Settings s = good({"-fda", a, "-fdb", b});
+  CHECK(s.machine.floppy[0]->path == a);
+  CHECK(s.machine.floppy[1]->path == b);
+  const std::size_t others = s.warnings.size();
+  const Settings d =
+      good({"-drive", "if=floppy,format=raw,readonly=on,file=" + a, "-drive", "file=" + b + ",if=floppy"});
+  CHECK(d.machine.floppy[0]->read_only);
+  CHECK(d.machine.floppy[1]->path == b);
+  CHECK(good({"-drive", "if=floppy,index=1,file=" + a, "-snapshot"}).machine.floppy[1]->snapshot);
+  // Drive A is there by default, empty.
+  CHECK(good({}).machine.floppy[0]->path.empty());
+  CHECK_FALSE(good({}).machine.floppy[1]);
+  CHECK_FALSE(good({"-nodefaults"}).machine.floppy[0]);
+  // The beginning of a disk, with a warning.
+  CHECK(good({"-fda", dir.write("boot.bin", disk_image(512))}).warnings.size() == others + 1);
+
+  CHECK(bad({"-fda", a, "-drive", "if=floppy,index=0,file=" + b}).find("drive A is already") != std::string::npos);
+  CHECK(bad({"-drive", "if=floppy,index=2,file=" + a}).find("index=2") != std::string::npos);
+  CHECK(bad({"-drive", "if=floppy,media=cdrom,file=" + a}).find("media=cdrom") != std::string::npos);
+  CHECK(bad({"-drive", "if=floppy"}).find("give a file name") != std::string::npos);
+  CHECK(bad({"-fda", dir / "none"}).find("No such file") != std::string::npos);
+  CHECK(bad({"-fda", dir.write("odd", std::vector<u8>(1000))}).find("has 1000 bytes; floppies have") !=
+        std::string::npos);
+  CHECK(bad({"-fda", dir.write("huge", std::vector<u8>(5 << 20))}).find("floppies have") != std::string::npos);
+  std::vector<u8> cut = disk_image(100 * 1024);
+  cut[0] = 0xeb, cut[12] = 2, cut[19] = 0x40, cut[20] = 0x0b, cut[21] = 0xf0;
+  CHECK(bad({"-fda", dir.write("cut", cut)}).find("truncated") != std::string::npos);
+}
+
 TEST_CASE("a bare image is recognised by its contents", "[frontend]") {
   TempDir dir;
   CHECK(good({dir.write("disk", disk_image(1 << 20))}).machine.ide[0]);
@@ -100,7 +131,7 @@ TEST_CASE("a bare image is recognised by its contents", "[frontend]") {
   CHECK(bad({dir.write("zeros", std::vector<u8>(1 << 20))}).find("not bootable") != std::string::npos);
   CHECK(bad({dir.write("empty", {})}).find("is empty") != std::string::npos);
   CHECK(bad({dir / "missing"}).find("No such file") != std::string::npos);
-  CHECK(bad({dir.write("floppy", disk_image(1440 * 1024))}).find("floppy") != std::string::npos);
+  CHECK(good({dir.write("floppy", disk_image(1440 * 1024))}).machine.floppy[0]->path == dir / "floppy");
   CHECK(bad({dir / "disk", dir / "iso"}).find("give one image") != std::string::npos);
 }
 
@@ -176,6 +207,16 @@ TEST_CASE("machine, processor, accelerator", "[frontend]") {
   CHECK(bad({"-d", "nothing"}).find("in_asm") != std::string::npos);
   CHECK(bad({"-vga", "cirrus"}).find("cirrus") != std::string::npos);
   CHECK(bad({"-display", "gtk"}).find("-display none") != std::string::npos);
+  CHECK(bad({"-display", "curse"}).find("there are: none, curses") != std::string::npos);
+  CHECK(bad({"-display", "curses,charset=latin1"}).find("charset=latin1") != std::string::npos);
+  CHECK(bad({"-display", "none,charset=CP437"}).find("'charset'") != std::string::npos);
+  CHECK(bad({"-curses", "-nographic"}).find("exclude each other") != std::string::npos);
+  CHECK(bad({"-curses", "-serial", "stdio"}).find("stdio is used by both -display curses and -serial") == 0);
+  CHECK(bad({"-display", "none", "-monitor", "vc"}).find("-monitor vc: ") == 0);
+  CHECK(good({"-curses"}).serial[0].kind == Kind::kVc);
+  CHECK(good({"-curses"}).monitor.kind == Kind::kVc);
+  CHECK(good({"-curses", "-nodefaults"}).monitor.kind == Kind::kNone);
+  CHECK(good({"-display", "curses,charset=CP437", "-serial", "vc:80Cx24C", "-monitor", "null"}).warnings.empty());
   CHECK(bad({"-append", "x"}).find("-kernel") != std::string::npos);
 }
 
@@ -195,6 +236,33 @@ TEST_CASE("boot order, devices, debug console", "[frontend]") {
   CHECK(bad({"-device", "isa-debug-exit,iobas=1"}).find("nearest is iobase") != std::string::npos);
   CHECK(bad({"-device", "isa-debug-exit,iobase=0xffff,iosize=2"}).find("0xffff") != std::string::npos);
   CHECK(bad({"-global", "a.b=c"}).find("a.b=c") != std::string::npos);
+}
+
+TEST_CASE("sound", "[frontend]") {
+  const Settings s = good({"-display", "none", "-audiodev", "wav,id=a,path=x,,y.wav,out.frequency=22050,out.channels=1",
+                           "-audiodev", "driver=none,id=b", "-machine", "pc,pcspk-audiodev=a"});
+  REQUIRE(s.audio.size() == 2);
+  CHECK(s.audio[0].path == "x,y.wav");
+  CHECK(s.audio[0].rate == 22050);
+  CHECK(s.audio[0].channels == 1);
+  CHECK_FALSE(s.audio[1].wav);
+  CHECK(s.speaker_audio == "a");
+  CHECK(s.warnings.empty());
+  CHECK(good({"-display", "none", "-audiodev", "wav,id=a"}).warnings.size() == 1);
+  CHECK(good({"-audiodev", "help"}).print->find("wav") != std::string::npos);
+  CHECK(bad({"-audiodev", "alsa,id=a"}).find("no driver 'alsa'; there are: wav, none") != std::string::npos);
+  CHECK(bad({"-audiodev", "id=a"}).find("driver") != std::string::npos);
+  CHECK(bad({"-audiodev", ""}).find("no driver ''") != std::string::npos);
+  CHECK(bad({"-audiodev", "wav"}).find("id= is missing") != std::string::npos);
+  CHECK(bad({"-audiodev", "wav,id=a,pth=x"}).find("nearest is path") != std::string::npos);
+  CHECK(bad({"-audiodev", "wav,id=a,path="}).find("file name") != std::string::npos);
+  CHECK(bad({"-audiodev", "wav,id=a,out.frequency=1"}).find("4000") != std::string::npos);
+  CHECK(bad({"-audiodev", "wav,id=a,out.channels=6"}).find("1 or 2") != std::string::npos);
+  CHECK(bad({"-audiodev", "wav,id=a,out.format=f32"}).find("'f32'") != std::string::npos);
+  CHECK(bad({"-audiodev", "wav,id=a", "-audiodev", "none,id=a"}).find("already") != std::string::npos);
+  CHECK(bad({"-M", "pc,pcspk-audiodev=a"}).find("there is no -audiodev") != std::string::npos);
+  CHECK(bad({"-audiodev", "wav,id=a", "-M", "pcspk-audiodev=b"}).find("there are: a") != std::string::npos);
+  CHECK(bad({"-M", "pc,pcspk-audiodev="}).find("give the id") != std::string::npos);
 }
 
 TEST_CASE("time", "[frontend]") {

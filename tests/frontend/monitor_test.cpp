@@ -16,6 +16,8 @@ struct Bench {
     config.vga = vga;
     config.kernel = dir.write("kernel", multiboot_kernel(kHaltCode));
     config.time.deterministic = true;
+    config.floppy[0] = DriveConfig{};
+    config.ide[2] = DriveConfig{.path = {}, .cdrom = true};
     auto made = Machine::create(config);
     if (!made) FAIL(made.error().message);
     machine = std::move(*made);
@@ -162,6 +164,104 @@ TEST_CASE("devices and screen", "[monitor]") {
   has(Bench(false).run("screendump /tmp/never"), "no graphics adapter");
 }
 
+TEST_CASE("media are changed and ejected", "[monitor]") {
+  Bench b;
+  CHECK(b.run("info block") ==
+        "ide1-cd0: [not inserted]\n    Removable device: not locked, tray closed\n\n"
+        "floppy0: [not inserted]\n    Removable device: not locked, tray closed\n");
+  std::vector<u8> disk = disk_image(1440 * 1024);
+  const std::string floppy = b.dir.write("a disk", disk), cd = b.dir.write("cd.iso", iso_image(32, 32 * 2048));
+  CHECK(b.run("change floppy0 \"" + floppy + "\"") == "");
+  has(b.run("info block"), "floppy0: " + floppy + " (raw)\n    Size:             1474560 bytes\n");
+  const FloppyDrive& drive = *b.machine->pc().fdc.drive(0);
+  REQUIRE(drive.image());
+  CHECK(drive.disk_changed());
+  CHECK_FALSE(drive.write_protected());
+  // The same file again, this time protected.
+  CHECK(b.run("change floppy0 \"" + floppy + "\" raw read-only") == "");
+  CHECK(drive.write_protected());
+  CHECK(b.run("change ide1-cd0 " + cd) == "");
+  REQUIRE(b.machine->pc().cdrom(2)->image());
+  has(b.run("info block"), "ide1-cd0: " + cd + " (raw, read-only)");
+  CHECK(b.run("eject floppy0") == "");
+  CHECK_FALSE(drive.image());
+  CHECK(b.run("eject -f ide1-cd0") == "");
+  CHECK_FALSE(b.machine->pc().cdrom(2)->image());
+
+  CHECK(b.run("eject floppy1") == "Error: Device 'floppy1' not found; removable media are in: ide1-cd0, floppy0\n");
+  has(b.run("eject"), "expected");
+  has(b.run("change floppy0"), "expected");
+  has(b.run("change floppy0 x qcow2"), "no image format 'qcow2'");
+  has(b.run("change floppy0 x raw never"), "give retain");
+  has(b.run("change floppy0 " + (b.dir / "none")), "No such file");
+  has(b.run("change floppy0 " + b.dir.write("odd", std::vector<u8>(777))), "floppies have");
+  has(b.run("change ide1-cd0 " + b.dir.write("cut.iso", iso_image(1000, 32 * 2048))), "truncated");
+}
+
+TEST_CASE("ports, mouse, saved virtual memory", "[monitor]") {
+  Bench b;
+  CHECK(b.run("i/b 0x3f4") == "portb[0x03f4] = 0x00\n");
+  CHECK(b.run("o/b 0x3f2 0x0c") == "");
+  CHECK(b.run("i /b 0x3f2") == "portb[0x03f2] = 0x0c\n");
+  CHECK(b.run("i /h 0xcfc+2") == fmt::format("portw[0x0cfe] = 0x{:04x}\n", b.machine->pc().ports.read(0xcfe, 2)));
+  CHECK(b.run("o /w 0xcf8 0x80000000") == "");
+  CHECK(b.run("i 0xcfc") == "portl[0x0cfc] = 0x12378086\n");
+  has(b.run("i /g 0"), "sizes b, h and w");
+  has(b.run("i 0x10000"), "ports are 0 to 0xffff");
+  has(b.run("i"), "\n");
+  has(b.run("o 0x80"), "\n");
+  has(b.run("o 0x80 1 2"), "extraneous");
+
+  std::vector<StampedInput> record;
+  b.machine->gate().record_to(&record);
+  CHECK(b.run("mouse_button 4") == "");
+  CHECK(b.run("mouse_move 5 -6 1") == "");
+  CHECK(b.run("mouse_button 2") == "");
+  has(b.run("mouse_move 1"), "expected");
+  has(b.run("mouse_move 1 x"), "'x' is not a number");
+  has(b.run("mouse_move 1 40000"), "not a number");
+  has(b.run("mouse_button 8"), "give the sum");
+  b.machine->run_until(b.machine->pc().clock.count());
+  b.machine->quit();
+  b.machine->run();
+  std::vector<MouseInput> mouse;
+  for (const StampedInput& in : record) {
+    if (const auto* m = std::get_if<MouseInput>(&in.input)) mouse.push_back(*m);
+  }
+  REQUIRE(mouse.size() == 3);
+  CHECK((mouse[0].buttons == 2 && mouse[1].buttons == 2 && mouse[2].buttons == 4));
+  CHECK((mouse[1].dx == 5 && mouse[1].dy == -6 && mouse[1].dz == 1));
+
+  const std::string path = b.dir / "memory";
+  CHECK(b.run("memsave 0x200000 4 " + path) == "");
+  CHECK(file_bytes(path) == "\x78\x56\x34\x12");
+  has(b.run("memsave 0x200000 4"), "memsave: addr size file expected");
+  has(b.run("memsave 0xffffffff 4 " + path), "Error: ");
+  // With paging on, what is not mapped cannot be saved.
+  b.machine->pc().cpu.s.cr3 = 0x300000;
+  b.machine->pc().cpu.s.cr0 |= kCr0Pg;
+  has(b.run("memsave 0x200000 4 " + path), "nothing is mapped");
+}
+
+TEST_CASE("what listens where", "[monitor]") {
+  Bench b(true);
+  has(b.run("info irq"), "IRQ statistics");
+  has(b.run("info dma"), "dma2: page=00 addr=0000/0000 count=0000/0000 verify demand masked\n");
+  b.monitor->set_channels({"serial0: filename=stdio"});
+  CHECK(b.run("info chardev") == "serial0: filename=stdio\n");
+  const std::string map = b.run("info mtree");
+  has(map, "  0000000000000000-000000000009ffff (ram): pc.ram\n");
+  has(map, "  00000000000a0000-00000000000bffff (i/o): vga\n");
+  has(map, "-00000000ffffffff (rom): firmware\n");
+  has(map, "  00000000000003f2-00000000000003f5 (i/o): i82077\n");
+  has(map, "  0000000000000020-0000000000000021 (i/o): i8259\n");
+  for (const char* item : {"block", "chardev", "dma", "irq", "mtree"})
+    has(b.run("info"), fmt::format("info {} -- ", item));
+  for (const char* command : {"change", "eject", "memsave", "mouse_move", "mouse_button"}) {
+    has(b.run("help"), fmt::format("{} ", command));
+  }
+}
+
 TEST_CASE("lines, prompts, help", "[monitor]") {
   Bench b;
   const auto type = [&](std::string_view keys) {
@@ -174,6 +274,10 @@ TEST_CASE("lines, prompts, help", "[monitor]") {
   CHECK(type("info nane\x7f\x7fme\r\n") == "info nane\b \b\b \bme\r\nbench\r\n(xlat) ");
   CHECK(type("foo\n") == "foo\r\nunknown command: 'foo'\r\n(xlat) ");
   CHECK(type("\n") == "\r\n(xlat) ");
+  has(type("inf\tst\t\r"), "info status \r\nVM status: running\r\n");
+  has(type("system_p\x05owerdown\x15help sendk\t\r"), "help sendkey \r\nsendkey keys");
+  has(type("sendkey ctrl-alt-dele\t\x15"), "alt-delete ");
+  CHECK(type("\x1b[A\x15").starts_with("help sendkey "));
   CHECK(type("junk\x15quit\r").ends_with("quit\r\n"));
   has(b.run("help"), "sendkey keys [hold_ms] -- ");
   CHECK(b.run("help stop") == "stop|s -- stop the machine\n");

@@ -1,0 +1,74 @@
+// change, eject and info block. They run on the machine's thread between two instructions, so the guest sees a medium
+// change at one point of its time.
+#include <algorithm>
+
+#include "frontend/image_probe.h"
+#include "frontend/monitor_commands.h"
+
+namespace xlat {
+
+namespace {
+// Takes "-f" out of `words`.
+bool take_force(std::vector<std::string>& words) {
+  const auto flag = std::find(words.begin(), words.end(), "-f");
+  if (flag == words.end()) return false;
+  words.erase(flag);
+  return true;
+}
+}  // namespace
+
+std::string monitor_change(MonitorContext& context, std::string_view arguments) {
+  auto words = monitor_words(arguments);
+  const bool force = take_force(words);
+  if (words.size() < 2 || words.size() > 4) {
+    return "change: [-f] device filename [raw [retain|read-only|read-write]] expected\n";
+  }
+  if (words.size() > 2 && words[2] != "raw") {
+    return fmt::format("Error: no image format '{}'; there is: raw\n", words[2]);
+  }
+  std::optional<bool> read_only;
+  if (words.size() > 3) {
+    if (words[3] != "retain" && words[3] != "read-only" && words[3] != "read-write") {
+      return fmt::format("Error: '{}': give retain, read-only or read-write\n", words[3]);
+    }
+    if (words[3] != "retain") read_only = words[3] == "read-only";
+  }
+  // What the command line would say about the file.
+  Status checked;
+  if (words[0].starts_with("floppy")) {
+    if (const auto floppy = check_floppy_image(words[1]); !floppy) checked = floppy.error();
+  } else {
+    checked = check_iso_image(words[1]);
+  }
+  if (checked) checked = context.machine.pc().change_medium(words[0], words[1], read_only, force);
+  return checked ? std::string() : fmt::format("Error: {}\n", checked.error().message);
+}
+
+std::string monitor_eject(MonitorContext& context, std::string_view arguments) {
+  auto words = monitor_words(arguments);
+  const bool force = take_force(words);
+  if (words.size() != 1) return "eject: [-f] device expected\n";
+  const Status done = context.machine.pc().eject_medium(words[0], force);
+  return done ? std::string() : fmt::format("Error: {}\n", done.error().message);
+}
+
+std::string info_block(MonitorContext& context, std::string_view) {
+  std::string out;
+  for (const BlockDevice& d : context.machine.pc().block_devices()) {
+    if (!out.empty()) out += "\n";
+    if (d.image) {
+      out += fmt::format("{}: {} (raw{}{})\n", d.name, d.image->path(), d.image->read_only() ? ", read-only" : "",
+                         d.snapshot ? ", snapshot" : "");
+      out += fmt::format("    Size:             {} bytes\n", d.image->size());
+    } else {
+      out += fmt::format("{}: [not inserted]\n", d.name);
+    }
+    if (d.removable) {
+      out += fmt::format("    Removable device: {}locked, tray {}\n", d.locked ? "" : "not ",
+                         d.tray_open ? "open" : "closed");
+    }
+  }
+  return out;
+}
+
+}  // namespace xlat
