@@ -33,12 +33,12 @@ class Engine {
 struct CpuPins {
   std::function<u8()> interrupt_acknowledge = [] { return u8{0xff}; };
   std::function<void()> shutdown = [] {};        // triple fault
-  std::function<void(bool)> ferr = [](bool) {};  // FERR#, to IRQ13
+  std::function<void(bool)> ferr = [](bool) {};  // FERR#
 };
 
 class Cpu : public IrqSink, private MappingListener, private CodeListener {
  public:
-  enum Pin : unsigned { kPinIntr, kPinNmi };
+  enum Pin : unsigned { kPinIntr, kPinNmi, kPinIgnne };
 
   Cpu(const CpuModel& model, AddressSpace& memory, PortBus& ports, Clock& clock, Log& log);
 
@@ -65,6 +65,9 @@ class Cpu : public IrqSink, private MappingListener, private CodeListener {
   void raise(u8 vector, u32 code = 0);
   // Error code from a selector, with the EXT bit as the event being delivered asks for.
   void raise_selector(u8 vector, u16 selector) { raise(vector, (selector & 0xfffcu) | ext_); }
+  // The instruction does not run now: the processor stands still before it until an interrupt comes.
+  void freeze() { raise(kFreeze); }
+  bool ignne() const { return ignne_; }
   void clear_fault() { faulted_ = false; }
   // The fault came after a task switch was made: it is the new task's, and EIP is that task's already.
   bool fault_in_new_task() const { return faulted_ && task_switched_; }
@@ -168,7 +171,8 @@ class Cpu : public IrqSink, private MappingListener, private CodeListener {
   // ---- Task switches: cpu/task.cpp ----
   enum class TaskVia : u8 { kJump, kCall, kIret };
   // `code_pushed`: the error code that goes on the new task's stack, for exceptions through a task gate.
-  void switch_task(u16 selector, TaskVia via, bool has_code = false, u32 code = 0);
+  // `rf`: kRf if the old task's saved EFLAGS has it set.
+  void switch_task(u16 selector, TaskVia via, u32 rf = 0, bool has_code = false, u32 code = 0);
 
   // ---- System registers: cpu/system.cpp ----
   void write_cr0(u32 value);
@@ -181,6 +185,8 @@ class Cpu : public IrqSink, private MappingListener, private CodeListener {
   u64 tsc();
   void flush_tlb();
   void invalidate_page(u32 linear);
+  // #GP if virtual-8086 code under VME may not load these flags.
+  bool check_flags(u32 value);
   // Flags by POPF and IRET: only what CPL and IOPL allow. `bytes` is 2 or 4.
   void write_flags(u32 value, unsigned bytes);
 
@@ -229,7 +235,10 @@ class Cpu : public IrqSink, private MappingListener, private CodeListener {
   bool load_inner_ss(u16 selector, unsigned cpl, u8 vector, Segment& out, u32& linear);
   void invalidate_outer_segments();
   void set_accessed(u32 linear, const Descriptor& d);
+  bool redirected(u8 vector);
+  void interrupt_redirected(u8 vector);
   void interrupt_real(u8 vector);
+  u32 pushed_rf(u8 vector, Event event) const;
   void interrupt_protected(u8 vector, Event event, bool with_code, u32 code);
   void interrupt_gate(u8 vector, const Descriptor& gate, Event event, bool with_code, u32 code);
 
@@ -254,6 +263,7 @@ class Cpu : public IrqSink, private MappingListener, private CodeListener {
   enum Pending : u32 { kPendingIntr = 1, kPendingNmi = 2 };
   u32 pending_ = 0;
   bool nmi_level_ = false;
+  bool ignne_ = false;
   bool step_tf_ = false, step_rf_ = false, flow_changed_ = false;
   bool rf_loaded_ = false;  // by IRET: stays for the next instruction
 };

@@ -245,7 +245,7 @@ void Cpu::load_rf(u32 eflags, unsigned bytes) {
 
 void Cpu::interrupt_return(unsigned bytes) {
   if (faulted_) return;
-  if (s.vm86() && s.iopl() < 3) return raise(kGP, 0);
+  if (s.vm86() && s.iopl() < 3 && !(s.vme() && bytes == 2)) return raise(kGP, 0);
   if (s.protected_mode() && !s.vm86() && (s.flags.image() & kNt)) {
     const u16 link = static_cast<u16>(load_system(s.tr.base, 2));
     if (!faulted_) switch_task(link, TaskVia::kIret);
@@ -259,6 +259,7 @@ void Cpu::interrupt_return(unsigned bytes) {
   if (faulted_) return;
   if (s.real_or_vm86()) {
     if (ip > s.seg[kCs].limit) return raise(kGP, 0);
+    if (!check_flags(eflags)) return;
     s.gpr[kEsp] = stack.esp();
     load_segment(kCs, cs);
     s.ip = ip;
@@ -303,12 +304,21 @@ void Cpu::interrupt_return(unsigned bytes) {
   s.nmi_blocked = false;
 }
 
+// Under VME neither TF nor an IF with an interrupt pending may be set. SDM vol. 2, POPF and IRET.
+bool Cpu::check_flags(u32 value) {
+  if (s.vme() && ((value & kTf) || ((value & kIf) && (s.flags.image() & kVip)))) raise(kGP, 0);
+  return !faulted_;
+}
+
 // POPF and IRET. SDM vol. 2, POPF, table 4-16: IOPL changes at CPL 0 only, IF when CPL <= IOPL; VM and RF never here.
 void Cpu::write_flags(u32 value, unsigned bytes) {
   u32 may = kArithFlags | kTf | kDf | kNt;
   if (bytes == 4) may |= kAc | kId;
   if (!s.protected_mode()) {
     may |= kIf | kIopl;
+  } else if (s.vme()) {
+    may |= kVif;
+    value = (value & ~u32{kVif}) | ((value & kIf) ? u32{kVif} : 0);
   } else if (s.vm86()) {
     may |= kIf;  // only reached with IOPL 3
   } else {

@@ -23,6 +23,7 @@ enum Vector : u8 {
   kMF = 16,
   kAC = 17,
   kMC = 18,
+  kFreeze = 0xff,  // no exception: see Cpu::freeze
 };
 
 // Exceptions that push an error code (SDM vol. 3, table 6-1).

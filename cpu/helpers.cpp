@@ -94,17 +94,20 @@ u64 icebp(Cpu& c, const Insn&, u64, u64) {
 
 u64 eflags(Cpu& c, const Insn&, u64, u64) { return c.s.flags.get(); }
 
-// VM and RF are clear in the image pushed.
-u64 pushed_eflags(Cpu& c, const Insn&, u64, u64) {
-  if (c.s.vm86() && c.s.iopl() < 3) c.raise(kGP, 0);
-  return c.s.flags.get() & ~(u32{kVm} | kRf);
-}
-u64 check_popf(Cpu& c, const Insn&, u64, u64) {
-  if (c.s.vm86() && c.s.iopl() < 3) c.raise(kGP, 0);
+// PUSHF and POPF of virtual-8086 code trap to the monitor, unless VME gives it a virtual IF: the 16-bit forms only.
+u64 check_flags_access(Cpu& c, const Insn& i, u64, u64) {
+  if (c.s.vm86() && c.s.iopl() < 3 && !(c.s.vme() && i.osize == 2)) c.raise(kGP, 0);
   return 0;
 }
+
+// VM and RF are clear in the image pushed; under VME it shows VIF as IF, and IOPL 3.
+u64 pushed_eflags(Cpu& c, const Insn& i, u64, u64) {
+  check_flags_access(c, i, 0, 0);
+  const u32 image = c.s.flags.get() & ~(u32{kVm} | kRf);
+  return c.s.vme() ? CpuState::virtual_image(image) : image;
+}
 u64 popf(Cpu& c, const Insn& i, u64 a, u64) {
-  if (c.faulted()) return 0;
+  if (!c.check_flags(static_cast<u32>(a))) return 0;
   c.write_flags(static_cast<u32>(a), i.osize);
   if (i.osize == 4) c.s.flags.set_system(kRf, 0);
   return 0;
@@ -252,7 +255,11 @@ u64 hlt(Cpu& c, const Insn&, u64, u64) {
 }
 u64 cli(Cpu& c, const Insn&, u64, u64) {
   if (c.s.protected_mode() && c.s.cpl > c.s.iopl()) {
-    c.raise(kGP, 0);
+    if (!c.s.vme() && !c.s.pvi()) {
+      c.raise(kGP, 0);
+    } else {
+      c.s.flags.set_system(kVif, 0);
+    }
   } else {
     c.s.flags.set_system(kIf, 0);
   }
@@ -261,7 +268,11 @@ u64 cli(Cpu& c, const Insn&, u64, u64) {
 // Interrupts come on after the next instruction.
 u64 sti(Cpu& c, const Insn&, u64, u64) {
   if (c.s.protected_mode() && c.s.cpl > c.s.iopl()) {
-    c.raise(kGP, 0);
+    if ((!c.s.vme() && !c.s.pvi()) || (c.s.flags.image() & kVip)) {
+      c.raise(kGP, 0);
+    } else {
+      c.s.flags.set_system(kVif, kVif);
+    }
   } else if (!(c.s.flags.image() & kIf)) {
     c.s.flags.set_system(kIf, kIf);
     c.s.shadow = Shadow::kSti;

@@ -15,7 +15,7 @@ namespace helper {
   X(far_jump)                                                                                                        \
   X(far_call)                                                                        /* a: offset, b: selector */    \
       X(far_return) X(interrupt_return) X(sysenter) X(sysexit) X(software_interrupt) /* a: vector, b: 1 for INT n */ \
-      X(icebp) X(eflags) X(pushed_eflags) X(check_popf) X(popf)                      /* a: the value popped */       \
+      X(icebp) X(eflags) X(pushed_eflags) X(check_flags_access) X(popf)                      /* a: the value popped */       \
       X(check_io)                                                                    /* a: port */                   \
       X(in) /* a: port */ X(out)                                                     /* a: port, b: value */         \
       X(need_protected_mode) X(need_cpl0) X(sldt) X(str) X(smsw) X(lldt) X(ltr) X(lmsw)                              \

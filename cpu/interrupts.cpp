@@ -31,6 +31,11 @@ void Cpu::raise(u8 vector, u32 code) {
 
 void Cpu::deliver_fault() {
   ASSERT(faulted_);
+  if (fault_.vector == kFreeze) {
+    faulted_ = false;
+    s.halted = true;
+    return;
+  }
   Fault fault = fault_;
   // What the instruction hit before it faulted will be hit again when it is restarted.
   s.debug_trap = 0;
@@ -72,14 +77,51 @@ void Cpu::interrupt(u8 vector, Event event, bool with_code, u32 code) {
   }
   ext_ = 0;
   if (!faulted_) {
+    s.mid_rep = false;
     s.halted = false;
     update_tables();
   }
 }
 
 void Cpu::software_interrupt(u8 vector, bool is_int_n) {
-  if (is_int_n && s.vm86() && s.iopl() < 3) return raise(kGP, 0);
+  if (is_int_n && s.vm86()) {
+    if ((s.cr4 & kCr4Vme) && redirected(vector)) return interrupt_redirected(vector);
+    if (faulted_) return;
+    if (s.iopl() < 3) return raise(kGP, 0);
+  }
   interrupt(vector, Event::kSoftware);
+}
+
+// With VME the 32 bytes before the TSS's I/O map say which INT n of virtual-8086 code goes to the 8086 program's own
+// handler (bit clear). SDM vol. 3, 20.3.3.
+bool Cpu::redirected(u8 vector) {
+  const u8 type = s.tr.attr & kAttrType;
+  const bool is32 = type == kTss32Busy || type == kTss32;
+  if (!s.tr.usable() || !is32 || s.tr.limit < 103) {
+    raise(kGP, 0);
+    return false;
+  }
+  const u32 io_map = static_cast<u32>(load_system(s.tr.base + 102, 2));
+  const u32 at = io_map - 32 + vector / 8;
+  if (!faulted_ && at > s.tr.limit) raise(kGP, 0);
+  return !(load_system(s.tr.base + at, 1) & (1u << (vector & 7))) && !faulted_;
+}
+
+// INT n to a handler of the 8086 program, through the interrupt table at linear address 0.
+void Cpu::interrupt_redirected(u8 vector) {
+  const u32 entry = static_cast<u32>(load_system(4u * vector, 4));
+  const bool is_virtual = s.iopl() < 3;
+  const u32 eflags = s.flags.get();
+  Stack stack(*this);
+  stack.push((is_virtual ? CpuState::virtual_image(eflags) : eflags) & 0xffff, 2);
+  stack.push(s.seg[kCs].selector, 2);
+  stack.push(static_cast<u32>(s.ip), 2);
+  if (faulted_) return;
+  flow_changed_ = true;
+  s.gpr[kEsp] = stack.esp();
+  s.flags.set_system(kTf | (is_virtual ? kVif : kIf), 0);
+  s.seg[kCs].load_v86(static_cast<u16>(entry >> 16));
+  s.ip = entry & 0xffff;
 }
 
 void Cpu::interrupt_real(u8 vector) {
@@ -109,8 +151,16 @@ void Cpu::interrupt_protected(u8 vector, Event event, bool with_code, u32 code) 
   if (!known) return raise(kGP, gate_code | ext_);
   if (event == Event::kSoftware && gate.dpl() < s.cpl) return raise(kGP, gate_code);
   if (!gate.present()) return raise(kNP, gate_code | ext_);
-  if (type == kTaskGate) return switch_task(gate.gate_selector(), TaskVia::kCall, with_code, code);
+  if (type == kTaskGate) {
+    return switch_task(gate.gate_selector(), TaskVia::kCall, pushed_rf(vector, event), with_code, code);
+  }
   interrupt_gate(vector, gate, event, with_code, code);
+}
+
+// Faults push RF set, so that a restarted instruction does not hit its breakpoint again; so does what comes between
+// the iterations of a repeated one. SDM vol. 3, 17.3.1.1.
+u32 Cpu::pushed_rf(u8 vector, Event event) const {
+  return (event == Event::kException && vector != kDB) || s.mid_rep ? u32{kRf} : 0;
 }
 
 void Cpu::interrupt_gate(u8 vector, const Descriptor& gate, Event event, bool with_code, u32 code) {
@@ -131,9 +181,7 @@ void Cpu::interrupt_gate(u8 vector, const Descriptor& gate, Event event, bool wi
   const bool inner = !d.conforming() && d.dpl() < s.cpl;
   if (from_vm86 && (!inner || d.dpl() != 0)) return raise_selector(kGP, target);
 
-  // Faults push RF set, so that a restarted instruction does not hit its breakpoint again. SDM vol. 3, 17.3.1.1.
-  u32 eflags = s.flags.get();
-  if (event == Event::kException && vector != kDB) eflags |= kRf;
+  const u32 eflags = s.flags.get() | pushed_rf(vector, event);
 
   const u8 cpl = inner ? static_cast<u8>(d.dpl()) : s.cpl;
   Segment ss = s.seg[kSs];
@@ -173,6 +221,8 @@ void Cpu::interrupt_gate(u8 vector, const Descriptor& gate, Event event, bool wi
 void Cpu::set_irq(unsigned pin, bool level) {
   if (pin == kPinIntr) {
     pending_ = level ? pending_ | kPendingIntr : pending_ & ~u32{kPendingIntr};
+  } else if (pin == kPinIgnne) {
+    ignne_ = level;
   } else {
     if (level && !nmi_level_) pending_ |= kPendingNmi;
     nmi_level_ = level;

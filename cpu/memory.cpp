@@ -23,6 +23,7 @@ PagingContext Cpu::paging() const {
   context.efer = s.efer;
   context.pdpte = s.pdpte;
   context.max_phys_bits = model_.max_phys_bits();
+  context.a20_mask = a20_mask_;
   context.pse36 = model_.has(kCpuidPse36);
   return context;
 }

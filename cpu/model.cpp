@@ -9,7 +9,7 @@ namespace xlat {
 
 namespace {
 
-constexpr u32 kPentium = kCpuidFpu | kCpuidDe | kCpuidPse | kCpuidTsc | kCpuidMsr | kCpuidMce | kCpuidCx8;
+constexpr u32 kPentium = kCpuidFpu | kCpuidVme | kCpuidDe | kCpuidPse | kCpuidTsc | kCpuidMsr | kCpuidMce | kCpuidCx8;
 constexpr u32 kPentium2 = kPentium | kCpuidPae | kCpuidSep | kCpuidMtrr | kCpuidPge | kCpuidMca | kCpuidCmov |
                           kCpuidPat | kCpuidPse36 | kCpuidMmx | kCpuidFxsr;
 

@@ -10,10 +10,11 @@
 namespace xlat {
 
 // CPUID.01H:EDX bits. SDM vol. 2, CPUID, table 3-11.
-inline constexpr u32 kCpuidFpu = 1 << 0, kCpuidDe = 1 << 2, kCpuidPse = 1 << 3, kCpuidTsc = 1 << 4, kCpuidMsr = 1 << 5,
-                     kCpuidPae = 1 << 6, kCpuidMce = 1 << 7, kCpuidCx8 = 1 << 8, kCpuidSep = 1 << 11,
-                     kCpuidMtrr = 1 << 12, kCpuidPge = 1 << 13, kCpuidMca = 1 << 14, kCpuidCmov = 1 << 15,
-                     kCpuidPat = 1 << 16, kCpuidPse36 = 1 << 17, kCpuidMmx = 1 << 23, kCpuidFxsr = 1 << 24;
+inline constexpr u32 kCpuidFpu = 1 << 0, kCpuidVme = 1 << 1, kCpuidDe = 1 << 2, kCpuidPse = 1 << 3, kCpuidTsc = 1 << 4,
+                     kCpuidMsr = 1 << 5, kCpuidPae = 1 << 6, kCpuidMce = 1 << 7, kCpuidCx8 = 1 << 8,
+                     kCpuidSep = 1 << 11, kCpuidMtrr = 1 << 12, kCpuidPge = 1 << 13, kCpuidMca = 1 << 14,
+                     kCpuidCmov = 1 << 15, kCpuidPat = 1 << 16, kCpuidPse36 = 1 << 17, kCpuidMmx = 1 << 23,
+                     kCpuidFxsr = 1 << 24;
 
 struct CpuModel {
   std::string_view name;

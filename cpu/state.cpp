@@ -42,7 +42,7 @@ void CpuState::serialize(Archive& ar) {
   ar(cr0)(cr2)(cr3)(cr4)(dr)(efer)(pdpte);
   ar.range(cpl, u8{0}, u8{3});
   ar(halted)(nmi_blocked);
-  ar.range(shadow, Shadow::kNone, Shadow::kMovSs);
+  ar(mid_rep).range(shadow, Shadow::kNone, Shadow::kMovSs);
   ar(debug_trap)(sysenter_cs)(sysenter_esp)(sysenter_eip)(tsc_offset)(pat);
   ar(mtrr_def_type)(mtrr_fixed)(mtrr_variable);
   fpu.serialize(ar);

@@ -28,7 +28,8 @@ struct CpuState {
   bool halted = false;
   bool nmi_blocked = false;
   Shadow shadow = Shadow::kNone;
-  u32 debug_trap = 0;  // DR6 bits of a trap to be taken at the next boundary
+  bool mid_rep = false;  // a repeated string instruction made some of its iterations and goes on
+  u32 debug_trap = 0;    // DR6 bits of a trap to be taken at the next boundary
 
   u64 sysenter_cs = 0, sysenter_esp = 0, sysenter_eip = 0;
   u64 tsc_offset = 0;
@@ -48,6 +49,14 @@ struct CpuState {
   bool vm86() const { return flags.image() & kVm; }
   // Segment registers are loaded by multiplication: real-address or virtual-8086 mode.
   bool real_or_vm86() const { return !protected_mode() || vm86(); }
+  // CLI, STI, PUSHF, POPF, IRET and INT n of virtual-8086 code work on VIF (SDM vol. 3, 20.3.3.4).
+  bool vme() const { return vm86() && iopl() < 3 && (cr4 & kCr4Vme); }
+  // CLI and STI of protected-mode code at CPL 3 work on VIF (SDM vol. 3, 20.4).
+  bool pvi() const { return !vm86() && cpl == 3 && iopl() < 3 && (cr4 & kCr4Pvi); }
+  // What PUSHF and a redirected INT n show then: IF is VIF, IOPL is 3.
+  static constexpr u32 virtual_image(u32 eflags) {
+    return (eflags & ~u32{kIf}) | ((eflags & kVif) ? u32{kIf} : 0) | kIopl;
+  }
   unsigned iopl() const { return (flags.image() & kIopl) >> 12; }
 
   // Values after RESET; `signature` is what EDX then holds. SDM vol. 3, table 9-1.

@@ -32,7 +32,7 @@ void Cpu::reset() {
 
 void Cpu::serialize(Archive& ar) {
   s.serialize(ar);
-  ar(pending_)(nmi_level_)(a20_mask_);
+  ar(pending_)(nmi_level_)(ignne_)(a20_mask_);
   if (!ar.loading()) return;
   faulted_ = task_switched_ = false;
   flush_tlb();
@@ -88,6 +88,7 @@ void Cpu::write_cr3(u32 value) {
 void Cpu::write_cr4(u32 value) {
   if (faulted_) return;
   u32 known = 0;
+  if (model_.has(kCpuidVme)) known |= kCr4Vme | kCr4Pvi;
   if (model_.has(kCpuidTsc)) known |= kCr4Tsd;
   if (model_.has(kCpuidDe)) known |= kCr4De;
   if (model_.has(kCpuidPse)) known |= kCr4Pse;

@@ -27,7 +27,7 @@ bool is_tss32(u16 attr) { return attr & 8; }
 
 }  // namespace
 
-void Cpu::switch_task(u16 selector, TaskVia via, bool has_code, u32 code) {
+void Cpu::switch_task(u16 selector, TaskVia via, u32 rf, bool has_code, u32 code) {
   const u8 bad = via == TaskVia::kIret ? kTS : kGP;
   Descriptor d;
   u32 linear = 0;
@@ -68,7 +68,7 @@ void Cpu::switch_task(u16 selector, TaskVia via, bool has_code, u32 code) {
     u32 old_linear = 0;
     if (descriptor(s.tr.selector, old, old_linear)) store_system(old_linear + 4, 4, old.high & ~(2u << 8));
   }
-  u32 eflags = s.flags.get();
+  u32 eflags = s.flags.get() | rf;
   if (via == TaskVia::kIret) eflags &= ~u32{kNt};
   store_system(old_base + out.ip, out.word, s.ip);
   store_system(old_base + out.flags, out.word, eflags);

@@ -58,6 +58,7 @@ Pc::Pc(const MachineConfig& config, Log& log, const CpuModel& model, std::unique
       fdc(ports, clock, dma, isa_irqs.input(6)),
       kbc(ports, clock, isa_irqs.input(1), isa_irqs.input(12)),
       port92(ports),
+      coprocessor_error(ports, isa_irqs.input(13), IrqLine(cpu, Cpu::kPinIgnne)),
       shadow(memory, ram->data()),
       host_bridge(shadow),
       isa_bridge(pirq_outputs(isa_irqs)),
@@ -124,7 +125,7 @@ void Pc::wire() {
   rtc.on_nmi_mask([this](bool masked) { port61.set_nmi_masked(masked); });
 
   cpu.pins.interrupt_acknowledge = [this] { return pic.acknowledge(); };
-  cpu.pins.ferr = [line = isa_irqs.input(13)](bool level) { line.set(level); };
+  cpu.pins.ferr = [this](bool active) { coprocessor_error.set_ferr(active); };
   cpu.pins.shutdown = [this] {
     requests.shutdown = true;
     interp.stop_now();
@@ -203,9 +204,10 @@ Status Pc::describe_to_firmware() {
 }
 
 std::vector<Device*> Pc::devices() {
-  std::vector<Device*> all = {&pci, &pic,    &isa_irqs,    &pit,           &rtc,         &port61,
-                              &dma, &fdc,    &kbc,         &port92,        &host_bridge, &isa_bridge,
-                              &pm,  &fw_cfg, &ide_primary, &ide_secondary, &ide};
+  std::vector<Device*> all = {
+      &pci,           &pic,    &isa_irqs,          &pit,         &rtc,        &port61, &dma,    &fdc,
+      &kbc,           &port92, &coprocessor_error, &host_bridge, &isa_bridge, &pm,     &fw_cfg, &ide_primary,
+      &ide_secondary, &ide};
   if (vga_) all.push_back(vga_.get());
   for (auto& uart : uarts_) {
     if (uart) all.push_back(uart.get());

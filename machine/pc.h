@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "cpu/interp/interp.h"
 #include "devices/atapi.h"
+#include "devices/coprocessor_error.h"
 #include "devices/debugcon.h"
 #include "devices/dma8237.h"
 #include "devices/fdc82077.h"
@@ -111,6 +112,7 @@ class Pc {
   Fdc82077 fdc;
   Kbc8042 kbc;
   Port92 port92;
+  CoprocessorError coprocessor_error;
   ShadowMap shadow;
   I440fx host_bridge;
   Piix3 isa_bridge;

@@ -63,7 +63,7 @@ class Walk {
 
   bool two_level() {
     const u64 directory = context_.cr3 & 0xfffff000;
-    const u64 pde_at = directory + ((linear_ >> 22) << 2);
+    const u64 pde_at = (directory + ((linear_ >> 22) << 2)) & context_.a20_mask;
     const u64 peek = memory_.read(pde_at, 4);
     if ((context_.cr4 & kCr4Pse) && (peek & kPs)) {
       // Bits 20:13 hold address bits 39:32 with PSE-36, of which only those below MAXPHYADDR may be set.
@@ -75,7 +75,7 @@ class Walk {
       return true;
     }
     if (!step(pde_at, 4, 0)) return false;
-    const u64 pte_at = (entries_[0].value & 0xfffff000) + (((linear_ >> 12) & 0x3ff) << 2);
+    const u64 pte_at = ((entries_[0].value & 0xfffff000) + (((linear_ >> 12) & 0x3ff) << 2)) & context_.a20_mask;
     if (!step(pte_at, 4, 0)) return false;
     frame_ = entries_[1].value & 0xfffff000;
     return true;
@@ -86,7 +86,7 @@ class Walk {
     if (!(pdpte & kP)) return false;
     const u64 address = mask(context_.max_phys_bits) & ~u64{0xfff};
     const u64 reserved = ~mask(context_.max_phys_bits) & ~(nx_enabled() ? kNx : 0);
-    const u64 pde_at = (pdpte & address) + (((linear_ >> 21) & 0x1ff) << 3);
+    const u64 pde_at = ((pdpte & address) + (((linear_ >> 21) & 0x1ff) << 3)) & context_.a20_mask;
     const u64 peek = memory_.read(pde_at, 8);
     if (peek & kPs) {
       if (!step(pde_at, 8, reserved | (mask(8) << 13))) return false;
@@ -95,7 +95,7 @@ class Walk {
       return true;
     }
     if (!step(pde_at, 8, reserved)) return false;
-    const u64 pte_at = (entries_[0].value & address) + (((linear_ >> 12) & 0x1ff) << 3);
+    const u64 pte_at = ((entries_[0].value & address) + (((linear_ >> 12) & 0x1ff) << 3)) & context_.a20_mask;
     if (!step(pte_at, 8, reserved)) return false;
     frame_ = entries_[1].value & address;
     return true;

@@ -15,6 +15,7 @@ struct PagingContext {
   u64 efer = 0;
   std::array<u64, 4> pdpte{};  // loaded by MOV CR3 in PAE mode (SDM vol. 3, 4.4.1)
   unsigned max_phys_bits = 36;
+  u64 a20_mask = ~u64{0};  // what the processor's address lines leave of a table's address
   bool pse36 = false;  // 4 MiB pages may lie above 4 GiB
 };
 

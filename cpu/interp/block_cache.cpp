@@ -39,7 +39,7 @@ const Block* BlockCache::find_slow(u32 linear, CodeMode mode) {
     if (block->phys2 != 0) {
       // The second page must still be the one the block was decoded from, and be executable.
       u64 phys2 = 0;
-      if (!cpu_.translate((linear | 0xfff) + 1, Access::kExecute, cpu_.user(), phys2)) return nullptr;
+      if (!second_page(linear, phys2)) return nullptr;
       if (phys2 != block->phys2) {
         drop_block(block);
         block = nullptr;
@@ -53,6 +53,16 @@ const Block* BlockCache::find_slow(u32 linear, CodeMode mode) {
   // Blocks over two pages are looked up in full each time: their second page may change owner.
   if (block->phys2 == 0) near_[slot(linear)] = {linear, key(mode), generation_, block};
   return block;
+}
+
+// Where the rest of an instruction at the end of a page lies. Bytes beyond CS.limit are not fetched.
+bool BlockCache::second_page(u32 linear, u64& phys2) {
+  const CpuState& s = cpu_.s;
+  if (s.ip + (4096 - (linear & 0xfff)) > s.seg[kCs].limit) {
+    cpu_.raise(kGP, 0);
+    return false;
+  }
+  return cpu_.translate((linear | 0xfff) + 1, Access::kExecute, cpu_.user(), phys2);
 }
 
 Block* BlockCache::decode(u32 linear, u64 phys, CodeMode mode) {
@@ -71,7 +81,7 @@ Block* BlockCache::decode(u32 linear, u64 phys, CodeMode mode) {
     unsigned available = in_page - at;
     if (!decoder_.decode({page + at, std::min(available, kMaxInsnBytes)}, mode, insn)) {
       if (at != 0) break;  // the one that crosses the page starts its own block
-      if (!cpu_.translate((linear | 0xfff) + 1, Access::kExecute, cpu_.user(), block->phys2)) return nullptr;
+      if (!second_page(linear, block->phys2)) return nullptr;
       memory.read_block(block->phys2, {page + in_page, kMaxInsnBytes});
       available += kMaxInsnBytes;
       const bool decoded = decoder_.decode({page, std::min(available, kMaxInsnBytes)}, mode, insn);

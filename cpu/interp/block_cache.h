@@ -69,6 +69,7 @@ class BlockCache {
   u32 key(CodeMode mode) const { return mode.key() | (cpu_.user() ? 0x100u : 0); }
   const Block* find_slow(u32 linear, CodeMode mode);
   Block* decode(u32 linear, u64 phys, CodeMode mode);
+  bool second_page(u32 linear, u64& phys2);
   void drop(u64 phys, unsigned bytes);
   void drop_block(Block* block);
   // Calls fn(page number, first byte, bytes) for the one or two pages a block lies in.

@@ -70,6 +70,7 @@ void Interp::run_block(const Block& block, u64 budget) {
   running_ = false;
 
   const bool faulted = cpu_.faulted();
+  s.mid_rep = again_ && !faulted;
   const Insn& last = *current_;
   const u64 executed = static_cast<u64>(&last - first_) + iterations_;
   if (faulted || again_) {
@@ -104,7 +105,8 @@ Interp::Stop Interp::run(u64 until) {
       step = boundary == Cpu::Boundary::kStep;
     }
     // Beyond the limit nothing is fetched, so nothing can page-fault.
-    if (s.ip > s.seg[kCs].limit) [[unlikely]] cpu_.raise(kGP, 0);
+    if (s.ip > s.seg[kCs].limit) [[unlikely]]
+      cpu_.raise(kGP, 0);
     const Block* block = cpu_.faulted() ? nullptr : blocks_.find(static_cast<u32>(s.ip));
     bool ran = false;
     if (block) {

@@ -70,11 +70,11 @@ void pushf(E& e, const Insn& i, auto w) {
 
 template <Emitter E>
 void popf(E& e, const Insn& i, auto w) {
-  e.call(helper::check_popf, i);
+  e.call(helper::check_flags_access, i);
   const auto top = e.sp(i);
   const auto value = e.load(w, kSs, top);
-  e.set_sp(i, e.stack_add(i, top, w.bytes));
   e.call(helper::popf, i, value);
+  e.set_sp(i, e.stack_add(i, top, w.bytes));
 }
 
 // With nesting levels, the outer frame pointers are copied. Every store is probed first, and so is the new top.
@@ -93,10 +93,14 @@ void enter(E& e, const Insn& i, auto w) {
   const auto bottom = e.stack_add(i, slot(last), -static_cast<i64>(i.imm));
   for (unsigned n = 0; n <= last; ++n) e.probe(w, kSs, slot(n));
   e.probe(w, kSs, bottom);
+  // The frame pointer is all of ESP at the operand size, even where only SP addresses the stack.
+  const Width<32> w32;
+  const auto above = e.and_(w32, e.reg(w32, kEsp), e.imm(i.mode.ss32 ? 0 : 0xffff0000));
+  const auto frame_pointer = e.trunc(w, e.or_(w32, above, frame));
   e.store(w, kSs, frame, bp);
   for (unsigned n = 1; n < level; ++n) e.store(w, kSs, slot(n), copied[n]);
-  if (level > 0) e.store(w, kSs, slot(last), e.trunc(w, frame));
-  e.set_reg(w, kEbp, e.trunc(w, frame));
+  if (level > 0) e.store(w, kSs, slot(last), frame_pointer);
+  e.set_reg(w, kEbp, frame_pointer);
   e.set_sp(i, bottom);
 }
 

@@ -23,14 +23,14 @@ void bound(E& e, const Insn& i, auto w) {
   e.raise_if(e.or_(w, e.slt(w, index, lower), e.slt(w, upper, index)), kBR);
 }
 
+// Memory is written only when the RPL changes.
 template <Emitter E>
 void arpl(E& e, const Insn& i, auto w) {
   e.call(helper::need_protected_mode, i);
-  const auto dst = e.place(i, 0, w);
-  const auto a = e.get(w, dst), b = e.read(i, 1, w);
+  const auto a = e.read(i, 0, w), b = e.read(i, 1, w);
   const auto rpl_a = e.and_(w, a, e.imm(3)), rpl_b = e.and_(w, b, e.imm(3));
   const auto raise = e.ult(rpl_a, rpl_b);
-  e.put(w, dst, e.select(raise, e.or_(w, e.and_(w, a, e.imm(0xfffc)), rpl_b), a));
+  e.when(raise, [&] { e.write(i, 0, w, e.or_(w, e.and_(w, a, e.imm(0xfffc)), rpl_b)); });
   e.set_flags(kZf, e.select(raise, e.imm(kZf), e.imm(0)));
 }
 

@@ -39,8 +39,8 @@ bool available(Cpu& c) {
   return !c.faulted();
 }
 
-// With CR0.NE clear the processor would stop here until an interrupt comes or IGNNE# is active; that one is tied
-// active.
+// With CR0.NE clear the processor stops before the instruction until an interrupt comes, unless IGNNE# is active.
+// SDM vol. 1, 8.7.2.
 bool no_pending(Cpu& c) {
   if (!(c.s.fpu.status & kSwEs)) [[likely]]
     return true;
@@ -49,7 +49,8 @@ bool no_pending(Cpu& c) {
     return false;
   }
   c.pins.ferr(true);
-  return true;
+  if (!c.ignne()) c.freeze();
+  return !c.faulted();
 }
 
 // Tag of a register that is not empty.

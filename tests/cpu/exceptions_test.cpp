@@ -126,6 +126,33 @@ TEST_CASE("Running off the segment's end is #GP even where the next page is abse
   CHECK(m.pushed(1) == 0x9000);
 }
 
+TEST_CASE("An instruction over both the segment's end and an absent page is #GP, not #PF") {
+  Pm m;
+  m.paging();
+  m.segment(Pm::kFree, 0, 0x8fff, kCodeRead, 4);
+  m.load(m.cpu.s.seg[kCs], Pm::kFree);
+  m.page(0x9000, 0);
+  m.put(0x8ffe, {0xb8, 0x12});  // MOV EAX, imm32
+  m.cpu.s.ip = 0x8ffe;
+  m.cpu.s.gpr[kEsp] = 0xb000;
+  CHECK(m.vector() == 13u);
+  CHECK(m.pushed(1) == 0x8ffe);
+}
+
+TEST_CASE("An interrupt between the iterations of REP pushes RF, also when nothing is debugged") {
+  Pm m;
+  m.cpu.s.flags.set_system(kIf, kIf);
+  m.cpu.s.gpr[kEcx] = 100;
+  m.cpu.s.gpr[kEdi] = Pm::kData;
+  m.put(Pm::kCode, {0xf3, 0xaa});
+  m.run(10);
+  m.cpu.pins.interrupt_acknowledge = [] { return u8{0x40}; };
+  m.cpu.set_irq(Cpu::kPinIntr, true);
+  CHECK(m.vector() == 0x40u);
+  CHECK(m.pushed(0) == Pm::kCode);
+  CHECK((m.pushed(2) & kRf) != 0);
+}
+
 TEST_CASE("A branch beyond CS.limit faults at the branch") {
   Pm m;
   m.segment(Pm::kFree, 0, 0x8fff, kCodeRead, 4);

@@ -224,6 +224,35 @@ TEST_CASE("Privileged instructions are #GP(0) at privilege 3") {
   }
 }
 
+TEST_CASE("ARPL writes memory only when it changes the RPL") {
+  Pm m;
+  m.segment(Pm::kFree, Pm::kData, 0xfff, kRoData, 0);
+  m.load(m.cpu.s.seg[kDs], Pm::kFree);
+  m.put32(Pm::kData, 0xfff3);
+  m.cpu.s.gpr[kEbx] = 2;
+  m.put(Pm::kCode, {0x63, 0x1d, 0, 0, 0, 0, 0x63, 0x1d, 0, 0, 0, 0});  // ARPL [0], BX
+  m.run(1);
+  CHECK(m.cpu.s.ip == Pm::kCode + 6);
+  CHECK_FALSE(m.cpu.s.flags.zf());
+  m.put32(Pm::kData, 0xfff0);
+  CHECK(m.vector() == 13u);
+  CHECK(m.pushed(1) == Pm::kCode + 6);
+}
+
+// As a Xeon does it.
+TEST_CASE("ENTER with a 32-bit operand on a 16-bit stack puts all of ESP in EBP") {
+  Pm m;
+  m.load(m.cpu.s.seg[kSs], Pm::kData16);
+  m.cpu.s.gpr[kEsp] = 0x1234a000;
+  m.cpu.s.gpr[kEbp] = 0xabcd2000;
+  m.put(Pm::kCode, {0xc8, 8, 0, 1});
+  m.run(1);
+  CHECK(m.cpu.s.reg32(kEbp) == 0x12349ffc);
+  CHECK(m.cpu.s.reg32(kEsp) == 0x12349ff0);
+  CHECK(m.get32(0x9ffc) == 0xabcd2000);
+  CHECK(m.get32(0x9ff8) == 0x12349ffc);
+}
+
 TEST_CASE("POPF changes IOPL only at privilege 0 and IF only with CPL <= IOPL, without a fault") {
   Pm m;
   m.user();

@@ -101,6 +101,7 @@ TEST_CASE("A task gate in the GDT and in the IDT switches tasks; an error code l
     CHECK(m.cpu.s.reg32(kEsp) == 0x9800 - 4);
     CHECK(m.pushed(0) == 0x40);
     CHECK(m.get32(Pm::kTss + 0x20) == Pm::kCode + 5);  // restartable
+    CHECK((m.get32(Pm::kTss + 0x24) & kRf) != 0);
     CHECK((m.get32(kNewTss) & 0xffff) == Pm::kTssSel);
     CHECK((m.cpu.s.flags.get() & kNt) != 0);
   }

@@ -109,6 +109,18 @@ TEST_CASE("a pending exception is #MF with NE, else FERR#") {
       CHECK(m.cpu.s.ip == 0x3000);
     } else {
       CHECK(ferr);
+      CHECK(m.cpu.s.halted);  // frozen before FWAIT until an interrupt comes
+      CHECK(m.cpu.s.ip == 0x100e);
+      m.cpu.set_irq(Cpu::kPinNmi, true);
+      m.put32(4 * kNMI, 0x00003000);
+      m.run(1);
+      CHECK(m.cpu.s.ip == 0x3000);
+      CHECK((m.get32(0x7ffa) & 0xffff) == 0x100e);
+      m.cpu.set_irq(Cpu::kPinIgnne, true);
+      m.put(0x3000, {0x9b, 0xdb, 0xe2});
+      m.run(1);
+      CHECK(ferr);
+      CHECK(m.cpu.s.ip == 0x3001);
       m.run(1);
       CHECK(!ferr);
       CHECK((m.cpu.s.fpu.status & 0x80ff) == 0);
