@@ -54,6 +54,14 @@ initramfs() {
   (cd "$root" && find . -print0 | sort -z | cpio --null --create --quiet --format=newc --reproducible | gzip -9n) >"$out/initrd.gz"
 }
 
+# syslinux_floppy IMAGE CONFIGURATION: a bootable FAT floppy with that configuration.
+syslinux_floppy() {
+  truncate -s 1440K "$1"
+  mformat -i "$1" -f 1440 ::
+  mcopy -i "$1" "$here/guest-files/$2" ::syslinux.cfg
+  syslinux --install "$1"
+}
+
 case $name in
   linux-686)
     kernel linux-image-686
@@ -67,6 +75,74 @@ case $name in
     update_lists
     fetch_package grub-rescue-pc "$work/grub"
     cp "$work/grub/usr/lib/grub-rescue/grub-rescue-cdrom.iso" "$out/"
+    ;;
+  grub-rescue-floppy)
+    update_lists
+    fetch_package grub-rescue-pc "$work/grub"
+    cp "$work/grub/usr/lib/grub-rescue/grub-rescue-floppy.img" "$out/"
+    ;;
+  grub-legacy-floppy)
+    update_lists
+    fetch_package grub-legacy "$work/grub"
+    # Stage 1 in the first sector finds stage 2 from the second on.
+    cat "$work"/grub/usr/lib/grub/i386-pc/{stage1,stage2} >"$out/floppy.img"
+    truncate -s 1440K "$out/floppy.img"
+    ;;
+  syslinux-floppy)
+    syslinux_floppy "$out/floppy.img" syslinux-floppy.cfg
+    modules=/usr/lib/syslinux/modules/bios
+    mcopy -i "$out/floppy.img" $modules/{menu,vesamenu,hdt,cat,libmenu,libgpl,libcom32,libutil}.c32 ::
+    echo "hello from the floppy" >"$work/hello.txt"
+    mcopy -i "$out/floppy.img" "$work/hello.txt" ::
+    ;;
+  ipxe)
+    update_lists
+    fetch_package ipxe "$work/ipxe"
+    cp "$work/ipxe/usr/lib/ipxe/ipxe.iso" "$out/"
+    syslinux_floppy "$out/lkrn.img" ipxe-lkrn.cfg
+    mcopy -i "$out/lkrn.img" "$work/ipxe/boot/ipxe.lkrn" ::
+    ;;
+  grub-invaders)
+    update_lists
+    fetch_package grub-invaders "$work/invaders"
+    cp "$work/invaders/boot/invaders.exec" "$out/"
+    ;;
+  gnumach)
+    update_lists
+    fetch_package gnumach-image-1.8-486 "$work/gnumach"
+    gunzip -c "$work"/gnumach/boot/gnumach-*.gz >"$out/gnumach"
+    ;;
+  memtest86)
+    update_lists
+    fetch_package memtest86+ "$work/memtest"
+    cp "$work/memtest/boot/memtest86+ia32.bin" "$out/"
+    ;;
+  u-boot)
+    update_lists
+    fetch_package u-boot-qemu "$work/u-boot"
+    cp "$work/u-boot/usr/lib/u-boot/qemu-x86/u-boot.rom" "$out/"
+    ;;
+  isolinux-cd)
+    kernel linux-image-686
+    initramfs init-shell
+    fetch_package isolinux "$work/isolinux"
+    mkdir "$work/cd"
+    mv "$out/vmlinuz" "$out/initrd.gz" "$work/cd/"
+    cp "$work/isolinux/usr/lib/ISOLINUX/isolinux.bin" /usr/lib/syslinux/modules/bios/ldlinux.c32 "$work/cd/"
+    cp "$here/guest-files/syslinux.cfg" "$work/cd/isolinux.cfg"
+    xorriso -as mkisofs -quiet -o "$out/cd.iso" -b isolinux.bin -c boot.cat -no-emul-boot -boot-load-size 4 \
+      -boot-info-table "$work/cd"
+    ;;
+  linux-media)
+    kernel linux-image-686
+    # Bytes without a pattern that a misplaced sector could hide in.
+    noise() { openssl enc -aes-128-ctr -nosalt -pbkdf2 -pass "pass:$1" </dev/zero 2>/dev/null | head -c "$2" || true; }
+    noise floppy 1474560 >"$out/floppy.img"
+    noise small 368640 >"$out/floppy360.img"
+    noise disk 4194304 >"$out/disk.img"
+    noise cd 3145728 >"$work/noise"
+    xorriso -as mkisofs -quiet -o "$out/cd.iso" "$work/noise"
+    initramfs init-media ata_piix sd_mod sr_mod floppy
     ;;
   syslinux-disk)
     kernel linux-image-686
@@ -84,7 +160,8 @@ case $name in
     mke2fs -q -t ext4 -L xlatroot -d "$here/guest-files" -E offset=$((100352 * 512)) "$disk" 47000k
     ;;
   *)
-    echo "xlat: no guest '$name'; there are: linux-686 linux-686-pae grub-rescue syslinux-disk" >&2
+    echo "xlat: no guest '$name'; there are:" linux-686 linux-686-pae linux-media grub-rescue grub-rescue-floppy \
+      grub-legacy-floppy syslinux-disk syslinux-floppy isolinux-cd ipxe grub-invaders gnumach memtest86 u-boot >&2
     exit 1
     ;;
 esac

@@ -1,4 +1,5 @@
 """Runs guests that tests/guests describes: starts xlat, waits for texts, types answers, checks how it ends."""
+import hashlib
 import os
 import re
 import selectors
@@ -105,6 +106,17 @@ class Run:
             self.monitor(f"sendkey {key}")
             time.sleep(0.1)
 
+    def type_text(self, text):
+        """Types on a US keyboard."""
+        names = {" ": "spc", "\n": "ret", "-": "minus", "=": "equal", ",": "comma", ".": "dot", "/": "slash",
+                 ";": "semicolon", "'": "apostrophe", "\\": "backslash", "[": "bracket_left", "]": "bracket_right"}
+        shifted = dict(zip('!@#$%^&*()_+:"<>?', '1234567890-=;\',./'))
+        for char in text:
+            low = shifted.get(char, char.lower())
+            key = names.get(low, low)
+            self.monitor(f"sendkey {'shift-' if low != char else ''}{key}")
+            time.sleep(0.1)
+
     def finish(self, status):
         """Waits for the end by itself (status given), or ends it."""
         if status is None:
@@ -118,6 +130,14 @@ class Run:
     def kill(self):
         self.process.kill()
         self.process.wait()
+
+
+def with_sums(text, files):
+    """Replaces {md5:FILE} by the sum of an assembled file."""
+    def md5(found):
+        with open(os.path.join(files, found[1]), "rb") as file:
+            return hashlib.md5(file.read()).hexdigest()
+    return re.sub(r"\{md5:([^}]+)\}", md5, text)
 
 
 def run_guest(name, spec):
@@ -134,7 +154,8 @@ def run_guest(name, spec):
             try:
                 for step in steps["steps"]:
                     for action, value in step.items():
-                        getattr(run, {"keys": "type_keys", "screen": "expect_screen"}.get(action, action))(value)
+                        value = with_sums(value, files)
+                        getattr(run, {"keys": "type_keys", "screen": "expect_screen", "type": "type_text"}.get(action, action))(value)
                 run.finish(steps.get("exit"))
                 outputs.append(run.text)
             except Failure as failure:
