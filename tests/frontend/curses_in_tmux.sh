@@ -31,14 +31,22 @@ expect() {
   fail "no '$pattern'"
 }
 
+# The same for what shows with colours: PATTERN MESSAGE.
+expect_styled() {
+  for _ in $(seq 300); do
+    if tm capture-pane -p -e -t x | grep -q -e "$1"; then return; fi
+    sleep 0.1
+  done
+  fail "$2"
+}
+
 tm -f /dev/null -u new-session -d -s x -x 100 -y 30 \
   "stty sane; build/release/xlat -m 64 -display curses -boot d -cdrom '$image'; echo \"status \$?\"; stty -a; sleep 60"
 expect 'GNU GRUB'
 expect '┌─────'                                # CP437's line graphics
-tm capture-pane -p -e -t x | grep -q '30m.*47m.*GNU/Linux' || fail "no reverse bar"
+expect_styled '30m.*47m.*GNU/Linux' "no reverse bar"
 tm send-keys -t x Down
-sleep 1
-tm capture-pane -p -e -t x | grep -q '30m.*47m.*Hurd' || fail "the cursor key did not arrive"
+expect_styled '30m.*47m.*Hurd' "the cursor key did not arrive"
 expect 'grub>' c
 expect '^ *A"b~c|' "echo 'A\"b~c|'" Enter
 expect '(xlat)' M-2
