@@ -20,3 +20,4 @@ else
 fi
 
 tools/guests.sh --smoke
+tests/frontend/curses_in_tmux.sh

@@ -5,3 +5,9 @@ find_package(ZLIB REQUIRED)
 find_package(PNG REQUIRED)
 pkg_check_modules(capstone REQUIRED IMPORTED_TARGET capstone)
 find_package(Threads REQUIRED)
+
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  find_package(asmjit REQUIRED)
+endif()
+# Without it -display curses says so.
+pkg_check_modules(ncursesw IMPORTED_TARGET ncursesw)

@@ -199,6 +199,8 @@ class Cpu : public IrqSink, private MappingListener, private CodeListener {
     update_tables();
   }
   Tlb& tlb() { return tlb_; }
+  // The read table in use; the write table lies Tlb::kTableBytes behind it.
+  const std::uintptr_t* read_table() const { return read_table_; }
   void publish_count() {
     if (engine_) engine_->publish_count();
   }
@@ -251,7 +253,8 @@ class Cpu : public IrqSink, private MappingListener, private CodeListener {
   Tlb tlb_;
   const std::uintptr_t* read_table_ = nullptr;
   const std::uintptr_t* write_table_ = nullptr;
-  std::uintptr_t* no_table_ = nullptr;  // a table without entries, for when every access must take the slow path
+  std::uintptr_t* no_table_ =
+      nullptr;  // a pair of tables without entries, for when every access must take the slow path
   u64 a20_mask_ = ~u64{0};
 
   bool faulted_ = false;

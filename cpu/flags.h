@@ -20,7 +20,16 @@ enum class FlagKind : u8 {
   kShl,    // b: the count, 1..31 (not masked to the width further)
   kShr,
   kSar,
+  kPacked,  // the flags are in the packed form of translated code
 };
+
+// Arithmetic flags as x86 hosts give them by LAHF (high byte) and SETO (low byte).
+constexpr u16 pack_flags(u32 eflags) {
+  return static_cast<u16>((eflags & (kCf | kPf | kAf | kZf | kSf)) << 8 | ((eflags & kOf) ? 1 : 0));
+}
+constexpr u32 unpack_flags(u16 packed) {
+  return (u32{packed} >> 8 & (kCf | kPf | kAf | kZf | kSf)) | ((packed & 1) ? u32{kOf} : 0);
+}
 
 // CF after an operation of `kind` at `w` bits; a, b, r are zero-extended.
 constexpr bool carry_of(FlagKind kind, unsigned w, u64 a, u64 b, u64 r) {
@@ -83,6 +92,7 @@ class LazyFlags {
 
   u32 get() const {
     if (kind_ == FlagKind::kNone) return image_;
+    if (kind_ == FlagKind::kPacked) return (image_ & ~kArithFlags) | unpack_flags(packed_);
     const u32 own = flags_set_by(kind_);
     return (image_ & ~own) | (flags_of(kind_, w_, a_, b_, r_) & own);
   }
@@ -104,12 +114,13 @@ class LazyFlags {
 
   bool cf() const {
     if (kind_ == FlagKind::kNone || kind_ == FlagKind::kInc || kind_ == FlagKind::kDec) return image_ & kCf;
+    if (kind_ == FlagKind::kPacked) return packed_ >> 8 & kCf;
     return carry_of(kind_, w_, a_, b_, r_);
   }
-  bool zf() const { return kind_ == FlagKind::kNone ? (image_ & kZf) != 0 : r_ == 0; }
-  bool sf() const { return kind_ == FlagKind::kNone ? (image_ & kSf) != 0 : bit(r_, w_ - 1u); }
-  bool pf() const { return kind_ == FlagKind::kNone ? (image_ & kPf) != 0 : parity_of(r_); }
-  bool of() const { return kind_ == FlagKind::kNone ? (image_ & kOf) != 0 : overflow_of(kind_, w_, a_, b_, r_); }
+  bool zf() const { return in_image() ? (stored() & kZf) != 0 : r_ == 0; }
+  bool sf() const { return in_image() ? (stored() & kSf) != 0 : bit(r_, w_ - 1u); }
+  bool pf() const { return in_image() ? (stored() & kPf) != 0 : parity_of(r_); }
+  bool of() const { return in_image() ? (stored() & kOf) != 0 : overflow_of(kind_, w_, a_, b_, r_); }
 
   // Condition `cc` in the encoding of Jcc, SETcc, CMOVcc.
   bool holds(unsigned cc) const {
@@ -127,8 +138,21 @@ class LazyFlags {
     return yes != static_cast<bool>(cc & 1);
   }
 
+  // Brings the arithmetic flags into the packed form, where translated code reads and writes them.
+  void pack() {
+    if (kind_ == FlagKind::kPacked) return;
+    packed_ = pack_flags(get());
+    kind_ = FlagKind::kPacked;
+  }
+  u16& packed() { return packed_; }
+  u32& system_image() { return image_; }
+
  private:
+  bool in_image() const { return kind_ == FlagKind::kNone || kind_ == FlagKind::kPacked; }
+  u32 stored() const { return kind_ == FlagKind::kPacked ? unpack_flags(packed_) : image_; }
+
   u32 image_ = kFlagsFixed1;
+  u16 packed_ = 0;
   FlagKind kind_ = FlagKind::kNone;
   u8 w_ = 32;
   u64 a_ = 0, b_ = 0, r_ = 0;

@@ -12,7 +12,7 @@ Cpu::Cpu(const CpuModel& model, AddressSpace& memory, PortBus& ports, Clock& clo
   static const std::uintptr_t* const kNoEntries = [] {
     // Never written: the host maps one page of zeros throughout.
     void* zeros =
-        mmap(nullptr, sizeof(std::uintptr_t) << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        mmap(nullptr, 2 * Tlb::kTableBytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     ASSERT(zeros != MAP_FAILED);
     return static_cast<const std::uintptr_t*>(zeros);
   }();

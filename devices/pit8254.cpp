@@ -20,9 +20,7 @@ Pit8254::Pit8254(PortBus& ports, Clock& clock)
               Timer(clock, [this] { fired(2); })},
       ports_(ports, 0x40, 4, *this) {}
 
-i64 Pit8254::tick() const {
-  return static_cast<i64>(static_cast<unsigned __int128>(clock_.now()) * kHz / kNanosPerSecond);
-}
+i64 Pit8254::ns_to_tick(u64 ns) { return static_cast<i64>(static_cast<unsigned __int128>(ns) * kHz / kNanosPerSecond); }
 
 u64 Pit8254::tick_to_ns(i64 tick) {
   return static_cast<u64>((static_cast<unsigned __int128>(tick) * kNanosPerSecond + kHz - 1) / kHz);
@@ -93,6 +91,23 @@ i64 Pit8254::Counter::next_change(i64 tick) const {
       return origin + cycle + (t - cycle < high ? high : n);
     }
     default: return t <= n ? origin + n + 1 : kNever;
+  }
+}
+
+i64 Pit8254::Counter::next_edge(i64 tick) const {
+  if (!counting || frozen) return kNever;
+  const i64 n = initial;
+  const i64 t = age(tick);
+  const i64 origin = std::max(tick, start) - t;
+  switch (mode) {
+    case 2: {
+      if (n == 1) return kNever;
+      const i64 cycle = t / n * n;
+      return origin + cycle + (t - cycle < n - 1 ? n - 1 : n);
+    }
+    case 4:
+    case 5: return t > n ? kNever : origin + n + (t == n ? 1 : 0);
+    default: return next_change(tick);
   }
 }
 
@@ -240,7 +255,29 @@ void Pit8254::connect_output(unsigned n, IrqLine line) {
   update(n);
 }
 
+void Pit8254::trace(unsigned n, u64 from, u64 to, const std::function<void(u64 from, u64 to, bool high)>& run) const {
+  Counter c = counters_[n];
+  i64 at = ns_to_tick(from);
+  while (from < to) {
+    c.advance(at);
+    const bool high = c.out(at);
+    const i64 next = std::max(std::min(c.next_edge(at), c.switch_at), at + 1);
+    const u64 until = next > ns_to_tick(to) ? to : std::min(to, tick_to_ns(next));
+    if (until > from) run(from, until, high);
+    from = until;
+    at = next;
+  }
+}
+
+bool Pit8254::steady(unsigned n) const {
+  Counter c = counters_[n];
+  const i64 now = tick();
+  c.advance(now);
+  return c.next_edge(now) == kNever && c.switch_at == kNever;
+}
+
 void Pit8254::set_gate(unsigned n, bool level) {
+  if (n == 2 && before_change_) before_change_();
   counters_[n].set_gate(level, tick());
   update(n);
 }
@@ -276,6 +313,7 @@ void Pit8254::fired(unsigned n) {
 }
 
 void Pit8254::reset() {
+  if (before_change_) before_change_();
   for (unsigned n = 0; n < 3; ++n) {
     const bool gate = n != 2;  // GATE 0 and 1 are tied high, port 0x61 drives GATE 2
     counters_[n] = Counter{};
@@ -293,6 +331,7 @@ void Pit8254::serialize(Archive& ar) {
 u32 Pit8254::read(u64 port, unsigned) {
   const unsigned n = port & 3;
   if (n == 3) return 0xff;
+  if (n == 2 && before_change_) before_change_();  // what has been reloaded is carried out
   counters_[n].advance(tick());
   return counters_[n].read_byte(tick());
 }
@@ -301,6 +340,7 @@ void Pit8254::write(u64 port, unsigned, u32 value) {
   const u8 v = static_cast<u8>(value);
   const i64 now = tick();
   unsigned n = port & 3;
+  if (before_change_) before_change_();
   for (Counter& c : counters_) c.advance(now);
   if (n != 3) {
     counters_[n].write_byte(v, now);

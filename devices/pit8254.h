@@ -24,6 +24,13 @@ class Pit8254 : public Device, public IoHandler {
   void set_gate(unsigned n, bool level);
   bool gate(unsigned n) const { return counters_[n].gate; }
   bool output(unsigned n) const;
+  // Called before anything but time changes what counter 2 does.
+  void before_change(std::function<void()> hook) { before_change_ = std::move(hook); }
+  // OUT of counter `n` between two points of virtual time (ns) since the last change: `run` gets each stretch of one
+  // level, in order, every pulse included.
+  void trace(unsigned n, u64 from, u64 to, const std::function<void(u64 from, u64 to, bool high)>& run) const;
+  // Whether OUT stays as it is unless something is written.
+  bool steady(unsigned n) const;
   // What counter `n` divides by (for the speaker), and its mode 0..5.
   u32 divisor(unsigned n) const { return counters_[n].initial; }
   unsigned mode(unsigned n) const { return counters_[n].mode; }
@@ -67,6 +74,8 @@ class Pit8254 : public Device, public IoHandler {
     u16 count(i64 tick) const;
     // First tick after `tick` at which OUT changes (for one-CLK pulses: rises), if nothing else happens.
     i64 next_change(i64 tick) const;
+    // The same with the pulses' falls.
+    i64 next_edge(i64 tick) const;
     void control(u8 value);
     void load(u32 value, i64 tick);
     void set_gate(bool level, i64 tick);
@@ -77,7 +86,8 @@ class Pit8254 : public Device, public IoHandler {
     void serialize(Archive& ar);
   };
 
-  i64 tick() const;
+  i64 tick() const { return ns_to_tick(clock_.now()); }
+  static i64 ns_to_tick(u64 ns);
   static u64 tick_to_ns(i64 tick);
   void update(unsigned n);
   void fired(unsigned n);
@@ -87,6 +97,7 @@ class Pit8254 : public Device, public IoHandler {
   std::array<IrqLine, 3> outputs_;
   std::array<bool, 3> connected_{};
   std::array<Timer, 3> timers_;
+  std::function<void()> before_change_;
   PortRange ports_;
 };
 

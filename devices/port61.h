@@ -21,10 +21,15 @@ class Port61 : public Device, public IoHandler {
   }
   // SPKR: counter 2's output gated by bit 1.
   bool speaker() const { return (control_ & kSpeakerData) && pit_.output(2); }
+  // Bit 1: counter 2 reaches the speaker.
+  bool speaker_data() const { return control_ & kSpeakerData; }
   u8 control() const { return control_; }
+  // Called before bits 0 and 1 change.
+  void before_change(std::function<void()> hook) { before_change_ = std::move(hook); }
 
   std::string_view name() const override { return "port61"; }
   void reset() override {
+    if (before_change_) before_change_();
     control_ = status_ = 0;
     masked_ = false;
     pit_.set_gate(2, false);
@@ -40,6 +45,7 @@ class Port61 : public Device, public IoHandler {
     return static_cast<u32>(control_ | status_ | (refresh ? kRefresh : 0) | (pit_.output(2) ? kTimer2Out : 0));
   }
   void write(u64, unsigned, u32 value) override {
+    if (before_change_) before_change_();
     control_ = value & 0x0f;
     if (control_ & kIochkDisable) status_ &= ~kIochkStatus;
     if (control_ & kSerrDisable) status_ &= ~kSerrStatus;
@@ -72,6 +78,7 @@ class Port61 : public Device, public IoHandler {
   u8 control_ = 0;
   u8 status_ = 0;
   bool masked_ = false;
+  std::function<void()> before_change_;
   PortRange range_;
 };
 

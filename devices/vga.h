@@ -45,18 +45,32 @@ class Vga final : public Device, public PciFunction {
   struct Cell {
     u8 character = ' ';
     u8 attribute = 0x07;
+    bool operator==(const Cell&) const = default;
   };
   Cell text_cell(unsigned row, unsigned column) const;
   struct Cursor {
     bool visible = false;
     unsigned row = 0, column = 0;
+    bool operator==(const Cursor&) const = default;
   };
   Cursor text_cursor() const;
+  // The whole of it at once, for who shows it in a terminal. `blink`: attribute bit 7 makes characters blink instead of
+  // their background bright. Blank screens hold spaces.
+  struct TextScreen {
+    unsigned columns = 0, rows = 0;
+    bool blink = false;
+    std::vector<Cell> cells;
+    Cursor cursor;
+    bool operator==(const TextScreen&) const = default;
+  };
+  TextScreen text_screen() const;
   // Rows joined by newlines, trailing blanks cut; characters outside ASCII as '?'.
   std::string text() const;
 
   // The screen as a monitor shows it now, whatever the mode; blank screens are black.
   Picture render() const;
+  // The size of that picture; its `rgb` is empty.
+  Picture dimensions() const;
 
   std::span<const u8> memory() const { return vram_; }
 
@@ -143,9 +157,19 @@ class Vga final : public Device, public PciFunction {
   };
 
   // vga_text.cpp, vga_render.cpp
+  // What the CRTC addresses on one scan line: its counter at the left edge and the row scan.
+  struct ScanLine {
+    u32 counter;
+    u8 row_scan;
+    bool below_split;  // after line compare
+    bool first;        // of a character row
+  };
+  std::vector<ScanLine> scan_lines() const;
   u32 crtc_address(u32 counter, unsigned row_scan) const;
-  u32 text_address(unsigned row, unsigned column) const;
-  unsigned character_height() const;
+  Cursor find_cursor(const std::vector<ScanLine>& lines) const;
+  unsigned pel_panning(const ScanLine& line) const;  // dots the picture moves to the left
+  unsigned dots_per_character() const { return (seq_[1] & 1) ? 8 : 9; }
+  unsigned dot_stretch() const { return (seq_[1] & 8) ? 2 : 1; }  // dot clock halved
   u32 start_address() const { return u32{crtc_[0x0c]} << 8 | crtc_[0x0d]; }
   std::array<u8, 3> colour(u8 index) const;  // DAC entry
   u8 palette(u8 four_bits) const;            // attribute controller

@@ -9,57 +9,54 @@ namespace xlat {
 // Screen off: SR01 bit 5, or the attribute controller disconnected (PAS clear), or the CRTC held in reset.
 bool Vga::blank() const { return (seq_[1] & 0x20) || !(attr_index_ & 0x20) || !(crtc_[0x17] & 0x80); }
 
+Picture Vga::dimensions() const {
+  if (vbe_on()) return {vbe_[kVbeXres], vbe_[kVbeYres], {}};
+  return {(crtc_[1] + 1u) * (text_mode() ? dots_per_character() : 8) * dot_stretch(), display_end() + 1, {}};
+}
+
 Picture Vga::render() const {
   if (vbe_on()) return render_vbe();
   if (blank()) {
-    Picture black{640, 400, {}};
-    black.rgb.resize(std::size_t{640} * 400 * 3);
+    Picture black = dimensions();
+    if (!(crtc_[0x17] & 0x80)) black = {640, 400, {}};  // no timing was set up yet
+    black.rgb.resize(std::size_t{black.width} * black.height * 3);
     return black;
   }
   return text_mode() ? render_text() : render_planes();
 }
 
 Picture Vga::render_planes() const {
-  const unsigned characters = crtc_[1] + 1u, height = display_end() + 1;
-  const unsigned stretch = (seq_[1] & 8) ? 2 : 1;  // dot clock halved
-  Picture picture{characters * 8 * stretch, height, {}};
+  const unsigned characters = crtc_[1] + 1u, stretch = dot_stretch();
+  const auto lines = scan_lines();
+  Picture picture = dimensions();
   picture.rgb.resize(std::size_t{picture.width} * picture.height * 3);
-  const unsigned repeat = (crtc_[9] & 0x80) ? 2 : 1, scans = (crtc_[9] & 31u) + 1;
   const bool many = gfx_[5] & 0x40, interleaved = gfx_[5] & 0x20;
 
   std::array<std::array<u8, 3>, 256> rgb;
   for (unsigned i = 0; i < 256; ++i) {
     rgb[i] = many ? colour(static_cast<u8>(i)) : colour(palette(static_cast<u8>(i & 15)));
   }
-  u32 row_start = start_address();
-  unsigned scan = 0, again = 0;
-  for (unsigned y = 0; y < height; ++y) {
-    u8* out = &picture.rgb[std::size_t{y} * picture.width * 3];
-    for (unsigned character = 0; character < characters; ++character) {
-      const u32 planes = planes_at(crtc_address(row_start + character, scan));
+  for (unsigned y = 0; y < picture.height; ++y) {
+    const ScanLine& line = lines[y];
+    const unsigned shift = pel_panning(line);
+    u8* const row = &picture.rgb[std::size_t{y} * picture.width * 3];
+    for (unsigned character = 0; character <= characters; ++character) {  // one more, for what panning brings in
+      const u32 planes = planes_at(crtc_address(line.counter + character, line.row_scan));
       for (unsigned dot = 0; dot < 8; ++dot) {
+        const unsigned x = character * 8 + dot;
+        if (x < shift || x - shift >= characters * 8) continue;
         u8 index = 0;
         if (many) {  // a byte a pixel, two dots wide
           index = static_cast<u8>(planes >> (8 * (dot / 2)));
         } else if (interleaved) {  // two bits a pixel, planes 0 and 1 one after the other; 2 and 3 above them
-          const unsigned byte = dot / 4, shift = 6 - 2 * (dot % 4);
-          index = static_cast<u8>(bits(planes, 8 * byte + shift, 2) | bits(planes, 16 + 8 * byte + shift, 2) << 2);
+          const unsigned byte = dot / 4, low = 6 - 2 * (dot % 4);
+          index = static_cast<u8>(bits(planes, 8 * byte + low, 2) | bits(planes, 16 + 8 * byte + low, 2) << 2);
         } else {
           for (unsigned p = 0; p < 4; ++p) index |= static_cast<u8>(bit(planes, 8 * p + 7 - dot) << p);
         }
-        for (unsigned i = 0; i < stretch; ++i, out += 3) std::copy(rgb[index].begin(), rgb[index].end(), out);
+        u8* out = row + std::size_t{x - shift} * stretch * 3;
+        for (unsigned n = 0; n < stretch; ++n, out += 3) std::copy(rgb[index].begin(), rgb[index].end(), out);
       }
-    }
-    if (++again == repeat) {
-      again = 0;
-      if (++scan == scans) {
-        scan = 0;
-        row_start += crtc_[0x13] * 2u;
-      }
-    }
-    if (y == line_compare()) {
-      row_start = 0;
-      scan = again = 0;
     }
   }
   return picture;

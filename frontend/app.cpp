@@ -11,9 +11,11 @@
 #include "frontend/char_backend.h"
 #include "frontend/char_mux.h"
 #include "frontend/command_line.h"
+#include "frontend/curses_display.h"
 #include "frontend/monitor.h"
 #include "frontend/signals.h"
 #include "frontend/terminal.h"
+#include "frontend/wav_sink.h"
 
 namespace xlat {
 
@@ -30,9 +32,13 @@ class App {
 
  private:
   static constexpr i64 kMostBacklog = 65536;
+  // A key typed on the terminal is held so long, as a terminal does not say when it is released.
+  static constexpr u64 kKeyHold = 10'000'000;
+  static constexpr std::size_t kMostKeySteps = 8192;
 
   CharBackend* add_channel(const CharSpec& spec, std::string label);
   void quit();
+  void press(std::vector<KeyCode> keys);
   Status write_pidfile();
   CharHandlers serial_handlers(unsigned port);
   CharHandlers monitor_handlers();
@@ -52,14 +58,20 @@ class App {
   std::unique_ptr<Machine> machine_;
   std::unique_ptr<Monitor> monitor_;
   std::unique_ptr<CharMux> mux_;
+  std::vector<VirtualConsole*> consoles_;
+  std::unique_ptr<KeyQueue> typed_;
+  std::unique_ptr<TextDisplay> display_;
+  std::shared_ptr<WavSink> wav_;
   bool pidfile_written_ = false;
 };
 
 App::~App() {
+  display_.reset();
   for (auto& channel : channels_) channel->stop();
   signals_.stop();
   if (pidfile_written_) unlink(settings_.pidfile.c_str());
   monitor_.reset();
+  typed_.reset();
   machine_.reset();
   channels_.clear();
   close(ended_fd_);
@@ -68,6 +80,10 @@ App::~App() {
 CharBackend* App::add_channel(const CharSpec& spec, std::string label) {
   channel_lines_.push_back(fmt::format("{}: filename={}", label, describe(spec)));
   channels_.push_back(make_char_backend(spec, std::move(label), terminal_));
+  if (auto* console = dynamic_cast<VirtualConsole*>(channels_.back().get())) {
+    // The monitor comes first.
+    consoles_.insert(console->label() == "monitor" ? consoles_.begin() : consoles_.end(), console);
+  }
   return channels_.back().get();
 }
 
@@ -77,6 +93,13 @@ void App::quit() {
   const std::uint64_t one = 1;
   if (write(ended_fd_, &one, sizeof one) < 0) errno = 0;
   machine_->quit();
+}
+
+// From any thread. What is typed faster than the guest could take it for long is lost.
+void App::press(std::vector<KeyCode> keys) {
+  machine_->post([this, keys = std::move(keys)] {
+    if (typed_->waiting() < kMostKeySteps) typed_->press(keys, kKeyHold);
+  });
 }
 
 // Everything that can fail does so before anything is changed: first what is only read, then what is opened.
@@ -95,9 +118,31 @@ Status App::build() {
   }
   if (settings_.monitor.kind != CharSpec::Kind::kNone) monitor_channel_ = add_channel(settings_.monitor, "monitor");
 
+  for (const AudioSettings& audio : settings_.audio) {
+    if (audio.id != settings_.speaker_audio || !audio.wav) continue;
+    wav_ = std::make_shared<WavSink>(audio);
+    config.speaker = wav_;
+  }
+
   auto machine = Machine::create(config);
   if (!machine) return machine.error();
   machine_ = std::move(*machine);
+  if (wav_) {
+    if (Status s = wav_->open(); !s) return s;
+  }
+  if (settings_.display == DisplayKind::kCurses) {
+    typed_ = std::make_unique<KeyQueue>(*machine_);
+    auto display = make_curses_display({.machine = *machine_,
+                                        .terminal = terminal_,
+                                        .consoles = consoles_,
+                                        .press = [this](std::vector<KeyCode> keys) { press(std::move(keys)); },
+                                        .gone = [this] { quit(); }});
+    if (!display) return display.error();
+    display_ = std::move(*display);
+    if (!settings_.log_items.empty() && settings_.log_file.empty() && isatty(STDERR_FILENO)) {
+      return error("-d {}: the text display has this terminal; send the log to a file with -D", settings_.log_items);
+    }
+  }
   for (auto& channel : channels_) {
     if (Status s = channel->open(); !s) return s;
   }
@@ -174,7 +219,11 @@ Status App::start() {
     if (channel.get() == monitor_channel_ && !mux_) handlers = monitor_handlers();
     if (Status s = channel->start(std::move(handlers), ended_fd_); !s) return s;
   }
-  return write_pidfile();
+  if (Status s = write_pidfile(); !s) return s;
+  if (wav_) {
+    if (Status s = wav_->start(); !s) return s;
+  }
+  return display_ ? display_->start() : Status{};
 }
 
 int App::run() {

@@ -1,6 +1,8 @@
 // The kinds of channels by name, and the one that goes nowhere.
 #include "frontend/char_backend.h"
 
+#include "frontend/virtual_console.h"
+
 namespace xlat {
 
 namespace {
@@ -20,6 +22,7 @@ std::unique_ptr<CharBackend> make_char_backend(const CharSpec& spec, std::string
     case CharSpec::Kind::kUnix:
     case CharSpec::Kind::kTcp: return make_socket_backend(spec, std::move(label));
     case CharSpec::Kind::kPty: return make_pty_backend(std::move(label));
+    case CharSpec::Kind::kVc: return std::make_unique<VirtualConsole>(std::move(label));
     case CharSpec::Kind::kNone:
     case CharSpec::Kind::kNull: break;
   }

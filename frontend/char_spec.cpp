@@ -52,6 +52,11 @@ Result<CharSpec> parse_char_spec(std::string_view text, std::string_view option)
     }
     return spec;
   }
+  // A size is QEMU's way of asking for one; here consoles are as large as the terminal.
+  if (rest == "vc" || rest.starts_with("vc:")) {
+    spec.kind = Kind::kVc;
+    return spec;
+  }
   if (rest.starts_with("file:")) {
     rest.remove_prefix(5);
     if (rest.empty()) return error("{} {}: give a file name: file:PATH", option, text);
@@ -92,9 +97,10 @@ Result<CharSpec> parse_char_spec(std::string_view text, std::string_view option)
     if (Status s = parse_server(spec, parts, text, option); !s) return s.error();
     return spec;
   }
-  static constexpr std::string_view kKinds[] = {"stdio", "mon:stdio", "file:", "unix:", "tcp:", "pty", "null", "none"};
+  static constexpr std::string_view kKinds[] = {
+      "stdio", "mon:stdio", "file:", "unix:", "tcp:", "pty", "vc", "null", "none"};
   return error(
-      "{} {}: no such channel; the nearest is {} (there are stdio, mon:stdio, file:, unix:, tcp:, pty, null, none)",
+      "{} {}: no such channel; the nearest is {} (there are stdio, mon:stdio, file:, unix:, tcp:, pty, vc, null, none)",
       option, text, nearest(rest.substr(0, rest.find(':') + 1 ? rest.find(':') + 1 : rest.size()), kKinds));
 }
 
@@ -107,6 +113,7 @@ std::string describe(const CharSpec& spec) {
     case CharSpec::Kind::kNull: text = "null"; break;
     case CharSpec::Kind::kStdio: text = "stdio"; break;
     case CharSpec::Kind::kPty: text = "pty"; break;
+    case CharSpec::Kind::kVc: text = "vc"; break;
     case CharSpec::Kind::kFile: text = "file:" + spec.path; break;
     case CharSpec::Kind::kUnix: text = "unix:" + spec.path + server; break;
     case CharSpec::Kind::kTcp: text = "tcp:" + spec.host + ":" + spec.port + server; break;

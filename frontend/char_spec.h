@@ -9,7 +9,7 @@
 namespace xlat {
 
 struct CharSpec {
-  enum class Kind : unsigned char { kNone, kNull, kStdio, kFile, kUnix, kTcp, kPty };
+  enum class Kind : unsigned char { kNone, kNull, kStdio, kFile, kUnix, kTcp, kPty, kVc };
   Kind kind = Kind::kNone;
   std::string path = {};             // file or Unix socket
   std::string host = {}, port = {};  // TCP

@@ -103,10 +103,7 @@ Status OptionParser::apply(Option option, const std::string& name, const std::st
     case Option::kAccel: return accel(name, value);
     case Option::kEnableKvm: return accel(name, "kvm");
     case Option::kEngine:
-      if (value == "interp") break;
-      if (value == "jit" || value == "lockstep")
-        return error("-engine {}: the translator comes in a later version", value);
-      return error("-engine: no engine '{}'; there is: interp", value);
+      return engine(value);
     case Option::kSmp: return smp(value);
     case Option::kMemory: return memory(value);
     case Option::kFda: return put_floppy(0, {.path = value}, name);
@@ -137,7 +134,8 @@ Status OptionParser::apply(Option option, const std::string& name, const std::st
       m.vga = value == "std";
       vga_given_ = true;
       break;
-    case Option::kDisplay: display_given_ = true; return only_none("a display on the host");
+    case Option::kDisplay: return display(value);
+    case Option::kCurses: return display("curses");
     case Option::kNographic: nographic_ = true; break;
     case Option::kSerial: return serial(value);
     case Option::kParallel:
@@ -157,6 +155,7 @@ Status OptionParser::apply(Option option, const std::string& name, const std::st
     case Option::kDebugcon: return debugcon(value);
     case Option::kGlobal: return global(value);
     case Option::kDevice: return device(value);
+    case Option::kAudiodev: return audiodev(value);
     case Option::kNet:
     case Option::kNic: return only_none("the network");
     case Option::kRtc: return rtc(value);
@@ -210,6 +209,7 @@ Status OptionParser::finish() {
     m.time.rtc_base = std::time(nullptr);
   }
   if (Status s = check_files(); !s) return s;
+  if (Status s = check_audio(); !s) return s;
   if (Status s = default_channels(); !s) return s;
   return check_channels();
 }
@@ -225,7 +225,10 @@ std::string help_text() {
                              : fmt::format("{}\n{:<28} {}\n", head, "", option.help);
   }
   text +=
-      "\nOn the terminal of -nographic: Ctrl-A x quits, Ctrl-A c switches to the monitor, Ctrl-A h shows all keys.\n";
+      "\nOn the terminal of -nographic: Ctrl-A x quits, Ctrl-A c switches to the monitor, Ctrl-A h shows all keys.\n"
+      "With -display curses: Alt-1, Alt-2 and so on (or Escape and the digit) switch between screen, monitor and "
+      "serial\n"
+      "ports; Shift-PgUp scrolls back in the latter.\n";
   return text;
 }
 

@@ -19,10 +19,24 @@ struct DebugConSettings {
   CharSpec channel;
 };
 
+// -audiodev: a WAV file, or nothing.
+struct AudioSettings {
+  std::string id;
+  bool wav = false;
+  std::string path = "xlat.wav";
+  u32 rate = 44100;
+  unsigned channels = 2, bits = 16;
+};
+
+enum class DisplayKind : unsigned char { kNone, kCurses };
+
 struct Settings {
   MachineConfig machine;  // without the outputs of serial ports and debug consoles
   std::array<CharSpec, 4> serial;
   CharSpec monitor;
+  DisplayKind display = DisplayKind::kNone;
+  std::vector<AudioSettings> audio;
+  std::string speaker_audio;  // id of the -audiodev the PC speaker plays to; empty for none
   std::vector<DebugConSettings> debugcon;
   std::string log_items, log_file, name, pidfile;
   bool no_shutdown = false;

@@ -53,6 +53,9 @@ Result<Head> read_head(const std::string& path) {
 
 Status check_iso(const std::string& path, const Head& head) {
   if (!head.iso()) return {};  // any bytes may be on a disc
+  if (head.bytes.size() < kVolumeDescriptor + 2048) {
+    return error("CD image '{}' is truncated: it ends within its first volume descriptor", path);
+  }
   const u64 volume = u64{load_le<u32>(&head.bytes[kVolumeDescriptor + 80])} * 2048;
   // Mastering tools may leave out the run-out sectors at the end.
   constexpr u64 kRunOut = 150 * 2048;

@@ -1,4 +1,4 @@
-// Line input of the monitor, and finding the command.
+// The monitor's lines: finding and completing the command.
 #include "frontend/monitor.h"
 
 #include "frontend/command_line.h"
@@ -8,7 +8,6 @@ namespace xlat {
 namespace {
 
 constexpr std::string_view kPrompt = "(xlat) ";
-constexpr std::size_t kMostLine = 4096;
 
 constexpr MonitorCommand kCommands[] = {
     {"change", "[-f] device filename [raw [retain|read-only|read-write]]", "put another medium into a drive",
@@ -89,10 +88,13 @@ Monitor::Monitor(Machine& machine, std::string machine_name, std::function<void(
                  std::function<void()> quit)
     : output_(std::move(output)),
       keys_(machine),
-      context_{machine, keys_, std::move(machine_name), [this, end = std::move(quit)] {
+      context_{machine, keys_, std::move(machine_name),
+               [this, end = std::move(quit)] {
                  ended_ = true;
                  end();
-               }} {}
+               }},
+      editor_(
+          std::string(kPrompt), [this](std::string_view text) { output_(text); }, complete) {}
 
 void Monitor::print(std::string_view text) {
   std::string out;
@@ -110,31 +112,46 @@ void Monitor::greet() {
     print("\n");
   }
   greeted_ = true;
-  line_.clear();
-  print(kPrompt);
+  editor_.start();
 }
 
 void Monitor::feed(std::span<const u8> keys) {
   for (const u8 key : keys) {
-    const bool after_cr = std::exchange(after_cr_, key == '\r');
-    if (key == '\r' || (key == '\n' && !after_cr)) {
-      print("\n");
-      const std::string line = std::exchange(line_, {});
-      print(execute(line));
-      if (ended_) return;
-      print(kPrompt);
-    } else if (key == 0x7f || key == 8) {
-      if (!line_.empty()) {
-        line_.pop_back();
-        print("\b \b");
-      }
-    } else if (key == 0x15) {  // Ctrl-U
-      for (; !line_.empty(); line_.pop_back()) print("\b \b");
-    } else if (key >= 0x20 && line_.size() < kMostLine) {
-      line_ += static_cast<char>(key);
-      output_(std::string_view(&line_.back(), 1));
-    }
+    const auto line = editor_.feed(key);
+    if (!line) continue;
+    print(execute(*line));
+    if (ended_) return;
+    editor_.start();
   }
+}
+
+// The first word is a command; info and help take names as well, sendkey keys joined by '-'.
+LineEditor::Completions Monitor::complete(std::string_view before_cursor) {
+  LineEditor::Completions found;
+  const auto blank = before_cursor.find_last_of(' ');
+  found.start = blank == std::string_view::npos ? 0 : blank + 1;
+  const std::string_view command = trim(before_cursor.substr(0, found.start));
+  if (command == "sendkey") {
+    const auto dash = before_cursor.find_last_of('-');
+    if (dash != std::string_view::npos && dash >= found.start) found.start = dash + 1;
+  }
+  const std::string_view word = before_cursor.substr(found.start);
+  const auto offer = [&](std::string_view names) {
+    for (std::string_view rest = names; !rest.empty();) {
+      const auto bar = rest.find('|');
+      const std::string_view name = rest.substr(0, bar);
+      if (name.starts_with(word)) found.words.emplace_back(name);
+      rest = bar == std::string_view::npos ? std::string_view() : rest.substr(bar + 1);
+    }
+  };
+  if (command.empty() || command == "help" || command == "?") {
+    for (const MonitorCommand& c : kCommands) offer(c.names);
+  } else if (command == "info") {
+    for (const MonitorCommand& c : kInfos) offer(c.names);
+  } else if (command == "sendkey") {
+    for (unsigned n = 0; n < key_count(); ++n) offer(key_name(static_cast<KeyCode>(n)));
+  }
+  return found;
 }
 
 std::string Monitor::execute(std::string_view line) {

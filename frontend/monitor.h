@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "frontend/line_editor.h"
 #include "frontend/monitor_commands.h"
 
 namespace xlat {
@@ -30,13 +31,13 @@ class Monitor {
 
  private:
   void print(std::string_view text);
+  static LineEditor::Completions complete(std::string_view before_cursor);
 
   std::function<void(std::string_view)> output_;
   KeyQueue keys_;
   MonitorContext context_;
-  std::string line_;
+  LineEditor editor_;
   bool greeted_ = false;
-  bool after_cr_ = false;
   bool ended_ = false;
 };
 

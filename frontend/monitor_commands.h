@@ -18,6 +18,7 @@ class KeyQueue {
   explicit KeyQueue(Machine& machine) : machine_(machine), timer_(machine.pc().clock, [this] { next(); }) {}
   // Presses the keys in order, holds them for `hold_ns`, releases them in reverse order, and lets as much time pass.
   void press(const std::vector<KeyCode>& keys, u64 hold_ns);
+  std::size_t waiting() const { return steps_.size(); }
 
  private:
   struct Step {

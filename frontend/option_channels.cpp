@@ -32,7 +32,33 @@ Status OptionParser::log(const std::string& value) {
   return {};
 }
 
-// QEMU's rules: -nographic puts what was not given on this terminal.
+Status OptionParser::display(const std::string& value) {
+  const auto parts = split_suboptions(value, "type");
+  const std::string& type = parts[0].value;
+  if (type == "help" || type == "?") {
+    say("Displays:\n  none    nothing is shown\n  curses  text modes on this terminal\n");
+    return {};
+  }
+  if (type == "gtk" || type == "sdl" || type == "vnc" || type == "cocoa" || type == "spice-app" || type == "dbus" ||
+      type == "egl-headless") {
+    return error("-display {}: no such display yet; use -display curses or -display none", type);
+  }
+  if (type != "none" && type != "curses") return error("-display: no display '{}'; there are: none, curses", type);
+  for (std::size_t n = 1; n < parts.size(); ++n) {
+    if (type != "curses" || parts[n].name != "charset") {
+      return error("-display {}: no sub-option '{}'{}", type, parts[n].name,
+                   type == "curses" ? "; there is: charset" : "");
+    }
+    if (parts[n].value != "CP437") {
+      return error("-display curses,charset={}: the text screen is shown in CP437 only", parts[n].value);
+    }
+  }
+  settings_.display = type == "curses" ? DisplayKind::kCurses : DisplayKind::kNone;
+  display_given_ = true;
+  return {};
+}
+
+// QEMU's rules: -nographic puts what was not given on this terminal, the text display makes it consoles.
 Status OptionParser::default_channels() {
   using Kind = CharSpec::Kind;
   bool stdio_used = false, mon_used = false;
@@ -51,20 +77,30 @@ Status OptionParser::default_channels() {
       settings_.monitor.kind = Kind::kStdio;
     }
   }
+  if (settings_.display == DisplayKind::kCurses && !nodefaults_) {
+    if (serial_given_ == 0) settings_.serial[0].kind = Kind::kVc;
+    if (!monitor_given_) settings_.monitor.kind = Kind::kVc;
+  }
   // COM1 is there even if nothing listens.
   if (serial_given_ == 0 && !nodefaults_ && settings_.serial[0].kind == Kind::kNone)
     settings_.serial[0].kind = Kind::kNull;
   if (!nographic_ && !display_given_ && settings_.machine.vga && serial_given_ == 0 && !monitor_given_ &&
       settings_.debugcon.empty()) {
     settings_.warnings.push_back(
-        "the screen is not shown anywhere; use -nographic for a console on this terminal, or -display none");
+        "the screen is not shown anywhere; use -display curses for its text or -nographic for a serial console "
+        "on this terminal, or -display none");
   }
   return {};
 }
 
 Status OptionParser::check_channels() const {
-  std::string user;
+  const bool curses = settings_.display == DisplayKind::kCurses;
+  if (curses && nographic_) return error("-nographic and -display curses exclude each other; give one of them");
+  std::string user = curses ? "-display curses" : "";
   const auto claim = [&](const CharSpec& spec, std::string by) -> Status {
+    if (spec.kind == CharSpec::Kind::kVc && !curses) {
+      return error("{} vc: only -display curses shows virtual consoles", by);
+    }
     if (spec.kind != CharSpec::Kind::kStdio) return {};
     if (!user.empty())
       return error("stdio is used by both {} and {}; give one of them another channel, or use -serial mon:stdio", user,

@@ -17,10 +17,13 @@ Status OptionParser::machine(const std::string& name, const std::string& value) 
       }
     } else if (part.name == "accel") {
       if (Status s = accel(name, part.value); !s) return s;
+    } else if (part.name == "pcspk-audiodev") {
+      if (part.value.empty()) return error("{}: pcspk-audiodev=: give the id of an -audiodev", name);
+      settings_.speaker_audio = part.value;
     } else if (part.name == "usb" || part.name == "vmport" || part.name == "hpet" || part.name == "smm") {
       if (part.value != "off") return error("{}: {} can only be off", name, part.name);
     } else if (part.name != "dump-guest-core" && part.name != "mem-merge") {  // about the host's memory only
-      return error("{}: no sub-option '{}'; there are: type, accel", name, part.name);
+      return error("{}: no sub-option '{}'; there are: type, accel, pcspk-audiodev", name, part.name);
     }
   }
   return {};
@@ -31,16 +34,34 @@ Status OptionParser::accel(const std::string& name, std::string_view value) {
   const std::string_view first = value.substr(0, value.find_first_of(":,"));
   if (const auto comma = value.find(','); comma != std::string_view::npos) {
     for (const SubOption& part : split_suboptions(value.substr(comma + 1))) {
-      if (part.name != "thread" && part.name != "one-insn-per-tb")
-        return error("{}: no sub-option '{}'", name, part.name);
+      if (part.name == "tb-size") {
+        const auto bytes = parse_size(part.value, u64{1} << 20);
+        if (!bytes || *bytes < (u64{1} << 20) || *bytes > (u64{1} << 30))
+          return error("{}: tb-size={} is not a size of 1 to 1024 MiB", name, part.value);
+        settings_.machine.code_cache_bytes = *bytes;
+      } else if (part.name != "thread" && part.name != "one-insn-per-tb") {
+        return error("{}: no sub-option '{}'; there are: tb-size, thread, one-insn-per-tb", name, part.name);
+      }
     }
   }
-  if (first == "tcg" || first == "interp") return {};
+  if (first == "tcg") return {};
+  if (first == "interp" || first == "jit") return engine(first);
   if (first == "kvm" || first == "hvf" || first == "whpx") {
     if (settings_.warnings.empty()) settings_.warnings.push_back(fmt::format("{}: xlat needs no {}", name, first));
     return {};
   }
-  return error("{}: no accelerator '{}'; there are: tcg, interp", name, first);
+  return error("{}: no accelerator '{}'; there are: tcg, jit, interp", name, first);
+}
+
+Status OptionParser::engine(std::string_view value) {
+  if (value == "interp") {
+    settings_.machine.engine = EngineKind::kInterp;
+  } else if (value == "jit") {
+    settings_.machine.engine = EngineKind::kJit;
+  } else {
+    return error("-engine: no engine '{}'; there are: jit, interp", value);
+  }
+  return {};
 }
 
 Status OptionParser::memory(const std::string& value) {

@@ -21,6 +21,7 @@ class OptionParser {
   Status apply(Option option, const std::string& name, const std::string& value);
   Status image(const std::string& path);
   Status machine(const std::string& name, const std::string& value);
+  Status engine(std::string_view value);
   Status accel(const std::string& name, std::string_view value);
   Status memory(const std::string& value);
   Status smp(const std::string& value);
@@ -36,6 +37,9 @@ class OptionParser {
   Status icount(const std::string& value);
   Status log(const std::string& value);
   Status finish();
+  Status display(const std::string& value);
+  Status audiodev(const std::string& value);
+  Status check_audio();
   Status default_channels();
   Status check_channels() const;
   Status check_files();

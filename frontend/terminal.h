@@ -3,7 +3,9 @@
 
 #include <termios.h>
 
+#include <functional>
 #include <mutex>
+#include <string>
 
 namespace xlat {
 
@@ -18,6 +20,15 @@ class Terminal {
   void make_raw(bool signals);
   void restore();
 
+  // A full-screen display has the terminal until restore(), and takes care of its modes. `leave` and `enter` are called
+  // around a stop by job control, `leave` by restore() as well, from any thread. After a crash `exit_sequence` is
+  // written instead. What is written to stderr meanwhile is kept, if that is the same terminal, and shown at the end.
+  struct FullScreen {
+    std::function<void()> leave, enter;
+    std::string exit_sequence;
+  };
+  void hand_over(FullScreen display);
+
   // Around a stop by job control.
   void suspend();
   void resume();
@@ -28,6 +39,8 @@ class Terminal {
   std::mutex mutex_;
   bool wanted_ = false, active_ = false, signals_ = false;
   termios before_{};
+  FullScreen display_;
+  bool handed_over_ = false;
 };
 
 }  // namespace xlat

@@ -3,11 +3,13 @@
 
 #include <array>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/types.h"
+#include "devices/audio_sink.h"
 #include "firmware/rom.h"
 
 namespace xlat {
@@ -38,6 +40,12 @@ struct TimeConfig {
   i64 rtc_base = 946684800;  // 2000-01-01 00:00:00
 };
 
+enum class EngineKind : u8 {
+  kDefault,  // the JIT where there is one, else the interpreter
+  kInterp,
+  kJit,
+};
+
 struct MachineConfig {
   static constexpr u64 kMinRam = u64{1} << 20;
   static constexpr u64 kMaxRam = u64{3} << 30;
@@ -60,6 +68,12 @@ struct MachineConfig {
   std::array<std::function<void(u8)>, 4> serial;
   std::vector<DebugConConfig> debugcon;
   std::optional<DebugExitConfig> debug_exit;
+
+  EngineKind engine = EngineKind::kDefault;
+  u64 code_cache_bytes = u64{64} << 20;
+
+  // Where the PC speaker's sound goes; null for nowhere.
+  std::shared_ptr<AudioSink> speaker;
 
   TimeConfig time;
   bool no_reboot = false;  // a reset ends the run

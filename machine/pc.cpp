@@ -16,6 +16,13 @@ std::array<IrqLine, 16> pirq_outputs(IrqMixer& isa) {
   return lines;
 }
 
+Result<jit::EngineMaker> engine_maker(const MachineConfig& config) {
+  if (config.engine == EngineKind::kJit || (config.engine == EngineKind::kDefault && jit::jit_available())) {
+    return jit::prepare_jit({.cache_bytes = config.code_cache_bytes});
+  }
+  return jit::EngineMaker([](Cpu& cpu) { return std::make_unique<Interp>(cpu); });
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Pc>> Pc::create(const MachineConfig& config, Log& log) {
@@ -34,7 +41,10 @@ Result<std::unique_ptr<Pc>> Pc::create(const MachineConfig& config, Log& log) {
     if (!rom) return rom.error();
     vga_bios = std::move(*rom);
   }
-  std::unique_ptr<Pc> pc(new Pc(config, log, *model, std::move(*ram), {std::move(*bios), std::move(vga_bios)}));
+  auto make_engine = engine_maker(config);
+  if (!make_engine) return make_engine.error();
+  std::unique_ptr<Pc> pc(
+      new Pc(config, log, *model, std::move(*ram), {std::move(*bios), std::move(vga_bios)}, *make_engine));
   if (Status s = pc->plug_drives(); !s) return s.error();
   if (Status s = pc->plug_floppies(); !s) return s.error();
   if (Status s = pc->describe_to_firmware(); !s) return s.error();
@@ -43,17 +53,19 @@ Result<std::unique_ptr<Pc>> Pc::create(const MachineConfig& config, Log& log) {
 }
 
 Pc::Pc(const MachineConfig& config, Log& log, const CpuModel& model, std::unique_ptr<GuestRam> guest_ram,
-       Firmware firmware)
+       Firmware firmware, const jit::EngineMaker& make_engine)
     : config_(config),
       ram(std::move(guest_ram)),
       cpu(model, memory, ports, clock, log),
-      interp(cpu),
+      engine(make_engine(cpu)),
+      interp(*engine),
       pci(ports, memory),
       pic(ports, IrqLine(cpu, Cpu::kPinIntr)),
       isa_irqs(pic),
       pit(ports, clock),
       rtc(ports, clock, isa_irqs.input(8), config.time.rtc_base),
       port61(ports, clock, pit, IrqLine(cpu, Cpu::kPinNmi)),
+      speaker(clock, pit, port61, config_.speaker.get()),
       dma(ports, memory),
       fdc(ports, clock, dma, isa_irqs.input(6)),
       kbc(ports, clock, isa_irqs.input(1), isa_irqs.input(12)),
@@ -204,10 +216,10 @@ Status Pc::describe_to_firmware() {
 }
 
 std::vector<Device*> Pc::devices() {
-  std::vector<Device*> all = {
-      &pci,           &pic,    &isa_irqs,          &pit,         &rtc,        &port61, &dma,    &fdc,
-      &kbc,           &port92, &coprocessor_error, &host_bridge, &isa_bridge, &pm,     &fw_cfg, &ide_primary,
-      &ide_secondary, &ide};
+  std::vector<Device*> all = {&pci,         &pic,        &isa_irqs, &pit,    &rtc,         &port61,
+                              &speaker,     &dma,        &fdc,      &kbc,    &port92,      &coprocessor_error,
+                              &host_bridge, &isa_bridge, &pm,       &fw_cfg, &ide_primary, &ide_secondary,
+                              &ide};
   if (vga_) all.push_back(vga_.get());
   for (auto& uart : uarts_) {
     if (uart) all.push_back(uart.get());

@@ -5,7 +5,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "cpu/interp/interp.h"
 #include "devices/atapi.h"
 #include "devices/coprocessor_error.h"
 #include "devices/debugcon.h"
@@ -18,6 +17,7 @@
 #include "devices/isa_debug_exit.h"
 #include "devices/kbc8042.h"
 #include "devices/mc146818.h"
+#include "devices/pc_speaker.h"
 #include "devices/pic8259.h"
 #include "devices/piix3.h"
 #include "devices/piix3_ide.h"
@@ -29,6 +29,7 @@
 #include "devices/vga.h"
 #include "firmware/acpi.h"
 #include "firmware/smbios.h"
+#include "jit/engine.h"
 #include "machine/config.h"
 #include "mmu/guest_ram.h"
 
@@ -78,7 +79,8 @@ class Pc {
     FirmwareRom bios;
     std::vector<u8> vga_bios;
   };
-  Pc(const MachineConfig& config, Log& log, const CpuModel& model, std::unique_ptr<GuestRam> ram, Firmware firmware);
+  Pc(const MachineConfig& config, Log& log, const CpuModel& model, std::unique_ptr<GuestRam> ram, Firmware firmware,
+     const jit::EngineMaker& make_engine);
   Status plug_drives();
   Status plug_floppies();
   // The removable drive called `name`.
@@ -100,7 +102,8 @@ class Pc {
   std::unique_ptr<GuestRam> ram;
 
   Cpu cpu;
-  Interp interp;
+  const std::unique_ptr<Interp> engine;
+  Interp& interp;
 
   PciBus pci;
   Pic8259 pic;
@@ -108,6 +111,7 @@ class Pc {
   Pit8254 pit;
   Mc146818 rtc;
   Port61 port61;
+  PcSpeaker speaker;
   Dma8237 dma;
   Fdc82077 fdc;
   Kbc8042 kbc;

@@ -6,17 +6,13 @@
 namespace xlat {
 
 Tlb::Tlb() {
-  for (std::uintptr_t*& table : tables_) {
-    void* memory = mmap(nullptr, kEntries * sizeof(std::uintptr_t), PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    ASSERT(memory != MAP_FAILED);
-    table = static_cast<std::uintptr_t*>(memory);
-  }
+  void* memory =
+      mmap(nullptr, kTables * kTableBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  ASSERT(memory != MAP_FAILED);
+  for (unsigned n = 0; n < kTables; ++n) tables_[n] = static_cast<std::uintptr_t*>(memory) + n * kEntries;
 }
 
-Tlb::~Tlb() {
-  for (std::uintptr_t* table : tables_) munmap(table, kEntries * sizeof(std::uintptr_t));
-}
+Tlb::~Tlb() { munmap(tables_[0], kTables * kTableBytes); }
 
 void Tlb::fill(Table table, u32 linear, u8* host_page) {
   if (used_.size() >= kMostUsed) flush();  // flush_page leaves dead uses behind

@@ -14,6 +14,10 @@ class Tlb {
  public:
   enum Table : unsigned { kSupervisorRead, kSupervisorWrite, kUserRead, kUserWrite, kTables };
 
+  static constexpr std::size_t kEntries = std::size_t{1} << 20;
+  // The write table of a privilege lies right behind its read table, so that one base register serves both.
+  static constexpr std::size_t kTableBytes = kEntries * sizeof(std::uintptr_t);
+
   Tlb();
   ~Tlb();
   Tlb(const Tlb&) = delete;
@@ -33,7 +37,6 @@ class Tlb {
   void drop_writes_to(const u8* host_page);
 
  private:
-  static constexpr std::size_t kEntries = std::size_t{1} << 20;
   static constexpr std::size_t kMostUsed = std::size_t{1} << 16;
   std::uintptr_t* tables_[kTables];
   std::vector<u32> used_;  // page << 2 | table, so that a flush costs what was filled

@@ -18,6 +18,7 @@ void BlockCache::clear() {
   pages_.clear();
   for (auto& [key, block] : blocks_) {
     block->valid = false;
+    if (block->translation) on_drop(*block);
     dropped_blocks_.push_back(std::move(block));
   }
   blocks_.clear();
@@ -133,6 +134,7 @@ void BlockCache::drop(u64 phys, unsigned bytes) {
 
 void BlockCache::drop_block(Block* block) {
   block->valid = false;
+  if (block->translation) on_drop(*block);
   CodeWatch& watch = cpu_.memory().code_watch();
   each_part(*block, [&](u64 number, unsigned first, unsigned bytes) {
     const auto page = pages_.find(number);

@@ -22,6 +22,9 @@ struct Block {
   CodeMode mode;
   bool branch = false;  // the last instruction sets EIP itself
   bool valid = true;
+  // For an engine that translates blocks: how often it came by here, and what it made of the block.
+  mutable u32 heat = 0;
+  mutable void* translation = nullptr;
   std::vector<Insn> insns;
 };
 
@@ -46,6 +49,8 @@ class BlockCache {
   void translations_changed() { ++generation_; }
   // Forgets everything.
   void clear();
+  // Called for each block that is forgotten and has a translation.
+  std::function<void(const Block&)> on_drop = [](const Block&) {};
 
  private:
   struct alignas(32) Near {
@@ -87,7 +92,7 @@ class BlockCache {
   std::unordered_map<u64, std::unique_ptr<Block>> blocks_;  // by phys << 8 | mode
   std::unordered_map<u64, CodePage> pages_;                 // by page number
   std::vector<std::unique_ptr<Block>> dropped_blocks_;      // near_ and the loop may still point to them
-  u64 decoded_ = 0;  // blocks so far: the next one's serial
+  u64 decoded_ = 0;                                         // blocks so far: the next one's serial
 };
 
 }  // namespace xlat

@@ -69,6 +69,13 @@ void Interp::run_block(const Block& block, u64 budget) {
   } while (++i != end);
   running_ = false;
 
+  count_ += after_last();
+  cpu_.clock().set_count(count_);
+}
+
+// After the last instruction run: EIP, and how many instructions of the block were executed.
+u64 Interp::after_last() {
+  CpuState& s = cpu_.s;
   const bool faulted = cpu_.faulted();
   s.mid_rep = again_ && !faulted;
   const Insn& last = *current_;
@@ -76,13 +83,27 @@ void Interp::run_block(const Block& block, u64 budget) {
   if (faulted || again_) {
     if (!cpu_.fault_in_new_task()) s.ip = block_ip_ + last.off;
     // A fault inside REP comes after the iterations before it; one that ran out of budget has made all its iterations.
-    count_ += executed + (again_ ? 1 : 0);
-  } else {
-    const bool sets_ip = block.branch && &last == &block.insns.back();
-    if (!sets_ip) s.ip = static_cast<u32>(block_ip_ + last.off + last.len);
-    count_ += executed + 1;
+    return executed + (again_ ? 1 : 0);
   }
-  cpu_.clock().set_count(count_);
+  const bool sets_ip = block_->branch && &last == &block_->insns.back();
+  if (!sets_ip) s.ip = static_cast<u32>(block_ip_ + last.off + last.len);
+  return executed + 1;
+}
+
+bool Interp::run_one(const Block& block, u32 block_ip, unsigned n, u64 count, u64 budget, u64& executed) {
+  block_ip_ = block_ip;
+  block_ = &block;
+  first_ = block.insns.data();
+  current_ = first_ + n;
+  count_ = count;
+  budget_ = budget;
+  iterations_ = 0;
+  leave_ = again_ = false;
+  running_ = true;
+  reinterpret_cast<Handler>(current_->handler)(*this, *current_);
+  running_ = false;
+  executed = after_last();
+  return !leave_ && !again_ && !cpu_.faulted();
 }
 
 Interp::Stop Interp::run(u64 until) {
@@ -128,7 +149,7 @@ Interp::Stop Interp::run(u64 until) {
           cpu_.log().line(LogItem::kExec, "exec {:04x}:{:08x} eax {:08x} esp {:08x} eflags {:08x}", cs.selector, s.ip,
                           s.reg32(kEax), s.reg32(kEsp), s.flags.get());
         }
-        run_block(*block, budget);
+        if (step || !run_translated(*block, budget)) run_block(*block, budget);
         ran = true;
       }
     }

@@ -45,6 +45,14 @@ class Interp : public Engine {
   Cpu& cpu() { return cpu_; }
 
  protected:
+  // For engines with a faster way to run a block, and those that follow it: runs at most `budget` instructions, and
+  // brings `count_`, the clock and EIP up to date. False if the interpreter is to run the block.
+  virtual bool run_translated(const Block& block, u64 budget) { return (void)block, (void)budget, false; }
+  // Runs instruction `n` of a block at `block_ip` that began at `count` with `budget`. `executed` is how many of the
+  // block's instructions and iterations were made by then. False if what follows must not run now: a fault, an event,
+  // a repeated instruction that goes on.
+  bool run_one(const Block& block, u32 block_ip, unsigned n, u64 count, u64 budget, u64& executed);
+
   // Iterations the current instruction may make.
   u64 allowance() const { return budget_ - static_cast<u64>(current_ - first_) - iterations_; }
   // Runs at most `budget` instructions of `block`, which is at s.ip.
@@ -55,11 +63,12 @@ class Interp : public Engine {
 
   Cpu& cpu_;
   BlockCache blocks_;
+  u64 count_ = 0;
 
  private:
   friend class InterpEmitter;
+  u64 after_last();
 
-  u64 count_ = 0;
   u64 until_ = 0;
   std::atomic<bool> stop_asked_ = false;
 

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "../support/bare_cpu.h"
+#include "../support/hot_jit.h"
 #include "jit/eval.h"
 
 using namespace xlat;
@@ -121,9 +122,12 @@ class Subject : public test::BareMachine<EngineType> {
 
 }  // namespace
 
-TEST_CASE("random code never crashes and runs alike on both engines", "[fuzz]") {
+namespace {
+
+template <class EngineType>
+void compare_with_interpreter() {
   Subject<Interp> a;
-  Subject<jit::EvalEngine> b;
+  Subject<EngineType> b;
   const u32 first = setting("XLAT_SEED", 1), rounds = setting("XLAT_FUZZ", 200);
   u32 alike = 0;
   for (u32 seed = first; seed < first + rounds; ++seed) {
@@ -138,3 +142,15 @@ TEST_CASE("random code never crashes and runs alike on both engines", "[fuzz]") 
   }
   CHECK(alike == rounds);
 }
+
+}  // namespace
+
+TEST_CASE("random code never crashes and runs alike on the IR evaluator", "[fuzz]") {
+  compare_with_interpreter<jit::EvalEngine>();
+}
+
+#ifdef XLAT_JIT_X64
+TEST_CASE("random code never crashes and runs alike on the JIT", "[fuzz]") {
+  compare_with_interpreter<test::HotJit>();
+}
+#endif

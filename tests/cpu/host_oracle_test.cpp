@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "cpu/disasm.h"
+#include "../support/hot_jit.h"
 #include "jit/eval.h"
 #include "native.h"
 #include "random_program.h"
@@ -119,3 +120,9 @@ TEST_CASE("random programs run as on the host CPU: interpreter", "[oracle]") {
 TEST_CASE("random programs run as on the host CPU: IR evaluator", "[oracle]") {
   compare_with_host<jit::EvalEngine>(setting("XLAT_SEQUENCES", 4000));
 }
+
+#ifdef XLAT_JIT_X64
+TEST_CASE("random programs run as on the host CPU: JIT", "[oracle]") {
+  compare_with_host<test::HotJit>(setting("XLAT_SEQUENCES", 4000));
+}
+#endif

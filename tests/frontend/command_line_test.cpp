@@ -207,6 +207,16 @@ TEST_CASE("machine, processor, accelerator", "[frontend]") {
   CHECK(bad({"-d", "nothing"}).find("in_asm") != std::string::npos);
   CHECK(bad({"-vga", "cirrus"}).find("cirrus") != std::string::npos);
   CHECK(bad({"-display", "gtk"}).find("-display none") != std::string::npos);
+  CHECK(bad({"-display", "curse"}).find("there are: none, curses") != std::string::npos);
+  CHECK(bad({"-display", "curses,charset=latin1"}).find("charset=latin1") != std::string::npos);
+  CHECK(bad({"-display", "none,charset=CP437"}).find("'charset'") != std::string::npos);
+  CHECK(bad({"-curses", "-nographic"}).find("exclude each other") != std::string::npos);
+  CHECK(bad({"-curses", "-serial", "stdio"}).find("stdio is used by both -display curses and -serial") == 0);
+  CHECK(bad({"-display", "none", "-monitor", "vc"}).find("-monitor vc: ") == 0);
+  CHECK(good({"-curses"}).serial[0].kind == Kind::kVc);
+  CHECK(good({"-curses"}).monitor.kind == Kind::kVc);
+  CHECK(good({"-curses", "-nodefaults"}).monitor.kind == Kind::kNone);
+  CHECK(good({"-display", "curses,charset=CP437", "-serial", "vc:80Cx24C", "-monitor", "null"}).warnings.empty());
   CHECK(bad({"-append", "x"}).find("-kernel") != std::string::npos);
 }
 
@@ -226,6 +236,33 @@ TEST_CASE("boot order, devices, debug console", "[frontend]") {
   CHECK(bad({"-device", "isa-debug-exit,iobas=1"}).find("nearest is iobase") != std::string::npos);
   CHECK(bad({"-device", "isa-debug-exit,iobase=0xffff,iosize=2"}).find("0xffff") != std::string::npos);
   CHECK(bad({"-global", "a.b=c"}).find("a.b=c") != std::string::npos);
+}
+
+TEST_CASE("sound", "[frontend]") {
+  const Settings s = good({"-display", "none", "-audiodev", "wav,id=a,path=x,,y.wav,out.frequency=22050,out.channels=1",
+                           "-audiodev", "driver=none,id=b", "-machine", "pc,pcspk-audiodev=a"});
+  REQUIRE(s.audio.size() == 2);
+  CHECK(s.audio[0].path == "x,y.wav");
+  CHECK(s.audio[0].rate == 22050);
+  CHECK(s.audio[0].channels == 1);
+  CHECK_FALSE(s.audio[1].wav);
+  CHECK(s.speaker_audio == "a");
+  CHECK(s.warnings.empty());
+  CHECK(good({"-display", "none", "-audiodev", "wav,id=a"}).warnings.size() == 1);
+  CHECK(good({"-audiodev", "help"}).print->find("wav") != std::string::npos);
+  CHECK(bad({"-audiodev", "alsa,id=a"}).find("no driver 'alsa'; there are: wav, none") != std::string::npos);
+  CHECK(bad({"-audiodev", "id=a"}).find("driver") != std::string::npos);
+  CHECK(bad({"-audiodev", ""}).find("no driver ''") != std::string::npos);
+  CHECK(bad({"-audiodev", "wav"}).find("id= is missing") != std::string::npos);
+  CHECK(bad({"-audiodev", "wav,id=a,pth=x"}).find("nearest is path") != std::string::npos);
+  CHECK(bad({"-audiodev", "wav,id=a,path="}).find("file name") != std::string::npos);
+  CHECK(bad({"-audiodev", "wav,id=a,out.frequency=1"}).find("4000") != std::string::npos);
+  CHECK(bad({"-audiodev", "wav,id=a,out.channels=6"}).find("1 or 2") != std::string::npos);
+  CHECK(bad({"-audiodev", "wav,id=a,out.format=f32"}).find("'f32'") != std::string::npos);
+  CHECK(bad({"-audiodev", "wav,id=a", "-audiodev", "none,id=a"}).find("already") != std::string::npos);
+  CHECK(bad({"-M", "pc,pcspk-audiodev=a"}).find("there is no -audiodev") != std::string::npos);
+  CHECK(bad({"-audiodev", "wav,id=a", "-M", "pcspk-audiodev=b"}).find("there are: a") != std::string::npos);
+  CHECK(bad({"-M", "pc,pcspk-audiodev="}).find("give the id") != std::string::npos);
 }
 
 TEST_CASE("time", "[frontend]") {

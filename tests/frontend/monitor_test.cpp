@@ -274,6 +274,10 @@ TEST_CASE("lines, prompts, help", "[monitor]") {
   CHECK(type("info nane\x7f\x7fme\r\n") == "info nane\b \b\b \bme\r\nbench\r\n(xlat) ");
   CHECK(type("foo\n") == "foo\r\nunknown command: 'foo'\r\n(xlat) ");
   CHECK(type("\n") == "\r\n(xlat) ");
+  has(type("inf\tst\t\r"), "info status \r\nVM status: running\r\n");
+  has(type("system_p\x05owerdown\x15help sendk\t\r"), "help sendkey \r\nsendkey keys");
+  has(type("sendkey ctrl-alt-dele\t\x15"), "alt-delete ");
+  CHECK(type("\x1b[A\x15").starts_with("help sendkey "));
   CHECK(type("junk\x15quit\r").ends_with("quit\r\n"));
   has(b.run("help"), "sendkey keys [hold_ms] -- ");
   CHECK(b.run("help stop") == "stop|s -- stop the machine\n");

@@ -1,0 +1,38 @@
+// The JIT as an engine: the interpreter's loop, with blocks that run often translated to host code.
+#pragma once
+
+#include <unordered_map>
+
+#include "cpu/interp/interp.h"
+
+namespace xlat::jit {
+
+// Counters of `info jit`.
+struct JitCounters {
+  u64 translated = 0;      // blocks
+  u64 guest_insns = 0;     // in them
+  u64 left_to_interp = 0;  // of these, instructions run by the interpreter
+  u64 host_bytes = 0;
+  u64 entries = 0;        // from the loop into translated code
+  u64 chained = 0;        // exits linked
+  u64 slow = 0;           // instructions run by the interpreter from translated code
+  u64 dropped = 0;        // translations whose code was written
+  u64 cache_flushes = 0;  // the code cache was full
+};
+
+struct JitOptions {
+  std::size_t cache_bytes = std::size_t{64} << 20;
+  unsigned threshold = 16;  // executions before a block is translated
+  bool chain = true;
+};
+
+// Whether this host has a back end.
+bool jit_available();
+
+// Makes the engine for a processor, once.
+using EngineMaker = std::function<std::unique_ptr<Interp>(Cpu&)>;
+
+// What the JIT needs of this host is taken here; an error says what the host lacks.
+Result<EngineMaker> prepare_jit(const JitOptions& options);
+
+}  // namespace xlat::jit

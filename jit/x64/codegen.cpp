@@ -1,0 +1,174 @@
+// The pass over a block: instructions in order, then the cold code.
+#include "jit/x64/codegen.h"
+
+#include "base/bits.h"
+
+namespace xlat::jit::x64 {
+
+Codegen::Codegen(const StateLayout& layout, const Stubs& stubs)
+    : layout_(layout), stubs_(stubs), bmi2_(asmjit::CpuInfo::host().features().x86().hasBMI2()) {}
+
+std::optional<HostCode> Codegen::generate(const Block& block, const IrBlock& ir, const Translation& translation,
+                                          const Context& context, const u8* base) {
+  block_ = &block;
+  ir_ = &ir;
+  translation_ = &translation;
+  context_ = &context;
+  analysis_ = analyse(ir);
+  left_out_.assign(block.insns.size(), false);
+  // What cannot be translated shows on the way; then the pass begins again without it.
+  for (std::size_t tries = 0; tries <= block.insns.size(); ++tries) {
+    if (run(base)) {
+      for (const bool left : left_out_) out_.interpreted += left;
+      return std::move(out_);
+    }
+    if (left_out_[insn_]) return std::nullopt;
+    left_out_[insn_] = true;
+  }
+  return std::nullopt;
+}
+
+bool Codegen::run(const u8* base) {
+  base_ = base;
+  out_ = {};
+  code_.reset();
+  code_.init(asmjit::Environment::host());
+  code_.attach(&a_);
+  values_.assign(ir_->code.size(), {});
+  for (Ref r = 0; r < values_.size(); ++r) values_[r].uses = analysis_.uses[r];
+  done_.assign(ir_->code.size(), false);
+  flags_of_.assign(ir_->code.size(), 0);
+  cold_.clear();
+  misaligned_.clear();
+  exits_.clear();
+  flags_dirty_ = host_valid_ = failed_ = ended_ = false;
+  find_widths();
+  begin();
+  for (unsigned n = 0; n < block_->insns.size() && !failed_; ++n) instruction(n);
+  if (failed_) return false;
+  if (!ended_) {
+    flush_flags();
+    exit_to(static_cast<u32>(translation_->ip + block_->bytes));
+  }
+  finish();
+  return !failed_;
+}
+
+// The budget pays for the whole block at once.
+void Codegen::begin() {
+  insn_ = 0;
+  temps_used_ = 0;
+  const Label enough = a_.newLabel();
+  a_.sub(kBudget, static_cast<i32>(block_->insns.size()));
+  a_.short_().jge(enough);
+  a_.add(kBudget, static_cast<i32>(block_->insns.size()));
+  a_.mov(host::r8d, translation_->ip);
+  a_.mov(layout_.at(layout_.ip, 8), host::r8);
+  a_.xor_(host::r8d, host::r8d);
+  jump_out(stubs_.leave_by_exit);
+  a_.bind(enough);
+}
+
+void Codegen::instruction(unsigned n) {
+  insn_ = n;
+  temps_used_ = 0;
+  committed_ = needs_cold_ = false;
+  probed_.reset();
+  if (left_out_[n]) return interpret(n);
+  slow_ = a_.newLabel();
+  next_ = a_.newLabel();
+  // Flags that this instruction replaces without looking and without a way out are of no use.
+  if (analysis_.flags_live[n] == 0) flags_dirty_ = false;
+  find_natural_flags(n);
+  const Ref end = ir_->starts[n + 1];
+  for (now_ = ir_->starts[n]; now_ < end && !failed_; ++now_) {
+    const Ref r = now_;
+    if (done_[r]) continue;
+    const Inst& i = inst(r);
+    switch (i.op) {
+      case Op::kSetReg: set_reg(i); break;
+      case Op::kFlags:
+        if (!analysis_.dead[r]) flags(i, r);
+        break;
+      case Op::kSetFlags:
+        if (!analysis_.dead[r]) set_flags(i);
+        break;
+      case Op::kLoad: load(i, r); break;
+      case Op::kStore: store(i); break;
+      case Op::kProbe: probe(i); break;
+      case Op::kSetIp: set_ip(i); break;
+      case Op::kCheckTarget: check_target(i); break;
+      case Op::kRaiseIf: raise_if(i); break;
+      case Op::kWhen: when(i); break;
+      case Op::kGetFlag:
+        // Later flags of the same instruction must not be seen, unless ADC or SBB takes it from the host.
+        if (values_[r].uses != 0 && values_[r].temp < 0) {
+          bool carry_in = false;
+          for (Ref k = r + 1; k < end && !carry_in; ++k) {
+            const std::optional<Alu> alu = as_alu(k);
+            carry_in = alu && alu->carry && inst(k).b == r && values_[k].uses != 0;
+          }
+          if (!carry_in) reg_of(r);
+        }
+        break;
+      case Op::kRaise:
+      case Op::kCall:
+      case Op::kRepeatIf: fail(); break;
+      default: break;  // values wait until they are needed
+    }
+  }
+  if (failed_) return;
+  a_.bind(next_);
+  if (needs_cold_) cold_.push_back({slow_, next_, n, host_valid_ && !ended_});
+}
+
+// Leaves one instruction to the interpreter.
+void Codegen::interpret(unsigned n) {
+  flush_flags();
+  host_valid_ = false;
+  a_.mov(host::r8d, n);
+  a_.mov(host::r9, reinterpret_cast<u64>(translation_));
+  absolute({0xe8}, stubs_.interpret);
+  if (n + 1 == block_->insns.size()) {
+    jump_out(stubs_.leave);
+    ended_ = true;
+    return;
+  }
+  a_.test(host::r8d, host::r8d);
+  absolute({0x0f, 0x85}, stubs_.leave);
+}
+
+// The cold code: slow paths, accesses that may cross a page, exits not yet linked.
+void Codegen::finish() {
+  for (const Misaligned& m : misaligned_) {
+    a_.bind(m.label);
+    a_.mov(gp32(m.temp), gp32(m.linear));
+    a_.and_(gp32(m.temp), 0xfff);
+    a_.cmp(gp32(m.temp), 4096 - m.bytes);
+    a_.long_().jbe(m.back);
+    a_.long_().jmp(m.slow);
+  }
+  for (const Cold& c : cold_) {
+    a_.bind(c.slow);
+    a_.mov(host::r8d, c.insn);
+    a_.mov(host::r9, reinterpret_cast<u64>(translation_));
+    absolute({0xe8}, stubs_.interpret);
+    if (c.insn + 1 == block_->insns.size()) {
+      jump_out(stubs_.leave);
+      continue;
+    }
+    a_.test(host::r8d, host::r8d);
+    absolute({0x0f, 0x85}, stubs_.leave);
+    if (c.to_host_flags) {
+      temps_used_ = 0;
+      load_host_flags();
+    }
+    a_.long_().jmp(c.next);
+  }
+  for (const PendingExit& e : exits_) emit_stub(e);
+  const asmjit::CodeBuffer& buffer = code_.sectionById(0)->buffer();
+  if (code_.hasUnresolvedLinks()) code_.resolveUnresolvedLinks();
+  out_.bytes.assign(buffer.begin(), buffer.end());
+}
+
+}  // namespace xlat::jit::x64

@@ -1,0 +1,183 @@
+// From the IR of a block to x86-64 code, in one pass. Values are computed when something needs them; temporaries are
+// never spilled: an instruction that needs too many, or does what is not translated, is left to the interpreter.
+#pragma once
+
+#include <optional>
+
+#include "jit/analysis.h"
+#include "jit/x64/registers.h"
+#include "jit/x64/translation.h"
+
+namespace xlat::jit::x64 {
+
+// What the code generator gives back: bytes, and where in them the exits are.
+struct HostCode {
+  struct ExitPlace {
+    u32 ip = 0;
+    u32 site = 0;
+    u32 guard = 0;  // 0: none
+    u32 stub = 0;
+    u32 exit_slot = 0;  // the 64-bit Exit* to fill in
+  };
+  std::vector<u8> bytes;
+  std::vector<ExitPlace> exits;
+  unsigned interpreted = 0;  // instructions left to the interpreter
+};
+
+class Codegen {
+ public:
+  Codegen(const StateLayout& layout, const Stubs& stubs);
+
+  // `base` is where the code will run. Empty if the block cannot be translated.
+  std::optional<HostCode> generate(const Block& block, const IrBlock& ir, const Translation& translation,
+                                   const Context& context, const u8* base);
+
+ private:
+  using Label = asmjit::Label;
+  using Gp = host::Gp;
+  using Cond = host::CondCode;
+
+  struct Value {
+    u32 uses = 0;
+    u8 width = 64;    // bits above are zero
+    i8 temp = -1;     // register it is in; -1: not computed
+    Ref same_as = 0;  // for operations that change nothing: the value they stand for, plus one
+  };
+  struct Cold {
+    Label slow, next;
+    unsigned insn;
+    bool to_host_flags;
+  };
+  struct Misaligned {
+    Label label, back, slow;
+    unsigned linear, temp, bytes;
+  };
+  struct Linear {
+    unsigned reg;
+    bool owned;  // a temporary of its own, to be freed
+  };
+  // A value operation that is one host instruction on two operands.
+  struct Alu {
+    Op op;
+    unsigned w;
+    Ref a, b;
+    bool carry;  // ADC or SBB
+  };
+  struct PendingExit {
+    Label stub;
+    u32 ip;
+    u32 site, guard;
+  };
+
+  bool run(const u8* base);
+  void begin();
+  void instruction(unsigned n);
+  bool translate(unsigned n);
+  void interpret(unsigned n);
+  void finish();
+
+  // codegen_values.cpp
+  Ref resolve(Ref r) const {
+    while (values_[r].same_as != 0) r = values_[r].same_as - 1;
+    return r;
+  }
+  const Inst& inst(Ref r) const { return ir_->code[r]; }
+  std::optional<u64> constant(Ref r) const;
+  void find_widths();
+  bool is_register(Ref r, unsigned guest, unsigned w) const;
+  unsigned temp();
+  void free_temp(unsigned reg);
+  void use(Ref r);
+  unsigned reg_of(Ref r);
+  unsigned low_bits_of(Ref r, unsigned w);
+  unsigned modifiable(Ref r);
+  unsigned compute(Ref r);
+  unsigned compute_alu(Ref r, const Alu& alu);
+  unsigned compute_shift(Ref r);
+  unsigned compute_select(Ref r);
+  unsigned compute_address(Ref r);
+  std::optional<Alu> as_alu(Ref r) const;
+  void emit_alu(Ref r, const Alu& alu, unsigned dest);
+  bool address(Ref r, host::Mem& mem) const;
+  void use_tree(Ref r);
+  void protect(unsigned guest);
+  void set_reg(const Inst& i);
+  bool in_place(const Inst& i);
+  void when(const Inst& i);
+
+  // codegen_flags.cpp
+  void clobber_flags();
+  void flush_flags();
+  void load_host_flags();
+  void load_carry();
+  void flags(const Inst& i, Ref n);
+  void find_natural_flags(unsigned n);
+  bool natural(const Inst& flags) const;
+  void before_alu(Ref r, bool needs_carry);
+  void after_alu(Ref r, u64 count);
+  void set_flags(const Inst& i);
+  unsigned get_flag(const Inst& i);
+  Cond guest_condition(unsigned cc);
+  Cond compare(Ref r);
+  Cond condition_of(Ref r);
+
+  // codegen_memory.cpp
+  Linear linear(const Inst& i, bool write);
+  unsigned checked(const Linear& linear, unsigned bytes, bool write);
+  void load(const Inst& i, Ref n);
+  void store(const Inst& i);
+  void probe(const Inst& i);
+  void store_value(const host::Mem& at, unsigned w, Ref value);
+  void raise_if(const Inst& i);
+  void check_target(const Inst& i);
+
+  // codegen_exits.cpp
+  void slow_jump(Cond cc);
+  void jump_out(const u8* target);
+  void exit_to(u32 ip);
+  void exit_if(Cond cc, u32 ip);
+  void set_ip(const Inst& i);
+  void emit_stub(const PendingExit& exit);
+  void absolute(std::initializer_list<u8> opcode, const u8* target);
+
+  void fail() { failed_ = true; }
+
+  const StateLayout& layout_;
+  const Stubs& stubs_;
+  const bool bmi2_;
+  asmjit::CodeHolder code_;
+  host::Assembler a_;
+  const u8* base_ = nullptr;
+  const Block* block_ = nullptr;
+  const IrBlock* ir_ = nullptr;
+  const Translation* translation_ = nullptr;
+  const Context* context_ = nullptr;
+  Analysis analysis_;
+  std::vector<bool> left_out_;  // instructions for the interpreter
+  std::vector<Ref> flags_of_;   // by value: the live flags operation its computation gives for free, plus one
+
+  // State of the pass.
+  HostCode out_;
+  std::vector<Value> values_;
+  std::vector<bool> done_;  // effects that were done ahead of their place
+  std::vector<Cold> cold_;
+  std::vector<Misaligned> misaligned_;
+  std::vector<PendingExit> exits_;
+  u32 temps_used_ = 0;
+  bool flags_dirty_ = false;              // the guest's flags in memory are older than those in the host's register
+  bool host_valid_ = false;               // the host's flags are the guest's
+  FlagKind host_kind_ = FlagKind::kNone;  // the operation that made them
+  u64 host_count_ = 0;                    // of a shift
+  bool failed_ = false;
+  unsigned insn_ = 0;
+  Ref now_ = 0;             // operation being translated
+  bool committed_ = false;  // the instruction has changed guest state
+  bool ended_ = false;      // control has left the block
+  bool needs_cold_ = false;
+  Label slow_, next_;
+  // The operand checked by a probe: its offset and the register with its host address.
+  std::optional<Ref> probed_;
+  unsigned probed_reg_ = 0;
+};
+
+}  // namespace xlat::jit::x64

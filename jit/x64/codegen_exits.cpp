@@ -1,0 +1,104 @@
+// Ways out of a block: jumps to other blocks, to the shared routines, and to the slow path of an instruction.
+#include "jit/x64/codegen.h"
+
+namespace xlat::jit::x64 {
+
+// An instruction that ends in a 32-bit displacement to an address in the code cache.
+void Codegen::absolute(std::initializer_list<u8> opcode, const u8* target) {
+  for (const u8 byte : opcode) a_.db(byte);
+  const u8* after = base_ + a_.offset() + 4;
+  a_.dd(static_cast<u32>(target - after));
+}
+
+void Codegen::jump_out(const u8* target) { absolute({0xe9}, target); }
+
+// The instruction starts again in the interpreter, so nothing may have changed yet.
+void Codegen::slow_jump(Cond cc) {
+  if (committed_) return fail();
+  needs_cold_ = true;
+  a_.long_().j(cc, slow_);
+}
+
+// A jump that can be linked to the block at `ip`. In another page the TLB must still lead to the page it was linked in.
+void Codegen::exit_to(u32 ip) {
+  PendingExit exit{a_.newLabel(), ip, 0, 0};
+  const u32 here = translation_->ip + context_->cs_base, there = ip + context_->cs_base;
+  if ((here ^ there) >> 12 != 0) {
+    a_.db(0x49);
+    a_.db(0xb8);  // mov r8, imm64
+    exit.guard = static_cast<u32>(a_.offset());
+    a_.dq(0);
+    a_.cmp(host::qword_ptr(kTlb, static_cast<i32>((there >> 12) * 8)), host::r8);
+    a_.long_().jne(exit.stub);
+  }
+  a_.long_().jmp(exit.stub);
+  exit.site = static_cast<u32>(a_.offset()) - 4;
+  exits_.push_back(exit);
+}
+
+void Codegen::exit_if(Cond cc, u32 ip) {
+  const u32 here = translation_->ip + context_->cs_base, there = ip + context_->cs_base;
+  if ((here ^ there) >> 12 != 0) {
+    const Label over = a_.newLabel();
+    a_.j(host::negateCond(cc), over);
+    exit_to(ip);
+    a_.bind(over);
+    return;
+  }
+  PendingExit exit{a_.newLabel(), ip, 0, 0};
+  a_.long_().j(cc, exit.stub);
+  exit.site = static_cast<u32>(a_.offset()) - 4;
+  exits_.push_back(exit);
+}
+
+void Codegen::set_ip(const Inst& i) {
+  flush_flags();
+  const Ref target = resolve(i.a);
+  ended_ = true;
+  if (const auto ip = constant(target)) return exit_to(static_cast<u32>(*ip));
+  const Inst& select = inst(target);
+  if (select.op == Op::kSelect && values_[target].temp < 0) {
+    const auto taken = constant(select.b), next = constant(select.c);
+    if (taken && next) {
+      exit_if(condition_of(select.a), static_cast<u32>(*taken));
+      return exit_to(static_cast<u32>(*next));
+    }
+  }
+  const unsigned reg = reg_of(target);
+  if (reg != host::r8.id()) a_.mov(host::r8d, gp32(reg));
+  a_.mov(host::r11d, translation_->context);
+  jump_out(stubs_.indirect);
+}
+
+void Codegen::check_target(const Inst& i) {
+  const auto known = constant(i.a);
+  if (context_->cs_limit == 0xffffffff) {
+    use(resolve(i.a));
+    return;
+  }
+  if (known) return *known > context_->cs_limit ? fail() : use(resolve(i.a));
+  const unsigned reg = reg_of(resolve(i.a));
+  clobber_flags();
+  a_.cmp(gp32(reg), static_cast<i32>(context_->cs_limit));
+  slow_jump(Cond::kUnsignedGT);
+  use(resolve(i.a));
+}
+
+void Codegen::raise_if(const Inst& i) {
+  flush_flags();
+  const Cond cc = condition_of(i.a);
+  slow_jump(cc);
+}
+
+void Codegen::emit_stub(const PendingExit& exit) {
+  a_.bind(exit.stub);
+  const u32 at = static_cast<u32>(a_.offset());
+  a_.db(0x49);
+  a_.db(0xb8);  // mov r8, imm64
+  const u32 slot = static_cast<u32>(a_.offset());
+  a_.dq(0);
+  jump_out(stubs_.leave_by_exit);
+  out_.exits.push_back({exit.ip, exit.site, exit.guard, at, slot});
+}
+
+}  // namespace xlat::jit::x64

@@ -1,0 +1,611 @@
+// Values: constants, the guest's registers, temporaries; and writing the guest's registers.
+#include <asmjit/x86.h>
+
+#include "base/bits.h"
+#include "jit/x64/codegen.h"
+
+namespace xlat::jit::x64 {
+
+namespace {
+
+namespace id = asmjit::x86::Inst;
+using InstId = asmjit::InstId;
+
+InstId inst_of(Op op, bool carry) {
+  switch (op) {
+    case Op::kAdd: return carry ? id::kIdAdc : id::kIdAdd;
+    case Op::kSub: return carry ? id::kIdSbb : id::kIdSub;
+    case Op::kAnd: return id::kIdAnd;
+    case Op::kOr: return id::kIdOr;
+    default: return id::kIdXor;
+  }
+}
+
+bool fits_i32(u64 value, unsigned w) {
+  const i64 v = sign_extend(value, w);
+  return v == static_cast<i32>(v);
+}
+
+}  // namespace
+
+// Widths, and operations that change nothing because their operand is narrow already.
+void Codegen::find_widths() {
+  for (Ref r = 0; r < values_.size(); ++r) {
+    const auto& i = inst(r);
+    Value& v = values_[r];
+    switch (i.op) {
+      case Op::kConst: v.width = static_cast<u8>(i.imm == 0 ? 1 : 64 - std::countl_zero(i.imm)); break;
+      case Op::kEq:
+      case Op::kNe:
+      case Op::kUlt:
+      case Op::kSlt:
+      case Op::kGetFlag:
+      case Op::kCondition: v.width = 1; break;
+      case Op::kSelect: v.width = std::max(values_[resolve(i.b)].width, values_[resolve(i.c)].width); break;
+      case Op::kAnd: v.width = std::min(values_[resolve(i.a)].width, values_[resolve(i.b)].width); break;
+      case Op::kBitScanForward:
+      case Op::kBitScanReverse: v.width = 6; break;
+      case Op::kTrunc: {
+        const Ref a = resolve(i.a);
+        v.width = std::min<u8>(i.w, values_[a].width);
+        if (values_[a].width <= i.w) {
+          // The uses of this value are uses of that one.
+          v.same_as = a + 1;
+          if (v.uses != 0) values_[a].uses += v.uses - 1;
+        }
+        break;
+      }
+      default: v.width = i.w == 0 ? 64 : i.w; break;
+    }
+  }
+}
+
+std::optional<u64> Codegen::constant(Ref ref) const {
+  const Ref r = resolve(ref);
+  const auto& i = inst(r);
+  switch (i.op) {
+    case Op::kConst: return i.imm;
+    case Op::kNextIp: return (translation_->ip + i.imm) & 0xffffffff;
+    case Op::kAdd:
+    case Op::kSub:
+    case Op::kTrunc: break;
+    default: return std::nullopt;
+  }
+  const auto a = constant(i.a);
+  if (!a) return std::nullopt;
+  const auto b = i.op == Op::kTrunc ? std::optional<u64>(0) : constant(i.b);
+  if (!b) return std::nullopt;
+  return xlat::jit::compute(i.op, i.w, 0, *a, *b, 0);
+}
+
+// Whether the value is just what guest register `guest` holds now, at `w` bits (low byte only).
+bool Codegen::is_register(Ref r, unsigned guest, unsigned w) const {
+  const auto& i = inst(r);
+  return i.op == Op::kGetReg && values_[r].temp < 0 && i.w == w && i.aux == guest && !(w == 8 && guest > 3);
+}
+
+unsigned Codegen::temp() {
+  for (unsigned n = 0; n < kTemps; ++n) {
+    if (temps_used_ & (1u << n)) continue;
+    temps_used_ |= 1u << n;
+    return kTempFirst + n;
+  }
+  fail();
+  return kTempFirst;
+}
+
+void Codegen::free_temp(unsigned reg) { temps_used_ &= ~(1u << (reg - kTempFirst)); }
+
+void Codegen::use(Ref ref) {
+  Value& v = values_[resolve(ref)];
+  if (v.uses == 0 || --v.uses != 0) return;
+  if (v.temp >= 0) free_temp(static_cast<unsigned>(v.temp));
+  v.temp = -1;
+}
+
+// A register with the value, not to be changed: a guest register or a temporary.
+unsigned Codegen::reg_of(Ref ref) {
+  const Ref r = resolve(ref);
+  const auto& i = inst(r);
+  if (values_[r].temp >= 0) return static_cast<unsigned>(values_[r].temp);
+  if (i.op == Op::kGetReg && i.w == 32) return kGuestReg[i.aux];
+  const unsigned t = compute(r);
+  values_[r].temp = static_cast<i8>(t);
+  return t;
+}
+
+// A register whose low `w` bits are the value; what is above does not matter.
+unsigned Codegen::low_bits_of(Ref ref, unsigned w) {
+  const Ref r = resolve(ref);
+  const auto& i = inst(r);
+  if (values_[r].temp < 0 && i.op == Op::kGetReg && i.w >= w && is_register(r, i.aux, i.w)) return kGuestReg[i.aux];
+  return reg_of(r);
+}
+
+// A temporary of the caller's own with the value; one use is consumed.
+unsigned Codegen::modifiable(Ref ref) {
+  const Ref r = resolve(ref);
+  Value& v = values_[r];
+  if (v.temp >= 0 && v.uses == 1) {
+    const unsigned t = static_cast<unsigned>(v.temp);
+    v.temp = -1;
+    v.uses = 0;
+    return t;
+  }
+  if (v.temp < 0 && v.uses == 1 && !constant(r) && (inst(r).op != Op::kGetReg || inst(r).w < 32)) {
+    v.uses = 0;
+    return compute(r);
+  }
+  if (const auto known = constant(r)) {
+    const unsigned t = temp();
+    *known >> 32 ? a_.mov(gp64(t), *known) : a_.mov(gp32(t), static_cast<u32>(*known));
+    use(r);
+    return t;
+  }
+  const unsigned from = reg_of(r), t = temp();
+  v.width > 32 ? a_.mov(gp64(t), gp64(from)) : a_.mov(gp32(t), gp32(from));
+  use(r);
+  return t;
+}
+
+std::optional<Codegen::Alu> Codegen::as_alu(Ref ref) const {
+  const Ref r = resolve(ref);
+  const auto& i = inst(r);
+  switch (i.op) {
+    case Op::kAdd:
+    case Op::kSub: {
+      // ADC and SBB: (a op b) op CF, the inner result used here only.
+      const Ref x = resolve(i.a), cf = resolve(i.b);
+      const auto& inner = inst(x);
+      const auto& flag = inst(cf);
+      if (flag.op == Op::kGetFlag && flag.imm == kCf && values_[cf].temp < 0 && values_[cf].uses == 1 &&
+          inner.op == i.op && inner.w == i.w && values_[x].temp < 0 && values_[x].uses == 1) {
+        return Alu{i.op, i.w, resolve(inner.a), resolve(inner.b), true};
+      }
+      return Alu{i.op, i.w, x, cf, false};
+    }
+    case Op::kAnd:
+    case Op::kOr:
+    case Op::kXor: return Alu{i.op, i.w, resolve(i.a), resolve(i.b), false};
+    default: return std::nullopt;
+  }
+}
+
+// dest = dest op b, with the flags if somebody wants them.
+void Codegen::emit_alu(Ref r, const Alu& alu, unsigned dest) {
+  const auto known = constant(alu.b);
+  const bool immediate = known && fits_i32(*known, alu.w);
+  const unsigned b = immediate ? 0 : low_bits_of(alu.b, alu.w);
+  before_alu(r, alu.carry);
+  const InstId id = inst_of(alu.op, alu.carry);
+  const auto f = flags_of_[r];
+  const auto kind = f ? static_cast<FlagKind>(inst(f - 1).aux) : FlagKind::kNone;
+  if (kind == FlagKind::kInc) {
+    a_.inc(gp(dest, alu.w));
+  } else if (kind == FlagKind::kDec) {
+    a_.dec(gp(dest, alu.w));
+  } else if (immediate) {
+    a_.emit(id, gp(dest, alu.w), asmjit::Imm(sign_extend(*known, alu.w)));
+  } else {
+    a_.emit(id, gp(dest, alu.w), gp(b, alu.w));
+  }
+  if (alu.carry) {
+    // The inner operation and the flag went into this one.
+    const auto& i = inst(r);
+    values_[resolve(i.a)].uses = 0;
+    values_[resolve(i.b)].uses = 0;
+  }
+  after_alu(r, 0);
+  use(alu.b);
+}
+
+unsigned Codegen::compute_alu(Ref r, const Alu& alu) {
+  // Operands are computed before the first one is copied, as that may disturb flags.
+  if (!constant(alu.b)) low_bits_of(alu.b, alu.w);
+  if (alu.op == Op::kAdd && !alu.carry && alu.w == 32 && flags_of_[r] == 0) {
+    host::Mem mem;
+    if (address(r, mem)) return compute_address(r);
+  }
+  const unsigned t = modifiable(alu.a);
+  emit_alu(r, alu, t);
+  return t;
+}
+
+unsigned Codegen::compute_address(Ref r) {
+  host::Mem mem;
+  address(r, mem);
+  const auto& i = inst(r);
+  const Ref a = resolve(i.a), b = resolve(i.b);
+  // The operands are freed before the result has a register: LEA reads before it writes.
+  use_tree(a);
+  use_tree(b);
+  const unsigned t = temp();
+  a_.lea(gp32(t), mem);
+  return t;
+}
+
+// base + index * scale + displacement of a sum that one LEA can make; nothing is emitted.
+bool Codegen::address(Ref ref, host::Mem& mem) const {
+  unsigned regs[2] = {}, shifts[2] = {}, count = 0;
+  u32 disp = 0;
+  bool ok = true;
+  const auto add = [&](auto&& self, Ref x) -> void {
+    const Ref r = resolve(x);
+    const auto& i = inst(r);
+    if (const auto known = constant(r)) {
+      disp += static_cast<u32>(*known);
+      return;
+    }
+    unsigned reg = 0, shift = 0;
+    if (values_[r].temp >= 0) {
+      reg = static_cast<unsigned>(values_[r].temp);
+    } else if (i.op == Op::kGetReg && i.w == 32) {
+      reg = kGuestReg[i.aux];
+    } else if (i.op == Op::kAdd && i.w == 32 && (r == resolve(ref) || values_[r].uses == 1)) {
+      self(self, i.a);
+      self(self, i.b);
+      return;
+    } else if (i.op == Op::kShl && i.w == 32 && constant(i.b) && *constant(i.b) <= 3 && values_[r].uses == 1) {
+      const Ref x2 = resolve(i.a);
+      if (values_[x2].temp >= 0) {
+        reg = static_cast<unsigned>(values_[x2].temp);
+      } else if (inst(x2).op == Op::kGetReg && inst(x2).w == 32) {
+        reg = kGuestReg[inst(x2).aux];
+      } else {
+        ok = false;
+        return;
+      }
+      shift = static_cast<unsigned>(*constant(i.b));
+    } else {
+      ok = false;
+      return;
+    }
+    if (count == 2) {
+      ok = false;
+      return;
+    }
+    regs[count] = reg;
+    shifts[count++] = shift;
+  };
+  add(add, ref);
+  if (!ok || count == 0) return false;
+  const i32 d = static_cast<i32>(disp);
+  if (count == 1) {
+    if (shifts[0] != 0) return false;
+    mem = host::ptr(gp64(regs[0]), d);
+    return true;
+  }
+  if (shifts[0] != 0 && shifts[1] != 0) return false;
+  const unsigned base = shifts[0] == 0 ? 0 : 1;
+  mem = host::ptr(gp64(regs[base]), gp64(regs[1 - base]), shifts[1 - base], d);
+  return true;
+}
+
+// Consumes a value that went into an address, with what it was made of.
+void Codegen::use_tree(Ref ref) {
+  const Ref r = resolve(ref);
+  const auto& i = inst(r);
+  if (values_[r].temp < 0 && values_[r].uses == 1 && (i.op == Op::kAdd || i.op == Op::kShl) && !constant(r)) {
+    values_[r].uses = 0;
+    use_tree(i.a);
+    use_tree(i.b);
+    return;
+  }
+  use(r);
+}
+
+unsigned Codegen::compute_shift(Ref r) {
+  const auto& i = inst(r);
+  const Ref a = resolve(i.a), n = resolve(i.b);
+  if (const auto known = constant(n)) {
+    const u64 count = *known;
+    if (count >= i.w && i.op != Op::kSar) {
+      use(a);
+      const unsigned t = temp();
+      a_.mov(gp32(t), 0);
+      return t;
+    }
+    const unsigned t = modifiable(a);
+    before_alu(r, false);
+    const unsigned by = static_cast<unsigned>(std::min<u64>(count, i.w - 1u));
+    if (by != 0) {
+      a_.emit(i.op == Op::kShl ? id::kIdShl : i.op == Op::kShr ? id::kIdShr : id::kIdSar, gp(t, i.w), asmjit::Imm(by));
+    }
+    after_alu(r, by);
+    return t;
+  }
+  // In 64 bits, so that a count of the width or more gives what it should; the count is known to be below 64.
+  const auto& c = inst(n);
+  const auto limit = c.op == Op::kAnd || c.op == Op::kSub ? constant(c.op == Op::kAnd ? c.b : c.a) : std::nullopt;
+  if (!limit || *limit > 63 || i.w == 64 || !bmi2_) {
+    fail();
+    return kTempFirst;
+  }
+  const unsigned count = reg_of(n);
+  const unsigned t = modifiable(a);
+  if (i.op == Op::kShl) {
+    a_.shlx(gp64(t), gp64(t), gp64(count));
+  } else if (i.op == Op::kShr) {
+    a_.shrx(gp64(t), gp64(t), gp64(count));
+  } else {
+    i.w == 32 ? a_.movsxd(gp64(t), gp32(t)) : a_.movsx(gp64(t), gp(t, i.w));
+    a_.sarx(gp64(t), gp64(t), gp64(count));
+  }
+  if (i.op != Op::kShr) i.w == 32 ? a_.mov(gp32(t), gp32(t)) : a_.movzx(gp32(t), gp(t, i.w));
+  use(n);
+  return t;
+}
+
+unsigned Codegen::compute_select(Ref r) {
+  const auto& i = inst(r);
+  const Ref yes = resolve(i.b);
+  const unsigned ry = reg_of(yes);
+  const unsigned t = modifiable(i.c);
+  const Cond cc = condition_of(i.a);
+  values_[r].width > 32 ? a_.cmov(cc, gp64(t), gp64(ry)) : a_.cmov(cc, gp32(t), gp32(ry));
+  use(yes);
+  return t;
+}
+
+// The value in a new temporary. Its operands are used up, its own uses are the caller's business.
+unsigned Codegen::compute(Ref r) {
+  const auto& i = inst(r);
+  if (const auto known = constant(r)) {
+    const unsigned t = temp();
+    *known >> 32 ? a_.mov(gp64(t), *known) : a_.mov(gp32(t), static_cast<u32>(*known));
+    return t;
+  }
+  switch (i.op) {
+    case Op::kGetReg: {
+      const unsigned t = temp(), from = kGuestReg[i.w == 8 ? i.aux & 3 : i.aux];
+      if (i.w == 8 && i.aux > 3) {
+        clobber_flags();
+        a_.mov(gp32(t), gp32(from));
+        a_.shr(gp32(t), 8);
+        a_.movzx(gp32(t), gp(t, 8));
+      } else if (i.w < 32) {
+        a_.movzx(gp32(t), gp(from, i.w));
+      } else {
+        a_.mov(gp32(t), gp32(from));
+      }
+      return t;
+    }
+    case Op::kGetSelector: {
+      const unsigned t = temp();
+      a_.movzx(gp32(t), layout_.at(layout_.selector[i.aux], 2));
+      return t;
+    }
+    case Op::kGetFlag: return get_flag(i);
+    case Op::kAdd:
+    case Op::kSub:
+    case Op::kAnd:
+    case Op::kOr:
+    case Op::kXor: return compute_alu(r, *as_alu(r));
+    case Op::kShl:
+    case Op::kShr:
+    case Op::kSar: return compute_shift(r);
+    case Op::kMul: {
+      const Ref b = resolve(i.b);
+      const auto known = constant(b);
+      const unsigned rb = known && fits_i32(*known, 64) ? 0 : reg_of(b);
+      const unsigned t = modifiable(i.a);
+      clobber_flags();
+      known&& fits_i32(*known, 64) ? a_.imul(gp64(t), gp64(t), static_cast<i32>(*known)) : a_.imul(gp64(t), gp64(rb));
+      if (i.w < 32) a_.movzx(gp32(t), gp(t, i.w));
+      if (i.w == 32) a_.mov(gp32(t), gp32(t));
+      use(b);
+      return t;
+    }
+    case Op::kNot: {
+      const unsigned t = modifiable(i.a);
+      a_.not_(gp(t, i.w));
+      return t;
+    }
+    case Op::kTrunc: {
+      const unsigned t = modifiable(i.a);
+      i.w < 32 ? a_.movzx(gp32(t), gp(t, i.w)) : a_.mov(gp32(t), gp32(t));
+      return t;
+    }
+    case Op::kSext: {
+      const Ref a = resolve(i.a);
+      const unsigned from = low_bits_of(a, i.aux);
+      use(a);
+      const unsigned t = temp();
+      if (i.aux == 32) {
+        a_.movsxd(gp64(t), gp32(from));
+      } else if (i.w == 64) {
+        a_.movsx(gp64(t), gp(from, i.aux));
+      } else {
+        a_.movsx(gp32(t), gp(from, i.aux));
+        if (i.w == 16) a_.movzx(gp32(t), gp(t, 16));
+      }
+      return t;
+    }
+    case Op::kBswap: {
+      const unsigned t = modifiable(i.a);
+      a_.bswap(gp(t, i.w));
+      return t;
+    }
+    case Op::kBitScanForward:
+    case Op::kBitScanReverse: {
+      const unsigned from = reg_of(i.a), t = temp();
+      clobber_flags();
+      a_.mov(gp32(t), 0);
+      i.op == Op::kBitScanForward ? a_.bsf(gp64(t), gp64(from)) : a_.bsr(gp64(t), gp64(from));
+      use(i.a);
+      return t;
+    }
+    case Op::kEq:
+    case Op::kNe:
+    case Op::kUlt:
+    case Op::kSlt: {
+      const Cond cc = compare(r);
+      const unsigned t = temp();
+      a_.set(cc, gp(t, 8));
+      a_.movzx(gp32(t), gp(t, 8));
+      return t;
+    }
+    case Op::kCondition: {
+      const Cond cc = guest_condition(i.aux);
+      const unsigned t = temp();
+      a_.set(cc, gp(t, 8));
+      a_.movzx(gp32(t), gp(t, 8));
+      return t;
+    }
+    case Op::kSelect: return compute_select(r);
+    default: fail(); return kTempFirst;
+  }
+}
+
+// ---- Writing guest registers ----
+
+// Values that are still only a name for guest register `guest` get a register of their own before it changes.
+void Codegen::protect(unsigned guest) {
+  for (Ref r = ir_->starts[insn_]; r < ir_->starts[insn_ + 1]; ++r) {
+    const auto& i = inst(r);
+    if (i.op != Op::kGetReg || values_[r].uses == 0 || values_[r].temp >= 0) continue;
+    if ((i.w == 8 ? i.aux & 3u : i.aux) != guest) continue;
+    values_[r].temp = static_cast<i8>(compute(r));
+  }
+}
+
+// guest = guest op b without a temporary.
+bool Codegen::in_place(const Inst& i) {
+  const Ref v = resolve(i.a);
+  const auto& op = inst(v);
+  const unsigned guest = i.aux;
+  if (values_[v].temp >= 0 || op.w != i.w || (i.w == 8 && guest > 3) || constant(v)) return false;
+  if (values_[v].uses != (flags_of_[v] != 0 ? 2u : 1u)) return false;
+  const unsigned reg = kGuestReg[guest];
+  if (op.op == Op::kShl || op.op == Op::kShr || op.op == Op::kSar) {
+    const auto count = constant(op.b);
+    const Ref a = resolve(op.a);
+    if (!count || *count == 0 || *count >= i.w || !is_register(a, guest, i.w) || values_[a].uses != 1) return false;
+    use(a);
+    protect(guest);
+    before_alu(v, false);
+    a_.emit(op.op == Op::kShl   ? id::kIdShl
+            : op.op == Op::kShr ? id::kIdShr
+                                : id::kIdSar,
+            gp(reg, i.w), asmjit::Imm(*count));
+    after_alu(v, *count);
+    use(v);
+    return true;
+  }
+  auto alu = as_alu(v);
+  if (!alu) return false;
+  const bool commutes = alu->op != Op::kSub && !alu->carry;
+  if (!is_register(alu->a, guest, i.w) && commutes && is_register(alu->b, guest, i.w)) std::swap(alu->a, alu->b);
+  if (!is_register(alu->a, guest, i.w) || values_[alu->a].uses != 1) return false;
+  if (alu->b != alu->a && is_register(alu->b, guest, i.w) && values_[alu->b].uses != 1) return false;
+  if (alu->b == alu->a) return false;
+  if (!constant(alu->b)) low_bits_of(alu->b, i.w);
+  use(alu->a);
+  const bool b_too = is_register(alu->b, guest, i.w);
+  if (b_too) values_[alu->b].uses = 0;
+  protect(guest);
+  if (b_too) values_[alu->b].uses = 1;
+  emit_alu(v, *alu, reg);
+  use(v);
+  return true;
+}
+
+void Codegen::set_reg(const Inst& i) {
+  const Ref v = resolve(i.a);
+  const unsigned guest = i.w == 8 ? i.aux & 3 : i.aux, reg = kGuestReg[guest];
+  if (in_place(i)) {
+    committed_ = true;
+    return;
+  }
+  host::Mem mem;
+  if (i.w == 32 && !constant(v) && inst(v).op == Op::kAdd && flags_of_[v] == 0 && values_[v].temp < 0 &&
+      values_[v].uses == 1 && address(v, mem)) {
+    // Its temporaries are freed only when LEA has read them.
+    const u32 held = temps_used_;
+    use_tree(v);
+    const u32 freed = held & ~temps_used_;
+    temps_used_ = held;
+    protect(guest);
+    a_.lea(gp32(reg), mem);
+    temps_used_ &= ~freed;
+    committed_ = true;
+    return;
+  }
+  const auto known = constant(v);
+  if (known && !(i.w == 8 && i.aux > 3)) {
+    protect(guest);
+    i.w == 32 ? a_.mov(gp32(reg), static_cast<u32>(*known)) : a_.mov(gp(reg, i.w), static_cast<i32>(*known));
+    use(v);
+    committed_ = true;
+    return;
+  }
+  low_bits_of(v, i.w);
+  protect(guest);
+  const unsigned from = low_bits_of(v, i.w);
+  if (i.w == 8 && i.aux > 3) {
+    // A byte register cannot be moved to AH beside one that needs a REX prefix: turn the register instead.
+    clobber_flags();
+    a_.ror(gp32(reg), 8);
+    a_.mov(gp(reg, 8), gp(from, 8));
+    a_.rol(gp32(reg), 8);
+  } else if (i.w == 32) {
+    if (from != reg) a_.mov(gp32(reg), gp32(from));
+  } else {
+    a_.mov(gp(reg, i.w), gp(from, i.w));
+  }
+  use(v);
+  committed_ = true;
+}
+
+// Effects under a condition. Whatever they use is computed before the branch, so that both ways agree on where it is.
+void Codegen::when(const Inst& i) {
+  const Ref first = now_ + 1, last = static_cast<Ref>(i.imm);
+  bool nothing = true;
+  for (Ref r = first; r < last; ++r) {
+    const auto& e = inst(r);
+    switch (e.op) {
+      case Op::kSetReg: nothing = false; break;
+      case Op::kFlags:
+      case Op::kSetFlags: nothing = nothing && analysis_.dead[r]; break;
+      case Op::kCheckTarget:
+        if (context_->cs_limit != 0xffffffff && !(constant(e.a) && *constant(e.a) <= context_->cs_limit)) return fail();
+        break;
+      default:
+        if (!is_value(e.op)) return fail();
+    }
+  }
+  if (nothing) {
+    // What the body would have used is not needed, and neither is the condition.
+    for (Ref r = first; r < last; ++r) {
+      if (inst(r).op == Op::kCheckTarget) use(resolve(inst(r).a));
+    }
+    now_ = last - 1;
+    return use(resolve(i.a));
+  }
+  for (Ref r = first; r < last; ++r) {
+    const auto& e = inst(r);
+    if (e.op == Op::kFlags) {
+      if (!analysis_.dead[r]) return fail();
+    } else if (e.op == Op::kSetReg || (e.op == Op::kSetFlags && !analysis_.dead[r])) {
+      if (!constant(e.a)) reg_of(e.a);
+      if (e.op == Op::kSetReg) protect(e.w == 8 ? e.aux & 3u : e.aux);
+    }
+  }
+  flush_flags();
+  const Cond cc = condition_of(i.a);
+  host_valid_ = false;
+  const Label skip = a_.newLabel();
+  a_.long_().j(host::negateCond(cc), skip);
+  for (now_ = first; now_ < last && !failed_; ++now_) {
+    const auto& e = inst(now_);
+    if (e.op == Op::kSetReg) set_reg(e);
+    if (e.op == Op::kSetFlags && !analysis_.dead[now_]) set_flags(e);
+    if (e.op == Op::kCheckTarget) use(resolve(e.a));
+  }
+  now_ = last - 1;
+  flush_flags();
+  host_valid_ = false;
+  a_.bind(skip);
+}
+
+}  // namespace xlat::jit::x64

@@ -1,0 +1,251 @@
+// The life of a translation, from the first time its block is hot to the write that makes it wrong.
+#include "jit/x64/engine.h"
+
+#include "cpu/disasm.h"
+#include "jit/lift/lifter.h"
+
+namespace xlat::jit::x64 {
+
+namespace {
+// A run of translated code ends after so many instructions at the latest, so that stop() is heard.
+constexpr u64 kMostAtOnce = 1 << 20;
+constexpr std::size_t kMostBlockBytes = 64 << 10;  // of host code, far above what 64 instructions take
+}  // namespace
+
+Engine::Engine(Cpu& cpu, const JitOptions& options, CodeCache cache)
+    : Interp(cpu),
+      options_(options),
+      cache_(std::move(cache)),
+      layout_(cpu.s),
+      jumps_(std::size_t{1} << kJumpEntriesLog2),
+      stubs_(make_stubs(cache_, layout_, jumps_.data(), &Engine::interpret)),
+      codegen_(layout_, stubs_) {
+  frame_.engine = this;
+  blocks_.on_drop = [this](const Block& block) { drop(static_cast<Translation*>(block.translation)); };
+}
+
+Engine::~Engine() {
+  blocks_.on_drop = [](const Block&) {};
+}
+
+Context Engine::context() const {
+  const CpuState& s = cpu_.s;
+  Context c;
+  c.mode = s.mode();
+  for (const SegReg n : {kEs, kCs, kSs, kDs, kFs, kGs}) {
+    const Segment& seg = s.seg[n];
+    const bool flat = seg.base == 0 && seg.lo == 0 && seg.hi_read == 0xffffffff && seg.hi_write == 0xffffffff;
+    if (flat) c.flat |= static_cast<u8>(1u << n);
+  }
+  c.cs_base = s.seg[kCs].base;
+  c.cs_limit = s.seg[kCs].limit;
+  return c;
+}
+
+u32 Engine::context_number() {
+  const Context now = context();
+  if (last_number_ != 0 && now == last_context_) return last_number_;
+  last_context_ = now;
+  for (std::size_t n = 0; n < contexts_.size(); ++n) {
+    if (contexts_[n] == now) return last_number_ = static_cast<u32>(n + 1);
+  }
+  constexpr std::size_t kMostContexts = 4096;  // real-mode programs have one for each code segment
+  if (contexts_.size() >= kMostContexts) {
+    flush_cache();
+    contexts_.clear();
+  }
+  contexts_.push_back(now);
+  return last_number_ = static_cast<u32>(contexts_.size());
+}
+
+// The TLB's read entry for a page of code, filled if need be; zero where code does not lie in RAM or ROM.
+u64 Engine::page_entry(u32 linear) {
+  const std::uintptr_t* table = cpu_.read_table();
+  if (table[linear >> 12] == 0 && table == cpu_.tlb().addends(Tlb::table_for(cpu_.user(), false))) {
+    u64 phys = 0;
+    if (!cpu_.peek_physical(linear, phys)) return 0;
+    if (u8* page = cpu_.memory().page(phys).read) cpu_.tlb().fill(Tlb::table_for(cpu_.user(), false), linear, page);
+  }
+  return table[linear >> 12];
+}
+
+Translation* Engine::translation_of(const Block& block, u32 ip, u32 context) {
+  auto* known = static_cast<Translation*>(block.translation);
+  if (known) {
+    if (known->ip == ip && known->context == context) return known;
+    // The same bytes at another address or between other segments: the latest wins.
+    if (++block.heat < options_.threshold) return nullptr;
+    drop(known);
+  } else if (++block.heat < options_.threshold) {
+    return nullptr;
+  }
+  block.heat = 0;
+  return translate(block, ip, context);
+}
+
+Translation* Engine::translate(const Block& block, u32 ip, u32 context_number) {
+  const Context& context = contexts_[context_number - 1];
+  // A block over two pages depends on both mappings.
+  if (block.phys2 != 0 || u64{ip} + block.bytes - 1 > context.cs_limit) return nullptr;
+  if (cache_.left() < kMostBlockBytes) {
+    flush_cache();
+    return nullptr;
+  }
+  auto owned = std::make_unique<Translation>();
+  Translation* t = owned.get();
+  t->block = &block;
+  t->ip = ip;
+  t->context = context_number;
+  const IrBlock ir = Lifter::lift(block.insns);
+  const std::optional<HostCode> host = codegen_.generate(block, ir, *t, context, cache_.next());
+  if (!host || host->bytes.size() > kMostBlockBytes || host->interpreted == block.insns.size()) return nullptr;
+  t->code = cache_.add(host->bytes);
+  t->code_bytes = static_cast<u32>(host->bytes.size());
+  for (const HostCode::ExitPlace& place : host->exits) {
+    auto exit = std::make_unique<Exit>();
+    exit->owner = t;
+    exit->ip = place.ip;
+    exit->site = t->code + place.site;
+    exit->guard = place.guard ? t->code + place.guard : nullptr;
+    exit->stub = t->code + place.stub;
+    const Exit* address = exit.get();
+    std::memcpy(cache_.writable(t->code + place.exit_slot), &address, sizeof address);
+    t->exits.push_back(std::move(exit));
+  }
+  block.translation = t;
+  translations_.emplace(t, std::move(owned));
+  ++counters_.translated;
+  counters_.guest_insns += block.insns.size();
+  counters_.left_to_interp += host->interpreted;
+  counters_.host_bytes += host->bytes.size();
+  log(block, *t);
+  return t;
+}
+
+void Engine::log(const Block& block, const Translation& t) {
+  Log& log = cpu_.log();
+  if (log.enabled(LogItem::kIr)) log.line(LogItem::kIr, "IR of {:08x}\n{}", t.ip, Lifter::lift(block.insns).dump());
+  if (!log.enabled(LogItem::kOutAsm)) return;
+  std::vector<u8> bytes(block.bytes);
+  cpu_.memory().read_block(block.phys, bytes);
+  log.line(LogItem::kOutAsm, "IN:\n{}OUT: {} bytes\n{}", disassemble(bytes, t.ip, t.block->mode.cs32 ? 32 : 16),
+           t.code_bytes, disassemble({t.code, t.code_bytes}, reinterpret_cast<u64>(t.code), 64));
+}
+
+// ---- Links ----
+
+void Engine::link(Exit& exit, Translation& target) {
+  if (exit.target || exit.owner->context != target.context) return;
+  if (exit.guard) {
+    const u32 linear = target.ip + contexts_[target.context - 1].cs_base;
+    const u64 entry = page_entry(linear);
+    if (entry == 0) return;
+    std::memcpy(cache_.writable(exit.guard), &entry, sizeof entry);
+  }
+  const auto displacement = static_cast<i32>(target.code - (exit.site + 4));
+  std::memcpy(cache_.writable(exit.site), &displacement, sizeof displacement);
+  exit.target = &target;
+  target.incoming.push_back(&exit);
+  ++counters_.chained;
+}
+
+void Engine::unlink(Exit& exit) {
+  const auto displacement = static_cast<i32>(exit.stub - (exit.site + 4));
+  std::memcpy(cache_.writable(exit.site), &displacement, sizeof displacement);
+  exit.target = nullptr;
+}
+
+void Engine::remember_jump(const Translation& target) {
+  const u32 linear = target.ip + contexts_[target.context - 1].cs_base;
+  const u64 entry = page_entry(linear);
+  if (entry == 0) return;
+  jumps_[jump_slot(target.ip)] = {target.ip, target.context, u64{linear >> 12} * 8, entry, target.code};
+}
+
+// The block is gone, or its translation is to be replaced. The code stays where it is: it may be running.
+void Engine::drop(Translation* t) {
+  t->block->translation = nullptr;
+  for (Exit* exit : t->incoming) unlink(*exit);
+  t->incoming.clear();
+  for (const auto& exit : t->exits) {
+    if (exit->target) std::erase(exit->target->incoming, exit.get());
+    exit->target = nullptr;
+    if (wanted_ == exit.get()) wanted_ = nullptr;
+  }
+  JumpEntry& jump = jumps_[jump_slot(t->ip)];
+  if (jump.code == t->code) jump = {};
+  const auto owner = translations_.find(t);
+  dropped_.push_back(std::move(owner->second));
+  translations_.erase(owner);
+  ++counters_.dropped;
+}
+
+// Only between blocks: nothing of the cache runs.
+void Engine::flush_cache() {
+  for (auto& [t, owned] : translations_) t->block->translation = nullptr;
+  translations_.clear();
+  dropped_.clear();
+  std::fill(jumps_.begin(), jumps_.end(), JumpEntry{});
+  wanted_ = nullptr;
+  cache_.truncate(stubs_.bytes);
+  ++counters_.cache_flushes;
+}
+
+// ---- Running ----
+
+bool Engine::run_translated(const Block& block, u64 budget) {
+  const u32 ip = static_cast<u32>(cpu_.s.ip);
+  const u32 number = context_number();
+  Exit* const wanted = std::exchange(wanted_, nullptr);
+  const bool jump_wanted = std::exchange(jump_wanted_, false);
+  if (cpu_.log().enabled(LogItem::kExec)) return false;
+  const u64 flushes = counters_.cache_flushes;
+  Translation* t = translation_of(block, ip, number);
+  if (!t || budget < block.insns.size()) return false;
+  if (options_.chain && flushes == counters_.cache_flushes) {
+    if (wanted && wanted->ip == ip) link(*wanted, *t);
+    if (jump_wanted) remember_jump(*t);
+  }
+  CpuState& s = cpu_.s;
+  s.flags.pack();
+  s.mid_rep = false;
+  const u64 allowed = std::min(budget, options_.chain ? kMostAtOnce : block.insns.size());
+  count_at_zero_ = count_ + allowed;
+  frame_.budget = static_cast<i64>(allowed);
+  frame_.read_table = cpu_.read_table();
+  ++counters_.entries;
+  reinterpret_cast<void (*)(CpuState*, Frame*, const void*)>(reinterpret_cast<std::uintptr_t>(stubs_.enter))(
+      &s, &frame_, t->code);
+  count_ = count_at_zero_ - static_cast<u64>(frame_.budget);
+  cpu_.clock().set_count(count_);
+  if (frame_.exit) {
+    s.ip = frame_.exit->ip;
+    wanted_ = frame_.exit;
+  } else {
+    jump_wanted_ = true;
+  }
+  return true;
+}
+
+Interpreted Engine::interpret(Frame* frame, Translation* translation, u64 n, i64 budget) {
+  return static_cast<Engine*>(frame->engine)->interpret_one(*translation, static_cast<unsigned>(n), budget);
+}
+
+// The budget was paid for the whole block when it was entered.
+Interpreted Engine::interpret_one(const Translation& t, unsigned n, i64 budget) {
+  const Block& block = *t.block;
+  const auto insns = static_cast<i64>(block.insns.size());
+  const i64 at_start = budget + insns;
+  ++counters_.slow;
+  u64 executed = 0;
+  const bool go_on =
+      run_one(block, t.ip, n, count_at_zero_ - static_cast<u64>(at_start), static_cast<u64>(at_start), executed);
+  frame_.read_table = cpu_.read_table();
+  cpu_.s.flags.pack();
+  const bool last = n + 1 == block.insns.size();
+  // Handlers that load segments may have changed what this translation takes for granted.
+  if (go_on && !last && context() == contexts_[t.context - 1]) return {0, budget};
+  return {1, at_start - static_cast<i64>(executed)};
+}
+
+}  // namespace xlat::jit::x64

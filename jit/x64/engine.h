@@ -1,0 +1,55 @@
+// Translating hot blocks, running them, linking them, and forgetting them.
+#pragma once
+
+#include "jit/engine.h"
+#include "jit/x64/codegen.h"
+#include "jit/x64/stubs.h"
+
+namespace xlat::jit::x64 {
+
+class Engine : public Interp {
+ public:
+  Engine(Cpu& cpu, const JitOptions& options, CodeCache cache);
+  ~Engine() override;
+
+  const JitCounters& counters() const { return counters_; }
+  std::string last_translation(const Block& block) const;
+
+ protected:
+  bool run_translated(const Block& block, u64 budget) override;
+
+ private:
+  static Interpreted interpret(Frame* frame, Translation* translation, u64 n, i64 budget);
+  Interpreted interpret_one(const Translation& translation, unsigned n, i64 budget);
+  Context context() const;
+  u32 context_number();
+  Translation* translation_of(const Block& block, u32 ip, u32 context);
+  Translation* translate(const Block& block, u32 ip, u32 context);
+  void link(Exit& exit, Translation& target);
+  void remember_jump(const Translation& target);
+  u64 page_entry(u32 linear);
+  void unlink(Exit& exit);
+  void drop(Translation* translation);
+  void flush_cache();
+  void log(const Block& block, const Translation& translation);
+
+  const JitOptions options_;
+  CodeCache cache_;
+  StateLayout layout_;
+  Frame frame_;
+  std::vector<JumpEntry> jumps_;
+  Stubs stubs_;
+  Codegen codegen_;
+  JitCounters counters_;
+
+  std::vector<Context> contexts_;  // numbered from 1
+  Context last_context_;
+  u32 last_number_ = 0;
+  std::unordered_map<Translation*, std::unique_ptr<Translation>> translations_;
+  std::vector<std::unique_ptr<Translation>> dropped_;  // their code may still be running
+  Exit* wanted_ = nullptr;                             // exit taken last, to be linked to what runs next
+  bool jump_wanted_ = false;                           // an indirect jump missed: its target goes into the table
+  u64 count_at_zero_ = 0;                              // instruction count when the budget is used up
+};
+
+}  // namespace xlat::jit::x64

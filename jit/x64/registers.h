@@ -1,0 +1,63 @@
+// Which host register holds what while translated code runs, and what it shares with the engine.
+//
+//   rax rcx rdx rbx r14 rbp rsi rdi   the guest's EAX ECX EDX EBX ESP EBP ESI EDI, zero-extended
+//   r8 - r11                          temporaries
+//   r12                               the TLB's read table; the write table lies Tlb::kTableBytes behind it
+//   r13                               budget: instructions left
+//   r15                               CpuState
+//   rsp                               its top holds the Frame*
+#pragma once
+
+#include <asmjit/x86.h>
+
+#include "cpu/state.h"
+
+namespace xlat::jit::x64 {
+
+namespace host = asmjit::x86;
+
+inline constexpr unsigned kGuestReg[8] = {0, 1, 2, 3, 14, 5, 6, 7};
+inline constexpr unsigned kTempFirst = 8, kTemps = 4;
+
+inline host::Gp gp64(unsigned id) { return host::gpq(id); }
+inline host::Gp gp32(unsigned id) { return host::gpd(id); }
+// Register `id` at `w` bits.
+inline host::Gp gp(unsigned id, unsigned w) {
+  if (w == 8) return host::gpb(id);
+  if (w == 16) return host::gpw(id);
+  if (w == 32) return host::gpd(id);
+  return host::gpq(id);
+}
+
+inline const host::Gp kTlb = host::r12, kBudget = host::r13, kState = host::r15;
+
+struct Exit;
+
+// What the engine and translated code tell each other; its address is at the top of the stack.
+struct Frame {
+  void* engine = nullptr;
+  const void* read_table = nullptr;
+  i64 budget = 0;
+  Exit* exit = nullptr;  // how the code was left: a chainable exit, or null with CpuState::ip set
+};
+
+// Where fields of CpuState lie; its parts have private members, so they are measured on an object.
+struct StateLayout {
+  explicit StateLayout(CpuState& s);
+  i32 gpr, ip, packed_flags, system_flags;
+  i32 seg_base[kSegRegs], seg_lo[kSegRegs], seg_hi_read[kSegRegs], seg_hi_write[kSegRegs], selector[kSegRegs];
+
+  host::Mem at(i32 offset, unsigned bytes) const { return host::ptr(kState, offset, bytes); }
+};
+
+// The routines all translated code of an engine shares; addresses in the code cache.
+struct Stubs {
+  const u8* enter = nullptr;          // Exit* (CpuState*, Frame*, const void* code)
+  const u8* interpret = nullptr;      // called: r8d = instruction, r9 = Translation*; r8d not 0: leave
+  const u8* leave = nullptr;          // CpuState is up to date
+  const u8* leave_by_exit = nullptr;  // r8 = Exit*
+  const u8* indirect = nullptr;       // r8d = EIP to go to, r11d = context
+  std::size_t bytes = 0;              // of the code cache they take
+};
+
+}  // namespace xlat::jit::x64

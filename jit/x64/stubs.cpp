@@ -1,0 +1,137 @@
+// Entry and exit of translated code, calls to the interpreter, indirect jumps.
+#include "jit/x64/stubs.h"
+
+#include <cstddef>
+
+namespace xlat::jit::x64 {
+
+StateLayout::StateLayout(CpuState& s) {
+  const auto offset = [&s](const auto& field) {
+    return static_cast<i32>(reinterpret_cast<const u8*>(&field) - reinterpret_cast<const u8*>(&s));
+  };
+  gpr = offset(s.gpr);
+  ip = offset(s.ip);
+  packed_flags = offset(s.flags.packed());
+  system_flags = offset(s.flags.system_image());
+  for (unsigned n = 0; n < kSegRegs; ++n) {
+    seg_base[n] = offset(s.seg[n].base);
+    seg_lo[n] = offset(s.seg[n].lo);
+    seg_hi_read[n] = offset(s.seg[n].hi_read);
+    seg_hi_write[n] = offset(s.seg[n].hi_write);
+    selector[n] = offset(s.seg[n].selector);
+  }
+}
+
+namespace {
+
+class StubMaker {
+ public:
+  StubMaker(const StateLayout& layout) : layout_(layout) {
+    code_.init(asmjit::Environment::host());
+    code_.attach(&a);
+  }
+
+  void save_guest() {
+    for (unsigned n = 0; n < 8; ++n) a.mov(layout_.at(layout_.gpr + static_cast<i32>(8 * n), 8), gp64(kGuestReg[n]));
+  }
+  void load_guest() {
+    for (unsigned n = 0; n < 8; ++n) a.mov(gp64(kGuestReg[n]), layout_.at(layout_.gpr + static_cast<i32>(8 * n), 8));
+  }
+  std::size_t here() const { return a.offset(); }
+  std::span<const u8> bytes() {
+    if (code_.hasUnresolvedLinks()) code_.resolveUnresolvedLinks();
+    const asmjit::CodeBuffer& buffer = code_.sectionById(0)->buffer();
+    return {buffer.data(), buffer.size()};
+  }
+
+  host::Assembler a;
+
+ private:
+  const StateLayout& layout_;
+  asmjit::CodeHolder code_;
+};
+
+constexpr host::Gp kSaved[] = {host::rbx, host::rbp, host::r12, host::r13, host::r14, host::r15};
+
+}  // namespace
+
+Stubs make_stubs(CodeCache& cache, const StateLayout& layout, const JumpEntry* jump_table, InterpretFn interpret) {
+  StubMaker m(layout);
+  host::Assembler& a = m.a;
+  const auto field = [](const host::Gp& frame, std::size_t offset) {
+    return host::qword_ptr(frame, static_cast<i32>(offset));
+  };
+
+  // enter(rdi = CpuState*, rsi = Frame*, rdx = code). Six pushes and the return address, then 24 bytes: rsp is a
+  // multiple of 16 in translated code.
+  const std::size_t enter = m.here();
+  for (const host::Gp& reg : kSaved) a.push(reg);
+  a.sub(host::rsp, 24);
+  a.mov(host::qword_ptr(host::rsp), host::rsi);
+  a.mov(kState, host::rdi);
+  a.mov(kTlb, field(host::rsi, offsetof(Frame, read_table)));
+  a.mov(kBudget, field(host::rsi, offsetof(Frame, budget)));
+  a.mov(host::r8, host::rdx);
+  m.load_guest();
+  a.jmp(host::r8);
+
+  const std::size_t interpret_at = m.here();
+  m.save_guest();
+  a.mov(host::rdi, host::qword_ptr(host::rsp, 8));
+  a.mov(host::rsi, host::r9);
+  a.mov(host::edx, host::r8d);
+  a.mov(host::rcx, kBudget);
+  a.sub(host::rsp, 8);
+  a.mov(host::rax, reinterpret_cast<u64>(interpret));
+  a.call(host::rax);
+  a.add(host::rsp, 8);
+  a.mov(host::r8, host::rax);
+  a.mov(kBudget, host::rdx);
+  a.mov(host::rax, host::qword_ptr(host::rsp, 8));
+  a.mov(kTlb, field(host::rax, offsetof(Frame, read_table)));
+  m.load_guest();
+  a.ret();
+
+  const std::size_t leave_at = m.here();
+  a.xor_(host::r8d, host::r8d);
+  const std::size_t leave_by_exit = m.here();
+  const asmjit::Label leave = a.newLabel();
+  a.bind(leave);
+  m.save_guest();
+  a.mov(host::rsi, host::qword_ptr(host::rsp));
+  a.mov(field(host::rsi, offsetof(Frame, budget)), kBudget);
+  a.mov(field(host::rsi, offsetof(Frame, exit)), host::r8);
+  a.add(host::rsp, 24);
+  for (std::size_t n = std::size(kSaved); n-- > 0;) a.pop(kSaved[n]);
+  a.ret();
+
+  // r8d = EIP, r11d = context: the jump table, as jump_slot() says.
+  const std::size_t indirect = m.here();
+  const asmjit::Label miss = a.newLabel();
+  a.mov(host::r9d, host::r8d);
+  a.shr(host::r9d, 12);
+  a.xor_(host::r9d, host::r8d);
+  a.and_(host::r9d, (1u << kJumpEntriesLog2) - 1);
+  a.shl(host::r9d, 5);
+  a.mov(host::r10, reinterpret_cast<u64>(jump_table));
+  a.add(host::r9, host::r10);
+  a.cmp(host::dword_ptr(host::r9, offsetof(JumpEntry, ip)), host::r8d);
+  a.jne(miss);
+  a.cmp(host::dword_ptr(host::r9, offsetof(JumpEntry, context)), host::r11d);
+  a.jne(miss);
+  a.mov(host::r10, field(host::r9, offsetof(JumpEntry, table_offset)));
+  a.mov(host::r10, host::qword_ptr(kTlb, host::r10));
+  a.cmp(host::r10, field(host::r9, offsetof(JumpEntry, addend)));
+  a.jne(miss);
+  a.jmp(field(host::r9, offsetof(JumpEntry, code)));
+  a.bind(miss);
+  a.mov(layout.at(layout.ip, 8), host::r8);
+  a.xor_(host::r8d, host::r8d);
+  a.jmp(leave);
+
+  const std::span<const u8> bytes = m.bytes();
+  const u8* base = cache.add(bytes);
+  return {base + enter, base + interpret_at, base + leave_at, base + leave_by_exit, base + indirect, cache.used()};
+}
+
+}  // namespace xlat::jit::x64

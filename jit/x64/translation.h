@@ -1,0 +1,53 @@
+// A translated block and the ways out of it.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "cpu/interp/block_cache.h"
+
+namespace xlat::jit::x64 {
+
+struct Translation;
+
+// A jump to a block whose address is known. Until it is linked it goes to its stub, which leaves to the engine.
+struct Exit {
+  Translation* owner = nullptr;
+  u32 ip = 0;                 // EIP it goes to
+  const u8* site = nullptr;   // the 32-bit displacement of the jump
+  const u8* guard = nullptr;  // the 64-bit TLB entry compared first; null if the target lies in the owner's page
+  const u8* stub = nullptr;
+  Translation* target = nullptr;  // where it is linked to
+};
+
+// What a translation takes for granted beside its bytes: if two contexts are equal, so is the host code.
+struct Context {
+  CodeMode mode;
+  u8 flat = 0;  // bit n: segment register n has base 0 and no limits
+  u32 cs_base = 0, cs_limit = 0;
+  bool operator==(const Context&) const = default;
+};
+
+struct Translation {
+  const Block* block = nullptr;
+  u32 ip = 0;
+  u32 context = 0;  // number of its Context
+  const u8* code = nullptr;
+  u32 code_bytes = 0;
+  std::vector<std::unique_ptr<Exit>> exits;
+  std::vector<Exit*> incoming;  // linked to this translation
+};
+
+// One place an indirect jump may lead to, found by its EIP.
+struct JumpEntry {
+  u32 ip = 0;
+  u32 context = 0;       // 0: empty
+  u64 table_offset = 0;  // of the target page's entry in the TLB
+  u64 addend = 0;        // what that entry has to be
+  const u8* code = nullptr;
+};
+inline constexpr unsigned kJumpEntriesLog2 = 12;
+inline constexpr u32 jump_slot(u32 ip) { return (ip ^ ip >> 12) & ((1u << kJumpEntriesLog2) - 1); }
+static_assert(sizeof(JumpEntry) == 32);
+
+}  // namespace xlat::jit::x64

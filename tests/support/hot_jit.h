@@ -1,0 +1,18 @@
+// The JIT with every block translated the first time it runs, for tests that compare engines.
+#pragma once
+
+#ifdef XLAT_JIT_X64
+
+#include "jit/x64/engine.h"
+
+namespace xlat::test {
+
+class HotJit : public jit::x64::Engine {
+ public:
+  explicit HotJit(Cpu& cpu)
+      : Engine(cpu, {.cache_bytes = 4 << 20, .threshold = 1}, jit::CodeCache::make(4 << 20).value()) {}
+};
+
+}  // namespace xlat::test
+
+#endif
