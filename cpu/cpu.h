@@ -99,6 +99,11 @@ class Cpu : public IrqSink, private MappingListener, private CodeListener {
     const std::uintptr_t addend = write_table_[linear >> 12];
     return addend ? reinterpret_cast<u8*>(addend + linear) : nullptr;
   }
+  // The same for reading one byte.
+  const u8* readable_host(u32 linear) {
+    const std::uintptr_t addend = read_table_[linear >> 12];
+    return addend ? reinterpret_cast<const u8*>(addend + linear) : nullptr;
+  }
   u64 load_slow(u32 linear, unsigned bytes, bool user);
   void store_slow(u32 linear, unsigned bytes, u64 value, bool user);
   // Raises the fault a store of `bytes` would raise, and stores nothing.
@@ -165,6 +170,8 @@ class Cpu : public IrqSink, private MappingListener, private CodeListener {
   }
   // Takes traps and interrupts; counts in `events` each one delivered.
   Boundary boundary(u64& events);
+  // Whether each iteration of a repeated instruction is a step of its own.
+  bool steps_iterations() const { return (s.flags.image() & kTf) || (s.dr[7] & 0xff); }
   void before_step();
   void after_step(bool completed, bool more_iterations);
 

@@ -11,8 +11,7 @@ Cpu::Cpu(const CpuModel& model, AddressSpace& memory, PortBus& ports, Clock& clo
   memory.code_watch().add_listener(*this);
   static const std::uintptr_t* const kNoEntries = [] {
     // Never written: the host maps one page of zeros throughout.
-    void* zeros =
-        mmap(nullptr, 2 * Tlb::kTableBytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* zeros = mmap(nullptr, 2 * Tlb::kTableBytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     ASSERT(zeros != MAP_FAILED);
     return static_cast<const std::uintptr_t*>(zeros);
   }();
@@ -146,6 +145,7 @@ enum Msr : u32 {
   kMsrMcType = 0x01,
   kMsrTsc = 0x10,
   kMsrPlatformId = 0x17,
+  kMsrApicBase = 0x1b,
   kMsrEblCrPoweron = 0x2a,
   kMsrBiosUpdtTrig = 0x79,
   kMsrBiosSignId = 0x8b,
@@ -206,7 +206,7 @@ u64 Cpu::read_msr(u32 index) {
       case kMsrEvntsel1:
       case kMsrPerfctr0:
       case kMsrPerfctr1: return 0;
-      case 0x1b: return 0xfee00100;  // TEMP
+      case kMsrApicBase: return 0xfee00100;  // the bootstrap processor, its APIC off
       case kMsrPlatformId:
       case kMsrEblCrPoweron:
       case kMsrBiosSignId:
@@ -250,7 +250,7 @@ void Cpu::write_msr(u32 index, u64 value) {
       case kMsrSysenterCs: s.sysenter_cs = value & 0xffff; return;
       case kMsrSysenterEsp: s.sysenter_esp = value & 0xffffffff; return;
       case kMsrSysenterEip: s.sysenter_eip = value & 0xffffffff; return;
-      case 0x1b:
+      case kMsrApicBase:
       case kMsrMcgStatus:
       case kMsrEvntsel0:
       case kMsrEvntsel1:

@@ -156,6 +156,7 @@ class InterpEmitter : public OperandAccess<InterpEmitter> {
   }
 
   // ---- REP, for cpu/interp/handlers.h ----
+  u64 bulk(const Insn& i, unsigned bytes, u64 most) { return interp_.bulk(i, bytes, most); }
   // Iterations the instruction may make before something else is due.
   u64 allowance() const { return interp_.allowance(); }
   bool must_leave() const { return interp_.leave_; }

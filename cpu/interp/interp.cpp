@@ -47,9 +47,9 @@ void Interp::publish_count() {
   cpu_.clock().set_count(count_ + within);
 }
 
-// Runs at most `budget` instructions of `block`. Leaves s.ip at the next instruction to execute, or at the faulting
-// one.
-void Interp::run_block(const Block& block, u64 budget) {
+// Runs at most `most` instructions of `block`, and at most `budget` of them and of their iterations. Leaves s.ip at the
+// next instruction to execute, or at the faulting one.
+void Interp::run_block(const Block& block, u64 budget, std::size_t most) {
   CpuState& s = cpu_.s;
   block_ip_ = static_cast<u32>(s.ip);
   block_ = &block;
@@ -58,8 +58,7 @@ void Interp::run_block(const Block& block, u64 budget) {
   iterations_ = 0;
   leave_ = again_ = false;
   running_ = true;
-  const u64 n = std::min<u64>(budget, block.insns.size());
-  const Insn* const end = first_ + n;
+  const Insn* const end = first_ + std::min<u64>(budget, most);
   const Insn* i = first_;
   do {
     current_ = i;
@@ -132,24 +131,26 @@ Interp::Stop Interp::run(u64 until) {
     bool ran = false;
     if (block) {
       const Segment& cs = s.seg[kCs];
-      u64 budget = step ? 1 : until_ - count_;
+      // A repeated instruction need not stop after each iteration just because RF is set or interrupts are held off.
+      u64 budget = step && cpu_.steps_iterations() ? 1 : until_ - count_;
+      std::size_t most = step ? 1 : block->insns.size();
       // Blocks do not depend on CS.limit; where it cuts one short, the instructions before the cut still run.
       if (s.ip + block->bytes - 1 > cs.limit) [[unlikely]] {
-        u64 inside = 0;
+        std::size_t inside = 0;
         for (const Insn& i : block->insns) {
           if (s.ip + i.off + i.len - 1 > cs.limit) break;
           ++inside;
         }
-        budget = std::min(budget, inside);
+        most = std::min(most, inside);
         if (inside == 0) cpu_.raise(kGP, 0);
       }
-      if (budget != 0) {
+      if (most != 0) {
         if (step) cpu_.before_step();
         if (cpu_.log().enabled(LogItem::kExec)) [[unlikely]] {
           cpu_.log().line(LogItem::kExec, "exec {:04x}:{:08x} eax {:08x} esp {:08x} eflags {:08x}", cs.selector, s.ip,
                           s.reg32(kEax), s.reg32(kEsp), s.flags.get());
         }
-        if (step || !run_translated(*block, budget)) run_block(*block, budget);
+        if (most != block->insns.size() || step || !run_translated(*block, budget)) run_block(*block, budget, most);
         ran = true;
       }
     }

@@ -58,8 +58,8 @@ class Interp : public Engine {
 
   // Iterations the current instruction may make.
   u64 allowance() const { return budget_ - static_cast<u64>(current_ - first_) - iterations_; }
-  // Runs at most `budget` instructions of `block`, which is at s.ip.
-  void run_block(const Block& block, u64 budget);
+  // Runs at most `most` instructions of `block`, which is at s.ip, with all iterations at most `budget`.
+  void run_block(const Block& block, u64 budget, std::size_t most);
   // For engines that run the same blocks by other handlers.
   Interp(Cpu& cpu, BlockCache::HandlerOf handler_of);
   const Block& block() const { return *block_; }
@@ -71,6 +71,9 @@ class Interp : public Engine {
  private:
   friend class InterpEmitter;
   u64 after_last();
+  // Makes up to `most` iterations of REP MOVS or REP STOS at once, but for the count in ECX; 0 if they are to be made
+  // one by one. Touches only memory that the TLB has, so nothing can fault.
+  u64 bulk(const Insn& i, unsigned bytes, u64 most);
 
   u64 until_ = 0;
   std::atomic<bool> stop_asked_ = false;

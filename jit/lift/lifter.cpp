@@ -17,10 +17,10 @@ Lifter::Val Lifter::value(Op op, unsigned w, Val a, Val b, Val c, u8 aux) {
 
 Lifter::Val Lifter::ea(const Insn& i) {
   const Width<32> w32;
-  const auto disp = imm(static_cast<u32>(i.disp));
-  Val at = disp;
-  if (i.index != kZeroReg) at = add(w32, at, shl(w32, reg(w32, i.index), imm(i.scale)));
-  if (i.base != kZeroReg) at = add(w32, at, reg(w32, i.base));
+  Val at = imm(static_cast<u32>(i.disp));
+  const auto plus = [&](Val more) { at = is_const(at) && const_of(at) == 0 ? more : add(w32, at, more); };
+  if (i.index != kZeroReg) plus(i.scale == 0 ? reg(w32, i.index) : shl(w32, reg(w32, i.index), imm(i.scale)));
+  if (i.base != kZeroReg) plus(reg(w32, i.base));
   return i.asize == 2 ? trunc(16, at) : at;
 }
 

@@ -58,15 +58,9 @@ bool Codegen::run(const u8* base) {
 void Codegen::begin() {
   insn_ = 0;
   temps_used_ = 0;
-  const Label enough = a_.newLabel();
+  used_up_ = a_.newLabel();
   a_.sub(kBudget, static_cast<i32>(block_->insns.size()));
-  a_.short_().jge(enough);
-  a_.add(kBudget, static_cast<i32>(block_->insns.size()));
-  a_.mov(host::r8d, translation_->ip);
-  a_.mov(layout_.at(layout_.ip, 8), host::r8);
-  a_.xor_(host::r8d, host::r8d);
-  jump_out(stubs_.leave_by_exit);
-  a_.bind(enough);
+  a_.long_().jl(used_up_);
 }
 
 void Codegen::instruction(unsigned n) {
@@ -140,6 +134,11 @@ void Codegen::interpret(unsigned n) {
 
 // The cold code: slow paths, accesses that may cross a page, exits not yet linked.
 void Codegen::finish() {
+  a_.bind(used_up_);
+  a_.add(kBudget, static_cast<i32>(block_->insns.size()));
+  a_.mov(host::r8d, translation_->ip);
+  a_.mov(layout_.at(layout_.ip, 8), host::r8);
+  jump_out(stubs_.leave);
   for (const Misaligned& m : misaligned_) {
     a_.bind(m.label);
     a_.mov(gp32(m.temp), gp32(m.linear));

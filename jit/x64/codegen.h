@@ -126,6 +126,7 @@ class Codegen {
   // codegen_memory.cpp
   Linear linear(const Inst& i, bool write);
   unsigned checked(const Linear& linear, unsigned bytes, bool write);
+  bool load_to_guest(Ref n) const;
   void load(const Inst& i, Ref n);
   void store(const Inst& i);
   void probe(const Inst& i);
@@ -176,7 +177,7 @@ class Codegen {
   bool committed_ = false;  // the instruction has changed guest state
   bool ended_ = false;      // control has left the block
   bool needs_cold_ = false;
-  Label slow_, next_;
+  Label slow_, next_, used_up_;
   // The operand checked by a probe: its offset and the register with its host address.
   std::optional<Ref> probed_;
   unsigned probed_reg_ = 0;

@@ -195,8 +195,8 @@ void Codegen::shift_flags(const Inst& when, const Inst& f) {
   const auto& test = inst(condition);
   const Op op = kind == FlagKind::kShl ? Op::kShl : kind == FlagKind::kShr ? Op::kShr : Op::kSar;
   const bool same_shift = inst(result).op == op && resolve(inst(result).a) == resolve(f.a);  // not SHLD or SHRD
-  if (!is_shift(kind) || !same_shift || f.w != 32 || test.op != Op::kNe || resolve(test.a) != count || constant(test.b) != 0 ||
-      values_[condition].uses != 1) {
+  if (!is_shift(kind) || !same_shift || f.w != 32 || test.op != Op::kNe || resolve(test.a) != count ||
+      constant(test.b) != 0 || values_[condition].uses != 1) {
     return fail();
   }
   flush_flags();

@@ -52,6 +52,13 @@ void load_from(host::Assembler& a, unsigned w, unsigned reg, host::Mem at) {
 }
 }  // namespace
 
+// MOV and MOVZX: the load's only use is to write a 32-bit register right away.
+bool Codegen::load_to_guest(Ref n) const {
+  if (n + 1 >= ir_->starts[insn_ + 1]) return false;
+  const Inst& next = inst(n + 1);
+  return next.op == Op::kSetReg && next.w == 32 && resolve(next.a) == n && values_[n].uses == 1;
+}
+
 void Codegen::load(const Inst& i, Ref n) {
   const Ref offset = resolve(i.a);
   if (probed_ && *probed_ == offset) {
@@ -62,6 +69,23 @@ void Codegen::load(const Inst& i, Ref n) {
   } else {
     const Linear l = linear(i, false);
     const unsigned t = checked(l, i.w / 8, false);
+    if (load_to_guest(n)) {
+      // Nobody else wants the value, and nothing that still needs the register's old one is left.
+      const unsigned guest = inst(n + 1).aux;
+      values_[n].uses = 0;
+      const u32 held = temps_used_;
+      use(offset);
+      const u32 freed = held & ~temps_used_;
+      temps_used_ = held;
+      protect(guest);
+      load_from(a_, i.w, kGuestReg[guest], host::ptr(gp64(t), gp64(l.reg)));
+      temps_used_ &= ~freed;
+      if (l.owned) free_temp(l.reg);
+      free_temp(t);
+      done_[n + 1] = true;
+      committed_ = true;
+      return;
+    }
     load_from(a_, i.w, t, host::ptr(gp64(t), gp64(l.reg)));
     if (l.owned) free_temp(l.reg);
     use(offset);

@@ -280,7 +280,8 @@ std::vector<std::pair<std::string, u64>> Engine::slow_by_name() const {
   for (std::size_t n = 0; n < slow_.size(); ++n) {
     if (slow_[n] == 0) continue;
     const bool real = n < encodings().size();
-    list.emplace_back(real ? fmt::format("{} ({:02x})", encodings()[n].name, encodings()[n].opcode) : "invalid", slow_[n]);
+    list.emplace_back(real ? fmt::format("{} ({:02x})", encodings()[n].name, encodings()[n].opcode) : "invalid",
+                      slow_[n]);
   }
   std::sort(list.begin(), list.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
   if (list.size() > 16) list.resize(16);
