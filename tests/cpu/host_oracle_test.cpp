@@ -44,6 +44,7 @@ void compare_with_host(u32 sequences) {
     if (++found >= most) break;
   }
   CHECK(agreed == sequences);
+  if constexpr (requires { oracle.engine().counters(); }) CHECK(oracle.engine().counters().entries > sequences);
 }
 
 }  // namespace

@@ -192,7 +192,7 @@ std::string describe(const Program& program) {
   for (u32 at = 0; at < program.data.size(); at += 16) {
     const auto first = program.data.begin() + at;
     if (std::all_of(first, first + 16, [](u8 b) { return b == 0; })) continue;
-    if (++lines > 32) return text + "...\n";
+    if (++lines > 16) return text + "...\n";
     text += fmt::format("{:08x}: {:02x}\n", Native::kData + at, fmt::join(first, first + 16, " "));
   }
   return text;

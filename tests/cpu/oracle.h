@@ -78,6 +78,7 @@ class OracleGuest {
     if (at == kGP && state.trap_ip == Native::kCode + code.size()) state.trap = UserState::kNoTrap;
   }
   std::span<u8> data() { return {ram_.data() + (Native::kData - Native::kCode), Native::kDataBytes}; }
+  EngineType& engine() { return engine_; }
 
  private:
   static constexpr u32 kBytes = 0x10000 + Native::kDataBytes;
@@ -177,6 +178,7 @@ class Oracle {
     }
     return verdict;
   }
+  EngineType& engine() { return guest_.engine(); }
 
  private:
   Native& host_;

@@ -127,8 +127,11 @@ class Generator {
   // ---- Units ----
   void add(Unit unit) {
     if (unit.effect.uses & undefined_) {
-      if (unit.effect.uses & undefined_ & kX87Codes) return;
-      define_flags();
+      if (unit.effect.uses & undefined_ & kX87Codes) {
+        units_.push_back({{{0xdb, 0xe3}}, {kX87Codes, 0, 0}});  // fninit
+        undefined_ &= ~kX87Codes;
+      }
+      if (unit.effect.uses & undefined_) define_flags();
     }
     undefined_ = (undefined_ & ~unit.effect.sets) | unit.effect.undefines;
     units_.push_back(std::move(unit));
@@ -667,11 +670,21 @@ class Generator {
   // LOOP, LOOPE, LOOPNE around an instruction, or JECXZ over it.
   void loop() {
     const auto before = known_;
+    // Addresses are loaded inside the loop, as its instruction may change what they were made from.
+    for (unsigned r = 0; r < 8; ++r) {
+      if (r != kEsp) known_[r].reset();
+    }
     auto unit = inner(1u << kEcx);
-    if (!unit || (unit->effect.uses & (unit->effect.undefines | kX87Codes))) return restore(before);
+    if (!unit || (unit->effect.uses & (unit->effect.undefines | kX87Codes))) {
+      known_ = before;
+      return;
+    }
     const u32 n = static_cast<u32>(size_of(unit->insns));
     const unsigned kind = below(4);
-    if (kind < 2 && (unit->effect.undefines & kZf)) return restore(before);
+    if (kind < 2 && (unit->effect.undefines & kZf)) {
+      known_ = before;
+      return;
+    }
     const bool small = one_in(4);
     std::vector<Bytes> insns{mov(kEcx, (kind == 3 ? below(2) : 1 + below(6)) | (small ? random() & 0xffff0000 : 0))};
     Bytes branch;
@@ -692,7 +705,6 @@ class Generator {
     known_[kEcx].reset();
     add(std::move(*unit));
   }
-  void restore(const std::array<std::optional<u32>, 8>& known) { known_ = known; }
 
   std::mt19937 rng_;
   Program program_;
