@@ -48,12 +48,12 @@ struct Delivery : Pm {
   }
 };
 
-struct Result {
+struct Outcome {
   unsigned vector, shutdowns;
-  bool operator==(const Result&) const = default;
+  bool operator==(const Outcome&) const = default;
 };
 
-Result deliver(Kind first, Kind second) {
+Outcome deliver(Kind first, Kind second) {
   Delivery m(first, second);
   const auto v = m.vector();
   return {v.value_or(999), m.shutdowns};
@@ -64,17 +64,17 @@ Result deliver(Kind first, Kind second) {
 TEST_CASE("Two exceptions: benign, contributory and page fault in every combination") {
   using enum Kind;
   // One after the other: the second one's handler runs.
-  CHECK(deliver(kBenign, kBenign) == Result{17, 0});
-  CHECK(deliver(kBenign, kContributory) == Result{11, 0});
-  CHECK(deliver(kBenign, kPageFault) == Result{14, 0});
-  CHECK(deliver(kContributory, kBenign) == Result{17, 0});
-  CHECK(deliver(kContributory, kContributory) == Result{8, 0});
-  CHECK(deliver(kContributory, kPageFault) == Result{14, 0});
-  CHECK(deliver(kPageFault, kBenign) == Result{17, 0});
-  CHECK(deliver(kPageFault, kContributory) == Result{8, 0});
-  CHECK(deliver(kPageFault, kPageFault) == Result{8, 0});
-  CHECK(deliver(kDoubleFault, kContributory) == Result{999, 1});
-  CHECK(deliver(kDoubleFault, kPageFault) == Result{999, 1});
+  CHECK(deliver(kBenign, kBenign) == Outcome{17, 0});
+  CHECK(deliver(kBenign, kContributory) == Outcome{11, 0});
+  CHECK(deliver(kBenign, kPageFault) == Outcome{14, 0});
+  CHECK(deliver(kContributory, kBenign) == Outcome{17, 0});
+  CHECK(deliver(kContributory, kContributory) == Outcome{8, 0});
+  CHECK(deliver(kContributory, kPageFault) == Outcome{14, 0});
+  CHECK(deliver(kPageFault, kBenign) == Outcome{17, 0});
+  CHECK(deliver(kPageFault, kContributory) == Outcome{8, 0});
+  CHECK(deliver(kPageFault, kPageFault) == Outcome{8, 0});
+  CHECK(deliver(kDoubleFault, kContributory) == Outcome{999, 1});
+  CHECK(deliver(kDoubleFault, kPageFault) == Outcome{999, 1});
 }
 
 TEST_CASE("Each contributory exception doubles, and #AC, #MF, #UD, #NM and #BR do not") {
