@@ -125,7 +125,8 @@ const std::map<std::string, Effect>& effects() {
 
 // Not exact, or with undefined results, or not to be had in user mode.
 bool is_excluded_float(const std::string& name) {
-  for (const char* other : {"f2xm1", "fyl2x", "fptan", "fpatan", "fyl2xp1", "fsincos", "fsin", "fcos", "fxsave", "fxrstor"}) {
+  for (const char* other :
+       {"f2xm1", "fyl2x", "fptan", "fpatan", "fyl2xp1", "fsincos", "fsin", "fcos", "fxsave", "fxrstor"}) {
     if (name == other) return true;
   }
   return false;
@@ -139,7 +140,10 @@ std::optional<Effect> shift_effect(const std::string& name, const Insn& i, std::
   const bool twice = name == "shld" || name == "shrd";
   const Operand& by = i.op[twice ? 2 : 1];
   const bool known = by.kind != Operand::kReg || given;
-  const unsigned count = (by.kind == Operand::kOne ? 1 : by.kind == Operand::kReg ? given.value_or(0) : static_cast<unsigned>(i.imm)) & 31;
+  const unsigned count = (by.kind == Operand::kOne   ? 1
+                          : by.kind == Operand::kReg ? given.value_or(0)
+                                                     : static_cast<unsigned>(i.imm)) &
+                         31;
   if (twice && width == 16 && (!known || count > 16)) return std::nullopt;  // the result is undefined
   if (known && count == 0) return e;
   const u32 of = known && count == 1 ? 0 : kOf;

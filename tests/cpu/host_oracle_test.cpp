@@ -134,17 +134,19 @@ TEST_CASE("random programs use every instruction in every form, and mostly reach
   CAPTURE(traps);
   CHECK(traps < programs / 4);
   CHECK(traps > programs / 50);
-  for (const char* name : {"add", "adc", "sbb", "cmp", "xadd", "cmpxchg", "inc", "neg", "mul", "imul2", "idiv", "mov", "xchg",
-                           "movzx_b", "bts", "btc", "bsf", "rcl", "sar", "push", "pop", "xlat", "movs", "cmps", "scas",
-                           "load_far", "mov_to_seg", "fadd", "fst", "fld", "fnsave", "frstor"}) {
+  for (const char* name :
+       {"add",  "adc",  "sbb",     "cmp",      "xadd",       "cmpxchg", "inc", "neg", "mul",    "imul2", "idiv",
+        "mov",  "xchg", "movzx_b", "bts",      "btc",        "bsf",     "rcl", "sar", "push",   "pop",   "xlat",
+        "movs", "cmps", "scas",    "load_far", "mov_to_seg", "fadd",    "fst", "fld", "fnsave", "frstor"}) {
     INFO(name);
     CHECK(uses[name] >= 5);
     CHECK(small[name] >= 1);
     CHECK(prefixed[name] >= 1);
   }
-  for (const char* name : {"daa", "aaa", "aam", "cmpxchg8b", "shld", "shrd", "enter", "leave", "pusha", "popa", "pushf", "popf",
-                           "call_near", "ret", "loop", "loope", "jcxz", "jcc", "push_seg", "pop_seg", "lar", "lsl", "verr",
-                           "arpl", "fcomi", "fcmov", "fprem", "fsqrt", "fbstp", "fbld", "fldenv", "paddb", "emms"}) {
+  for (const char* name :
+       {"daa",  "aaa",       "aam",   "cmpxchg8b", "shld",  "shrd",  "enter", "leave",    "pusha",   "popa",  "pushf",
+        "popf", "call_near", "ret",   "loop",      "loope", "jcxz",  "jcc",   "push_seg", "pop_seg", "lar",   "lsl",
+        "verr", "arpl",      "fcomi", "fcmov",     "fprem", "fsqrt", "fbstp", "fbld",     "fldenv",  "paddb", "emms"}) {
     INFO(name);
     CHECK(uses[name] >= 1);
   }

@@ -45,7 +45,7 @@ Context& context() { return *reinterpret_cast<Context*>(u64{kContext}); }
 
 constexpr int kSignals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
 
-// FS may hold a segment of the program: the thread pointer comes first.
+// FS may hold a segment of the program: nothing here may ask for the thread pointer.
 [[gnu::no_sanitize("address", "undefined")]] void on_signal(int number, siginfo_t*, void* info) {
   auto* gregs = static_cast<ucontext_t*>(info)->uc_mcontext.gregs;
   if ((gregs[REG_CSGSFS] & 0xffff) != Native::kCodeSel) {

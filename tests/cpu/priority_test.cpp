@@ -25,10 +25,16 @@ struct Delivery : Pm {
     user();
     u8 vector = 6;
     switch (first) {
-      case Kind::kBenign: put(kCode, {0x0f, 0x0b}); break;                        // UD2
-      case Kind::kContributory: vector = 0; put(kCode, {0xd4, 0x00}); break;      // AAM 0: #DE
-      case Kind::kPageFault: vector = 14; put(kCode, {0xa1, 0, 0, 2, 0}); break;  // MOV EAX, [20000]
-      case Kind::kDoubleFault:                                                    // #DE whose gate is absent
+      case Kind::kBenign: put(kCode, {0x0f, 0x0b}); break;  // UD2
+      case Kind::kContributory:
+        vector = 0;
+        put(kCode, {0xd4, 0x00});
+        break;  // AAM 0: #DE
+      case Kind::kPageFault:
+        vector = 14;
+        put(kCode, {0xa1, 0, 0, 2, 0});
+        break;                  // MOV EAX, [20000]
+      case Kind::kDoubleFault:  // #DE whose gate is absent
         vector = 8;
         put(kCode, {0xd4, 0x00});
         idt(0, kCode0, 0, 0x0e);
@@ -42,7 +48,10 @@ struct Delivery : Pm {
         cpu.s.gpr[kEsp] = kStack3 - 2;
         break;
       case Kind::kContributory: idt(vector, kCode0, 0, 0x0e); break;  // #NP
-      case Kind::kPageFault: idt(vector, kCode3, 0x8800, 0xee); cpu.s.gpr[kEsp] = kAbsent + 0x800; break;
+      case Kind::kPageFault:
+        idt(vector, kCode3, 0x8800, 0xee);
+        cpu.s.gpr[kEsp] = kAbsent + 0x800;
+        break;
       case Kind::kDoubleFault: break;
     }
   }
@@ -84,17 +93,17 @@ TEST_CASE("Each contributory exception doubles, and #AC, #MF, #UD, #NM and #BR d
     bool contributory;
   };
   const Case cases[] = {
-      {0, {0xd4, 0x00}, true},                                         // AAM 0
-      {10, {0x9a, 0, 0, 0, 0, 0x43, 0}, true},                         // CALL to a gate whose inner stack is null
-      {11, {0xb8, 0x53, 0, 0, 0, 0x8e, 0xd8}, true},                   // MOV DS, absent segment
-      {12, {0x36, 0xa1, 0, 0, 0, 0xf0}, true},                         // beyond SS's limit
-      {13, {0xf4}, true},                                              // HLT
-      {5, {0x62, 0x05, 0, 0, 1, 0}, false},                            // BOUND
-      {6, {0x0f, 0x0b}, false},                                        // UD2
-      {7, {0xd9, 0xe8}, false},                                        // FLD1 with TS
-      {16, {0x9b}, false},                                             // WAIT with an exception pending
-      {17, {0xa1, 1, 0, 1, 0}, false},                                 // misaligned
-      {1, {0xf1}, false},                                              // INT1
+      {0, {0xd4, 0x00}, true},                        // AAM 0
+      {10, {0x9a, 0, 0, 0, 0, 0x43, 0}, true},        // CALL to a gate whose inner stack is null
+      {11, {0xb8, 0x53, 0, 0, 0, 0x8e, 0xd8}, true},  // MOV DS, absent segment
+      {12, {0x36, 0xa1, 0, 0, 0, 0xf0}, true},        // beyond SS's limit
+      {13, {0xf4}, true},                             // HLT
+      {5, {0x62, 0x05, 0, 0, 1, 0}, false},           // BOUND
+      {6, {0x0f, 0x0b}, false},                       // UD2
+      {7, {0xd9, 0xe8}, false},                       // FLD1 with TS
+      {16, {0x9b}, false},                            // WAIT with an exception pending
+      {17, {0xa1, 1, 0, 1, 0}, false},                // misaligned
+      {1, {0xf1}, false},                             // INT1
   };
   for (const Case& c : cases) {
     INFO(unsigned{c.vector});
@@ -240,15 +249,15 @@ TEST_CASE("Decoding before execution: #UD before #NM and #GP, #NM before #MF, #M
     m.put(Pm::kCode, code);
     return m.vector().value_or(999);
   };
-  CHECK(take({0xf0, 0xd9, 0xe8}, kCr0Ts, true, false) == 6);                  // LOCK FLD1
-  CHECK(take({0xf0, 0x0f, 0x22, 0xc0}, 0, false, true) == 6);                 // LOCK MOV CR0 in user mode
-  CHECK(take({0xd9, 0x05, 0, 0, 2, 0}, kCr0Ts, true, false) == 7);            // FLD [absent] with TS and #MF pending
-  CHECK(take({0xd9, 0x05, 0, 0, 2, 0}, 0, true, false) == 16);                // with #MF pending
+  CHECK(take({0xf0, 0xd9, 0xe8}, kCr0Ts, true, false) == 6);        // LOCK FLD1
+  CHECK(take({0xf0, 0x0f, 0x22, 0xc0}, 0, false, true) == 6);       // LOCK MOV CR0 in user mode
+  CHECK(take({0xd9, 0x05, 0, 0, 2, 0}, kCr0Ts, true, false) == 7);  // FLD [absent] with TS and #MF pending
+  CHECK(take({0xd9, 0x05, 0, 0, 2, 0}, 0, true, false) == 16);      // with #MF pending
   CHECK(take({0xd9, 0x05, 0, 0, 2, 0}, 0, false, false) == 14);
   CHECK(take({0x0f, 0x6f, 0x05, 0, 0, 2, 0}, kCr0Em | kCr0Ts, true, false) == 6);  // MOVQ MM0 with EM
   CHECK(take({0x0f, 0x6f, 0x05, 0, 0, 2, 0}, kCr0Ts, true, false) == 7);
   CHECK(take({0x0f, 0x6f, 0x05, 0, 0, 2, 0}, 0, true, false) == 16);
-  CHECK(take({0x0f, 0x22, 0x00}, 0, false, true) == 13);                      // MOV CR0 in user mode
+  CHECK(take({0x0f, 0x22, 0x00}, 0, false, true) == 13);  // MOV CR0 in user mode
 }
 
 TEST_CASE("A segment's limit is checked before the page") {
@@ -274,7 +283,9 @@ TEST_CASE("A data breakpoint and the single step of one instruction are one #DB"
   CHECK(m.cpu.s.debug_trap == 0);
 }
 
-TEST_CASE("A trap of the last instruction is taken before the breakpoint of the next, which follows in its handler's return") {
+TEST_CASE(
+    "A trap of the last instruction is taken before the breakpoint of the next, which follows in its handler's "
+    "return") {
   Pm m;
   m.put(0x8800, {0xff, 0x05, 0, 0, 1, 0, 0x83, 0x3d, 0, 0, 1, 0, 2, 0x74, 0x01, 0xcf, 0xf4});  // the second time: HLT
   m.idt(1, Pm::kCode0, 0x8800, 0x8e);
