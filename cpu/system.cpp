@@ -206,6 +206,7 @@ u64 Cpu::read_msr(u32 index) {
       case kMsrEvntsel1:
       case kMsrPerfctr0:
       case kMsrPerfctr1: return 0;
+      case 0x1b: return 0xfee00100;  // TEMP
       case kMsrPlatformId:
       case kMsrEblCrPoweron:
       case kMsrBiosSignId:
@@ -249,6 +250,7 @@ void Cpu::write_msr(u32 index, u64 value) {
       case kMsrSysenterCs: s.sysenter_cs = value & 0xffff; return;
       case kMsrSysenterEsp: s.sysenter_esp = value & 0xffffffff; return;
       case kMsrSysenterEip: s.sysenter_eip = value & 0xffffffff; return;
+      case 0x1b:
       case kMsrMcgStatus:
       case kMsrEvntsel0:
       case kMsrEvntsel1:

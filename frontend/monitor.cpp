@@ -38,6 +38,7 @@ constexpr MonitorCommand kInfos[] = {
     {"chardev", "", "channels of serial ports, monitor and debug consoles", info_chardev},
     {"dma", "", "DMA channels", info_dma},
     {"irq", "", "how often each interrupt line was raised", info_irq},
+    {"jit", "", "what the translator has done", info_jit},
     {"mem", "", "ranges of mapped virtual memory and their rights", info_mem},
     {"mtree", "", "who answers at which memory address and I/O port", info_mtree},
     {"name", "", "name of the machine", info_name},

@@ -49,6 +49,8 @@ std::string info_irq(MonitorContext& context, std::string_view) {
   return out;
 }
 
+std::string info_jit(MonitorContext& context, std::string_view) { return context.machine.pc().interp.statistics(); }
+
 std::string info_dma(MonitorContext& context, std::string_view) { return context.machine.pc().dma.dump(); }
 
 std::string info_chardev(MonitorContext& context, std::string_view) {

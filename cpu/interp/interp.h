@@ -41,6 +41,9 @@ class Interp : public Engine {
   void leave_block() override { leave_ = true; }
   void translations_changed() override { blocks_.translations_changed(); }
 
+  // What `info jit` shows.
+  virtual std::string statistics() const { return "no translator: the interpreter runs everything\n"; }
+
   BlockCache& blocks() { return blocks_; }
   Cpu& cpu() { return cpu_; }
 

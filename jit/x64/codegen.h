@@ -95,6 +95,7 @@ class Codegen {
   unsigned compute_alu(Ref r, const Alu& alu);
   unsigned compute_shift(Ref r);
   unsigned compute_select(Ref r);
+  unsigned compute_division(Ref r);
   unsigned compute_address(Ref r);
   std::optional<Alu> as_alu(Ref r) const;
   void emit_alu(Ref r, const Alu& alu, unsigned dest);
@@ -104,6 +105,7 @@ class Codegen {
   void set_reg(const Inst& i);
   bool in_place(const Inst& i);
   void when(const Inst& i);
+  void shift_flags(const Inst& when, const Inst& flags);
 
   // codegen_flags.cpp
   void clobber_flags();

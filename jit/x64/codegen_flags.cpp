@@ -188,6 +188,63 @@ void Codegen::flags(const Inst& i, Ref) {
   use(r);
 }
 
+// Flags of a shift by a count that is known only when it runs, and may be zero: the shift is made again for its flags.
+void Codegen::shift_flags(const Inst& when, const Inst& f) {
+  const auto kind = static_cast<FlagKind>(f.aux);
+  const Ref condition = resolve(when.a), count = resolve(f.b), result = resolve(f.c);
+  const auto& test = inst(condition);
+  const Op op = kind == FlagKind::kShl ? Op::kShl : kind == FlagKind::kShr ? Op::kShr : Op::kSar;
+  const bool same_shift = inst(result).op == op && resolve(inst(result).a) == resolve(f.a);  // not SHLD or SHRD
+  if (!is_shift(kind) || !same_shift || f.w != 32 || test.op != Op::kNe || resolve(test.a) != count || constant(test.b) != 0 ||
+      values_[condition].uses != 1) {
+    return fail();
+  }
+  flush_flags();
+  const unsigned n = reg_of(count);
+  const unsigned t = modifiable(f.a);
+  clobber_flags();
+  const Label skip = a_.newLabel();
+  a_.test(gp32(n), gp32(n));
+  a_.short_().jz(skip);
+  const unsigned rcx = temp();
+  a_.mov(gp64(rcx), host::rcx);
+  if (n != host::rcx.id()) a_.mov(host::ecx, gp32(n));
+  if (kind == FlagKind::kShl) {
+    a_.shl(gp32(t), host::cl);
+  } else if (kind == FlagKind::kShr) {
+    a_.shr(gp32(t), host::cl);
+  } else {
+    a_.sar(gp32(t), host::cl);
+  }
+  a_.mov(host::rcx, gp64(rcx));
+  a_.mov(gp64(rcx), host::rax);
+  a_.lahf();
+  a_.mov(host::al, 0);
+  if (kind == FlagKind::kShr) {  // the bit below the top, which a shift by one brings there
+    a_.shr(gp32(t), 30);
+    a_.mov(host::al, gp(t, 8));
+  } else if (kind == FlagKind::kShl) {  // SF xor CF
+    a_.mov(gp32(t), host::eax);
+    a_.shr(gp32(t), 7);
+    a_.xor_(gp32(t), host::eax);
+    a_.shr(gp32(t), 8);
+    a_.and_(gp32(t), 1);
+    a_.mov(host::al, gp(t, 8));
+  }
+  a_.and_(host::ah, static_cast<i32>(static_cast<u8>(~kAf)));
+  a_.mov(layout_.at(layout_.packed_flags, 2), host::ax);
+  a_.mov(host::rax, gp64(rcx));
+  a_.bind(skip);
+  free_temp(rcx);
+  free_temp(t);
+  use(test.a);
+  use(condition);
+  use(count);
+  use(result);
+  committed_ = true;
+  ++now_;
+}
+
 // Single flags from a value that has them at their EFLAGS positions.
 void Codegen::set_flags(const Inst& i) {
   const Ref v = resolve(i.a);

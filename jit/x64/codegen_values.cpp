@@ -338,6 +338,14 @@ unsigned Codegen::compute_shift(Ref r) {
 
 unsigned Codegen::compute_select(Ref r) {
   const auto& i = inst(r);
+  const auto if_true = constant(i.b), if_false = constant(i.c);
+  if (if_true && if_false && *if_false == 0 && std::has_single_bit(*if_true) && *if_true < (1u << 31) &&
+      values_[resolve(i.a)].width == 1) {
+    const unsigned t = modifiable(i.a);
+    clobber_flags();
+    a_.shl(gp32(t), static_cast<unsigned>(std::countr_zero(*if_true)));
+    return t;
+  }
   const Ref yes = resolve(i.b);
   const unsigned ry = reg_of(yes);
   const unsigned t = modifiable(i.c);
@@ -345,6 +353,63 @@ unsigned Codegen::compute_select(Ref r) {
   values_[r].width > 32 ? a_.cmov(cc, gp64(t), gp64(ry)) : a_.cmov(cc, gp32(t), gp32(ry));
   use(yes);
   return t;
+}
+
+// Quotient and remainder of 64-bit numbers come together.
+unsigned Codegen::compute_division(Ref r) {
+  const auto& i = inst(r);
+  const bool is_signed = i.op == Op::kSdiv || i.op == Op::kSrem;
+  const bool quotient = i.op == Op::kUdiv || i.op == Op::kSdiv;
+  if (i.w != 64) {
+    fail();
+    return kTempFirst;
+  }
+  const Op other_op = is_signed ? (quotient ? Op::kSrem : Op::kSdiv) : (quotient ? Op::kUrem : Op::kUdiv);
+  Ref other = 0;
+  for (Ref k = r + 1; k < ir_->starts[insn_ + 1]; ++k) {
+    const auto& o = inst(k);
+    if (o.op == other_op && resolve(o.a) == resolve(i.a) && resolve(o.b) == resolve(i.b) && values_[k].uses != 0)
+      other = k;
+  }
+  unsigned divisor = reg_of(i.b);
+  if (divisor < kTempFirst && (divisor == host::rax.id() || divisor == host::rdx.id())) {
+    const unsigned t = temp();
+    a_.mov(gp64(t), gp64(divisor));
+    values_[resolve(i.b)].temp = static_cast<i8>(t);
+    divisor = t;
+  }
+  if (is_signed) {  // the one quotient that does not fit
+    clobber_flags();
+    a_.cmp(gp64(divisor), -1);
+    slow_jump(Cond::kEqual);
+  }
+  if (other != 0) use(i.a);
+  const unsigned n = modifiable(i.a);
+  const unsigned rax = temp(), rdx = temp();
+  clobber_flags();
+  a_.mov(gp64(rax), host::rax);
+  a_.mov(gp64(rdx), host::rdx);
+  a_.mov(host::rax, gp64(n));
+  if (is_signed) {
+    a_.cqo();
+    a_.idiv(gp64(divisor));
+  } else {
+    a_.xor_(host::edx, host::edx);
+    a_.div(gp64(divisor));
+  }
+  use(i.b);
+  if (other != 0) use(i.b);
+  a_.mov(gp64(n), quotient ? host::rax : host::rdx);
+  if (other != 0) {
+    const unsigned t = temp();
+    a_.mov(gp64(t), quotient ? host::rdx : host::rax);
+    values_[other].temp = static_cast<i8>(t);
+  }
+  a_.mov(host::rax, gp64(rax));
+  a_.mov(host::rdx, gp64(rdx));
+  free_temp(rax);
+  free_temp(rdx);
+  return n;
 }
 
 // The value in a new temporary. Its operands are used up, its own uses are the caller's business.
@@ -384,6 +449,10 @@ unsigned Codegen::compute(Ref r) {
     case Op::kShl:
     case Op::kShr:
     case Op::kSar: return compute_shift(r);
+    case Op::kUdiv:
+    case Op::kUrem:
+    case Op::kSdiv:
+    case Op::kSrem: return compute_division(r);
     case Op::kMul: {
       const Ref b = resolve(i.b);
       const auto known = constant(b);
@@ -582,6 +651,7 @@ void Codegen::when(const Inst& i) {
     now_ = last - 1;
     return use(resolve(i.a));
   }
+  if (last == first + 1 && inst(first).op == Op::kFlags) return shift_flags(i, inst(first));
   for (Ref r = first; r < last; ++r) {
     const auto& e = inst(r);
     if (e.op == Op::kFlags) {

@@ -1,7 +1,10 @@
 // The life of a translation, from the first time its block is hot to the write that makes it wrong.
 #include "jit/x64/engine.h"
 
+#include <fmt/format.h>
+
 #include "cpu/disasm.h"
+#include "cpu/encoding.h"
 #include "jit/lift/lifter.h"
 
 namespace xlat::jit::x64 {
@@ -21,6 +24,7 @@ Engine::Engine(Cpu& cpu, const JitOptions& options, CodeCache cache)
       stubs_(make_stubs(cache_, layout_, jumps_.data(), &Engine::interpret)),
       codegen_(layout_, stubs_) {
   frame_.engine = this;
+  slow_.resize(encoding_too_long() + 1u);
   blocks_.on_drop = [this](const Block& block) { drop(static_cast<Translation*>(block.translation)); };
 }
 
@@ -135,13 +139,14 @@ void Engine::log(const Block& block, const Translation& t) {
 // ---- Links ----
 
 void Engine::link(Exit& exit, Translation& target) {
-  if (exit.target || exit.owner->context != target.context) return;
+  if ((exit.target && exit.target != &target) || exit.owner->context != target.context) return;
   if (exit.guard) {
     const u32 linear = target.ip + contexts_[target.context - 1].cs_base;
     const u64 entry = page_entry(linear);
     if (entry == 0) return;
     std::memcpy(cache_.writable(exit.guard), &entry, sizeof entry);
   }
+  if (exit.target) return;  // the TLB had lost the page the guard asks for
   const auto displacement = static_cast<i32>(target.code - (exit.site + 4));
   std::memcpy(cache_.writable(exit.site), &displacement, sizeof displacement);
   exit.target = &target;
@@ -237,6 +242,7 @@ Interpreted Engine::interpret_one(const Translation& t, unsigned n, i64 budget) 
   const auto insns = static_cast<i64>(block.insns.size());
   const i64 at_start = budget + insns;
   ++counters_.slow;
+  ++slow_[block.insns[n].encoding];
   u64 executed = 0;
   const bool go_on =
       run_one(block, t.ip, n, count_at_zero_ - static_cast<u64>(at_start), static_cast<u64>(at_start), executed);
@@ -246,6 +252,39 @@ Interpreted Engine::interpret_one(const Translation& t, unsigned n, i64 budget) 
   // Handlers that load segments may have changed what this translation takes for granted.
   if (go_on && !last && context() == contexts_[t.context - 1]) return {0, budget};
   return {1, at_start - static_cast<i64>(executed)};
+}
+
+std::string Engine::statistics() const {
+  const JitCounters& c = counters_;
+  std::string text;
+  const auto line = [&](const char* what, u64 n) { text += fmt::format("{:<34}{}\n", what, n); };
+  line("translated blocks", c.translated);
+  line("guest instructions in them", c.guest_insns);
+  line("  left to the interpreter", c.left_to_interp);
+  line("host code bytes", c.host_bytes);
+  line("code cache used, bytes", cache_.used());
+  line("code cache size, bytes", cache_.size());
+  line("code cache flushes", c.cache_flushes);
+  line("translations dropped", c.dropped);
+  line("contexts", contexts_.size());
+  line("chained exits", c.chained);
+  line("entries from the loop", c.entries);
+  line("instructions interpreted in place", c.slow);
+  for (const auto& [name, count] : slow_by_name()) line(("  " + name).c_str(), count);
+  return text;
+}
+
+// The encodings most often interpreted in place.
+std::vector<std::pair<std::string, u64>> Engine::slow_by_name() const {
+  std::vector<std::pair<std::string, u64>> list;
+  for (std::size_t n = 0; n < slow_.size(); ++n) {
+    if (slow_[n] == 0) continue;
+    const bool real = n < encodings().size();
+    list.emplace_back(real ? fmt::format("{} ({:02x})", encodings()[n].name, encodings()[n].opcode) : "invalid", slow_[n]);
+  }
+  std::sort(list.begin(), list.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+  if (list.size() > 16) list.resize(16);
+  return list;
 }
 
 }  // namespace xlat::jit::x64

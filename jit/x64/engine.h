@@ -13,7 +13,7 @@ class Engine : public Interp {
   ~Engine() override;
 
   const JitCounters& counters() const { return counters_; }
-  std::string last_translation(const Block& block) const;
+  std::string statistics() const override;
 
  protected:
   bool run_translated(const Block& block, u64 budget) override;
@@ -31,6 +31,7 @@ class Engine : public Interp {
   void unlink(Exit& exit);
   void drop(Translation* translation);
   void flush_cache();
+  std::vector<std::pair<std::string, u64>> slow_by_name() const;
   void log(const Block& block, const Translation& translation);
 
   const JitOptions options_;
@@ -41,6 +42,7 @@ class Engine : public Interp {
   Stubs stubs_;
   Codegen codegen_;
   JitCounters counters_;
+  std::vector<u64> slow_;  // instructions interpreted in place, by encoding
 
   std::vector<Context> contexts_;  // numbered from 1
   Context last_context_;

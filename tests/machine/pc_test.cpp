@@ -163,3 +163,43 @@ TEST_CASE("a snapshot image is not modified, a plain one is written") {
   }
   fs::remove(name);
 }
+
+TEST_CASE("the firmware boots floppies of all kinds and reads their last sector") {
+  struct Disk {
+    u64 kib;
+    u8 cylinders, heads, sectors;
+  };
+  for (const Disk& d :
+       {Disk{160, 40, 1, 8}, Disk{360, 40, 2, 9}, Disk{720, 80, 2, 9}, Disk{1200, 80, 2, 15}, Disk{2880, 80, 2, 36}}) {
+    INFO(d.kib);
+    char name[] = "/tmp/xlat-floppy-XXXXXX";
+    const int fd = mkstemp(name);
+    REQUIRE(fd >= 0);
+    close(fd);
+    {
+      std::vector<char> image(d.kib * 1024);
+      const u8 last_cylinder = d.cylinders - 1, last_head = d.heads - 1;
+      // int 13h: read one sector at C, H, S to 8000h; out F4h: its first byte, or EEh if that failed.
+      const u8 code[] = {0x31, 0xc0, 0x8e, 0xc0,      0x8e,          0xd8, 0xb8, 0x01,      0x02, 0xbb,
+                         0x00, 0x80, 0xb9, d.sectors, last_cylinder, 0xba, 0x00, last_head, 0xcd, 0x13,
+                         0xb0, 0xee, 0x72, 0x03,      0xa0,          0x00, 0x80, 0xe6,      0xf4, 0xf4};
+      std::copy(std::begin(code), std::end(code), image.begin());
+      image[510] = 0x55;
+      image[511] = static_cast<char>(0xaa);
+      image[image.size() - 512] = 0x21;
+      std::ofstream(name, std::ios::binary).write(image.data(), static_cast<std::streamsize>(image.size()));
+    }
+    MachineConfig config;
+    config.ram_bytes = 16 << 20;
+    config.time.deterministic = true;
+    config.boot_order = "a";
+    config.vga = false;
+    config.floppy[0] = DriveConfig{.path = name, .read_only = true};
+    config.debug_exit = DebugExitConfig{0xf4, 4};
+    auto machine = Machine::create(config);
+    if (!machine) FAIL(machine.error().message);
+    CHECK((*machine)->run_until(2'000'000'000) == Machine::Exit::kDebugExit);
+    CHECK((*machine)->exit_status() == (0x21 << 1 | 1));
+    fs::remove(name);
+  }
+}
