@@ -275,7 +275,8 @@ class Cpu : public IrqSink, private MappingListener, private CodeListener {
   bool nmi_level_ = false;
   bool ignne_ = false;
   bool step_tf_ = false, step_rf_ = false, flow_changed_ = false;
-  bool rf_loaded_ = false;  // by IRET: stays for the next instruction
+  bool switched_task_ = false;  // by the instruction itself, not by an interrupt
+  bool rf_loaded_ = false;      // by IRET: stays for the next instruction
 };
 
 }  // namespace xlat

@@ -39,7 +39,9 @@ void Cpu::deliver_fault() {
   Fault fault = fault_;
   // What the instruction hit before it faulted will be hit again when it is restarted.
   s.debug_trap = 0;
-  for (;;) {
+  // A processor may hang here: #AC while #AC is delivered to a misaligned stack goes on for ever. Time passes between
+  // one try and the next: the instruction faults again.
+  for (unsigned tries = 0;; ++tries) {
     faulted_ = task_switched_ = false;
     s.shadow = Shadow::kNone;
     const u64 ip = s.ip;
@@ -51,6 +53,10 @@ void Cpu::deliver_fault() {
     const bool doubled = (first == Class::kContributory && second == Class::kContributory) ||
                          (first == Class::kPageFault && second != Class::kBenign);
     fault = doubled ? Fault{kDF, 0} : fault_;
+    if (tries == 8 && !task_switched_) {
+      faulted_ = false;
+      return;
+    }
   }
   log_.line(LogItem::kInt, "triple fault at {:04x}:{:08x}", s.seg[kCs].selector, s.ip);
   faulted_ = task_switched_ = false;
@@ -282,15 +288,16 @@ void Cpu::before_step() {
   step_tf_ = s.flags.image() & kTf;
   step_rf_ = s.flags.image() & kRf;
   s.shadow = Shadow::kNone;
-  flow_changed_ = rf_loaded_ = false;
+  flow_changed_ = switched_task_ = rf_loaded_ = false;
 }
 
 // `completed`: the instruction did not fault. With `more_iterations` it is a repeated string instruction that goes on;
 // its breakpoint was taken, and RF says so until it ends. SDM vol. 3, 17.3.1.1.
 void Cpu::after_step(bool completed, bool more_iterations) {
   if (!completed) return;
-  // Interrupt delivery clears TF and with it the trap of the instruction that asked for it (INT n).
-  if (step_tf_ && !flow_changed_) s.debug_trap |= kDr6Bs;
+  // Interrupt delivery clears TF and with it the trap of the instruction that asked for it (INT n). JMP, CALL and IRET to
+  // another task trap before that task's first instruction, as TF was set when they began. SDM vol. 3, 17.3.1.4.
+  if (step_tf_ && (!flow_changed_ || switched_task_)) s.debug_trap |= kDr6Bs;
   if (flow_changed_) return;
   if (more_iterations) {
     if (step_tf_ || (s.dr[7] & 0xff)) s.flags.set_system(kRf, kRf);

@@ -99,6 +99,7 @@ void Cpu::switch_task(u16 selector, TaskVia via, u32 rf, bool has_code, u32 code
   constexpr u32 kLoadable = kArithFlags | kTf | kIf | kDf | kIopl | kNt | kRf | kVm | kAc | kVif | kVip | kId;
   s.flags.set((task.eflags & kLoadable) | kFlagsFixed1);
   s.dr[7] &= ~0x155u;  // local breakpoints
+  switched_task_ = !flow_changed_;
   flow_changed_ = true;
 
   // Selectors first, all unusable; then the descriptors one by one.

@@ -144,6 +144,28 @@ case $name in
     xorriso -as mkisofs -quiet -o "$out/cd.iso" "$work/noise"
     initramfs init-media ata_piix sd_mod sr_mod floppy
     ;;
+  linux-selftests)
+    kernel linux-image-686
+    fetch_package linux-source-6.1 "$work/source"
+    tests=linux-source-6.1/tools/testing/selftests
+    tar -xJf "$work/source/usr/src/linux-source-6.1.tar.xz" -C "$work" $tests/x86 $tests/kselftest.h \
+      linux-source-6.1/arch/x86/include/asm/desc_defs.h
+    mkdir -p "$work/root/tests"
+    # test NAME [FILE OR OPTION...]
+    selftest() {
+      (cd "$work/$tests/x86" && gcc -m32 -march=i686 -static -no-pie -O2 -std=gnu99 -pthread -s -w -o "$work/root/tests/$1" "$1.c" "${@:2}")
+    }
+    for test in ioperm iopl ldt_gdt mov_ss_trap sigaltstack sigreturn sigtrap_loop single_step_syscall syscall_nt \
+      test_FCMOV test_mremap_vdso unwind_vdso vdso_restorer; do
+      selftest $test
+    done
+    selftest check_initial_reg_state -Wl,-ereal_start
+    selftest ptrace_syscall raw_syscall_helper_32.S
+    selftest syscall_arg_fault thunks_32.S
+    selftest test_syscall_vdso thunks_32.S
+    selftest test_FCOMI -lm
+    initramfs init-selftests
+    ;;
   syslinux-disk)
     kernel linux-image-686
     initramfs init-disk ata_piix sd_mod ext4 crc32c_generic
@@ -160,7 +182,7 @@ case $name in
     mke2fs -q -t ext4 -L xlatroot -d "$here/guest-files" -E offset=$((100352 * 512)) "$disk" 47000k
     ;;
   *)
-    echo "xlat: no guest '$name'; there are:" linux-686 linux-686-pae linux-media grub-rescue grub-rescue-floppy \
+    echo "xlat: no guest '$name'; there are:" linux-686 linux-686-pae linux-media linux-selftests grub-rescue grub-rescue-floppy \
       grub-legacy-floppy syslinux-disk syslinux-floppy isolinux-cd ipxe grub-invaders gnumach memtest86 u-boot >&2
     exit 1
     ;;

@@ -86,9 +86,9 @@ void enter(E& e, const Insn& i, auto w) {
   const auto slot = [&](unsigned n) { return e.stack_add(i, top, -static_cast<i64>((n + 1) * w.bytes)); };
   const auto frame = slot(0);
   const auto outer = i.mode.ss32 ? e.reg(Width<32>{}, kEbp) : e.reg(Width<16>{}, kEbp);
-  std::array<typename E::Val, 32> copied{};
-  for (unsigned n = 1; n < level; ++n)
-    copied[n] = e.load(w, kSs, e.stack_add(i, outer, -static_cast<i64>(n * w.bytes)));
+  // Pointers are copied one by one, so that overlapping frames come out right; what may fault does so before.
+  const auto copied = [&](unsigned n) { return e.load(w, kSs, e.stack_add(i, outer, -static_cast<i64>(n * w.bytes))); };
+  for (unsigned n = 1; n < level; ++n) copied(n);
   const unsigned last = level;  // slot of the frame pointer itself when level > 0
   const auto bottom = e.stack_add(i, slot(last), -static_cast<i64>(i.imm));
   for (unsigned n = 0; n <= last; ++n) e.probe(w, kSs, slot(n));
@@ -98,7 +98,7 @@ void enter(E& e, const Insn& i, auto w) {
   const auto above = e.and_(w32, e.reg(w32, kEsp), e.imm(i.mode.ss32 ? 0 : 0xffff0000));
   const auto frame_pointer = e.trunc(w, e.or_(w32, above, frame));
   e.store(w, kSs, frame, bp);
-  for (unsigned n = 1; n < level; ++n) e.store(w, kSs, slot(n), copied[n]);
+  for (unsigned n = 1; n < level; ++n) e.store(w, kSs, slot(n), copied(n));
   if (level > 0) e.store(w, kSs, slot(last), frame_pointer);
   e.set_reg(w, kEbp, frame_pointer);
   e.set_sp(i, bottom);

@@ -26,18 +26,16 @@ bool read_m80(Cpu& c, const Insn& i, u64 offset, F80& value) {
   return !c.faulted();
 }
 
-// Stores `bytes` of value at `offset` after reporting the exceptions; a fault leaves everything as it was.
+// Stores `bytes` of value at `offset` after reporting the exceptions. A fault leaves everything as it was; it goes before
+// an unmasked exception that would keep the value from being stored.
 void store(Operation& op, const F80& value, u64 offset, unsigned bytes, bool pop) {
   Cpu& c = op.cpu;
   const bool stopped = op.stops(true);
-  u32 linear = 0;
-  if (!stopped) {
-    linear = c.linear_for_write(op.insn.seg, static_cast<u32>(offset), bytes);
-    const unsigned first = bytes == 10 ? 8 : bytes;
-    if (!c.faulted() && !c.writable_host(linear, first)) c.probe_store(linear, first, c.user());
-    if (bytes == 10 && !c.faulted() && !c.writable_host(linear + 8, 2)) c.probe_store(linear + 8, 2, c.user());
-    if (c.faulted()) return;
-  }
+  const u32 linear = c.linear_for_write(op.insn.seg, static_cast<u32>(offset), bytes);
+  const unsigned first = bytes == 10 ? 8 : bytes;
+  if (!c.faulted() && !c.writable_host(linear, first)) c.probe_store(linear, first, c.user());
+  if (bytes == 10 && !c.faulted() && !c.writable_host(linear + 8, 2)) c.probe_store(linear + 8, 2, c.user());
+  if (c.faulted()) return;
   op.accept(offset, true);
   if (stopped) return;
   switch (bytes) {

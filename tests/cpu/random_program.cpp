@@ -1,292 +1,296 @@
-// Programs are drawn from the encoding table; what each instruction does to the flags is said here once more, from the
-// manual (SDM vol. 1, appendix A), so that undefined flags are never looked at.
-#include "random_program.h"
-
-#include <map>
-#include <string>
-
-#include "cpu/decoder.h"
-#include "cpu/model.h"
-#include "cpu/registers.h"
+// Random programs: instructions, and units of several that call, loop and jump.
+#include "random_instruction.h"
 
 namespace xlat::test {
 
 namespace {
 
-constexpr u32 kAll = kArithFlags;
-
-struct Effect {
-  u32 sets = 0;       // defined after
-  u32 undefines = 0;  // undefined after
-  u32 uses = 0;       // read: must be defined before
-};
-
-const std::map<std::string, Effect>& effects() {
-  static const std::map<std::string, Effect> kEffects = {
-      {"add", {kAll, 0, 0}},
-      {"sub", {kAll, 0, 0}},
-      {"cmp", {kAll, 0, 0}},
-      {"neg", {kAll, 0, 0}},
-      {"xadd", {kAll, 0, 0}},
-      {"adc", {kAll, 0, kCf}},
-      {"sbb", {kAll, 0, kCf}},
-      {"cmpxchg", {kAll, 0, 0}},
-      {"cmpxchg8b", {kZf, 0, 0}},
-      {"inc", {kAll & ~kCf, 0, 0}},
-      {"dec", {kAll & ~kCf, 0, 0}},
-      {"and_", {kAll & ~kAf, kAf, 0}},
-      {"or_", {kAll & ~kAf, kAf, 0}},
-      {"xor_", {kAll & ~kAf, kAf, 0}},
-      {"test", {kAll & ~kAf, kAf, 0}},
-      {"not_", {}},
-      {"mul", {kCf | kOf, kSf | kZf | kAf | kPf, 0}},
-      {"imul1", {kCf | kOf, kSf | kZf | kAf | kPf, 0}},
-      {"imul2", {kCf | kOf, kSf | kZf | kAf | kPf, 0}},
-      {"imul3", {kCf | kOf, kSf | kZf | kAf | kPf, 0}},
-      {"cbw", {}},
-      {"cwd", {}},
-      {"daa", {kAll & ~kOf, kOf, kCf | kAf}},
-      {"das", {kAll & ~kOf, kOf, kCf | kAf}},
-      {"aaa", {kCf | kAf, kAll & ~(kCf | kAf), kAf}},
-      {"aas", {kCf | kAf, kAll & ~(kCf | kAf), kAf}},
-      {"aad", {kSf | kZf | kPf, kOf | kAf | kCf, 0}},
-      {"aam", {kSf | kZf | kPf, kOf | kAf | kCf, 0}},
-      {"salc", {0, 0, kCf}},
-      {"mov", {}},
-      {"xchg", {}},
-      {"lea", {}},
-      {"nop", {}},
-      {"bswap", {}},
-      {"movzx_b", {}},
-      {"movzx_w", {}},
-      {"movsx_b", {}},
-      {"movsx_w", {}},
-      {"cmov", {0, 0, kAll & ~kAf}},
-      {"setcc", {0, 0, kAll & ~kAf}},
-      {"lahf", {0, 0, kAll & ~kOf}},
-      {"sahf", {kAll & ~kOf, 0, 0}},
-      {"clc", {kCf, 0, 0}},
-      {"stc", {kCf, 0, 0}},
-      {"cmc", {kCf, 0, kCf}},
-      {"bt", {kCf, kOf | kSf | kAf | kPf, 0}},
-      {"bts", {kCf, kOf | kSf | kAf | kPf, 0}},
-      {"btr", {kCf, kOf | kSf | kAf | kPf, 0}},
-      {"btc", {kCf, kOf | kSf | kAf | kPf, 0}},
-      {"bsf", {kZf, kAll & ~kZf, 0}},
-      {"bsr", {kZf, kAll & ~kZf, 0}},
-      // Shifts and rotates depend on the count: see shift_effect().
-      {"shl", {}},
-      {"shr", {}},
-      {"sar", {}},
-      {"rol", {}},
-      {"ror", {}},
-      {"rcl", {0, 0, kCf}},
-      {"rcr", {0, 0, kCf}},
-      {"shld", {}},
-      {"shrd", {}},
-      {"push", {}},
-      {"pop", {}},
-      {"pusha", {}},
-      {"xlat", {}},
-      {"movs", {}},
-      {"stos", {}},
-      {"lods", {}},
-      {"cmps", {kAll, 0, 0}},
-      {"scas", {kAll, 0, 0}},
-      {"div", {0, kAll, 0}},
-      {"idiv", {0, kAll, 0}},
-  };
-  return kEffects;
-}
-
-bool is_rotate(const std::string& name) { return name == "rol" || name == "ror" || name == "rcl" || name == "rcr"; }
-bool is_shift(const std::string& name) {
-  return name == "shl" || name == "shr" || name == "sar" || name == "shld" || name == "shrd" || is_rotate(name);
-}
-
-class Generator {
+class Generator : public RandomInstruction {
  public:
-  Generator(u32 seed, u32 data) : rng_(seed), data_(data), decoder_(find_cpu_model("max").value().decoder_features()) {
+  explicit Generator(u32 seed) : RandomInstruction(seed) {
     const auto table = encodings();
     for (u16 n = 0; n < table.size(); ++n) {
-      if (table[n].map <= 1 && effects().count(table[n].name)) usable_.push_back(n);
+      const Encoding& e = table[n];
+      if (e.attributes & (attr::Branch | attr::FFxsr)) continue;
+      (e.attributes & attr::FFpu ? floats_ : e.attributes & attr::FMmx ? mmx_ : integers_).push_back(n);
     }
   }
 
-  RandomProgram make(unsigned instructions) {
+  Program make(unsigned units) {
+    make_start();
+    const std::size_t wanted = units;
     define_flags();
-    while (made_ < instructions) one();
-    code({0xfc});  // cld
-    return {std::move(out_), kArithFlags & ~undefined_};
+    // Bounded: what is drawn may turn out to be of no use.
+    for (unsigned tries = 0; units_.size() < wanted && tries < 40 * wanted; ++tries) one();
+    program_.units = std::move(units_);
+    return std::move(program_);
   }
 
  private:
-  u32 random() { return static_cast<u32>(rng_()); }
-  u32 below(u32 n) { return random() % n; }
-  void code(std::initializer_list<u8> bytes) { out_.insert(out_.end(), bytes); }
-  void code32(u32 value) {
-    for (unsigned n = 0; n < 4; ++n) out_.push_back(static_cast<u8>(value >> (8 * n)));
-  }
-
-  // cmp eax, imm32: every flag defined.
-  void define_flags() {
-    code({0x3d});
-    code32(random());
-    undefined_ = 0;
-  }
-
-  // Shifts: with a count of zero the flags stay, so nothing becomes defined unless the count is known.
-  Effect shift_effect(const std::string& name, const Insn& i, Effect e) const {
-    const unsigned width = 8u * i.width;
-    const unsigned k = name == "shld" || name == "shrd" ? 2 : 1;
-    const bool known = i.op[k].kind != Operand::kReg;
-    const unsigned count = i.op[k].kind == Operand::kOne ? 1 : static_cast<unsigned>(i.imm & 31);
-    if (known && count == 0) return e;
-    const u32 of = known && count == 1 ? 0 : kOf;
-    if (is_rotate(name)) {
-      e.undefines |= of;
-      if (known) e.sets |= kCf | (kOf & ~of);
-      return e;
-    }
-    // CF is undefined when the count reaches beyond the operand.
-    const u32 cf = (name != "sar" && (known ? count > width : width < 32)) ? kCf : 0;
-    e.undefines |= of | kAf | cf;
-    if (known) e.sets |= kArithFlags & ~(of | kAf | cf);
-    return e;
-  }
-
-  // A ModRM for a register or one of the memory forms [edi + disp8], [edi + disp32], [disp32].
-  void modrm(unsigned reg, bool memory) {
-    const u8 r = static_cast<u8>(reg << 3);
-    if (!memory) return code({static_cast<u8>(0xc0 | r | below(8))});
-    switch (below(4)) {
-      case 0: return code({static_cast<u8>(0x40 | r | 7), static_cast<u8>(below(120))});
-      case 1: code({static_cast<u8>(0x80 | r | 7)}); return code32(below(240));
-      case 2:  // SIB without index
-        return code({static_cast<u8>(0x44 | r), 0x27, static_cast<u8>(below(120))});
-      default: code({static_cast<u8>(r | 5)}); return code32(data_ + below(240));
-    }
-  }
-
   void one() {
-    const u16 n = usable_[below(static_cast<u32>(usable_.size()))];
-    const Encoding& e = encodings()[n];
-    const std::string name = e.name;
-    if (e.attributes & attr::Str) return string(e);
-    const std::size_t start = out_.size();
-    if (below(4) == 0) code({0x66});
-    if (e.map == 1) code({0x0f});
-    const unsigned variants = (e.match & match::OpReg) ? 8 : (e.match & match::OpCc) ? 16 : 1;
-    code({static_cast<u8>(e.opcode + below(variants))});
-    const unsigned ext = (e.match & match::kHasExt) ? e.match & 7 : below(8);
-    modrm(ext, (e.match & match::Mem) || (!(e.match & match::Reg) && below(3) == 0));
-    for (unsigned k = 0; k < 10; ++k) code({static_cast<u8>(random())});
+    if ((*known_[kEsp] & 0xffff) - (esp_start_ & 0xffff) + 0x180 > 0x300) {
+      known_[kEsp] = esp_start_;
+      return add({{mov(kEsp, esp_start_)}, {}});
+    }
+    switch (below(32)) {
+      case 0:
+      case 1: return string();
+      case 2: return frame();
+      case 3: return skip();
+      case 4: return call();
+      case 5: return loop();
+      case 6: return load_segment();
+      case 7: return flags_by_stack();
+      case 8: return pointer();
+      default: break;
+    }
+    const std::vector<u16>& from = one_in(4) ? floats_ : one_in(16) ? mmx_ : integers_;
+    if (auto unit = instruction(from[below(static_cast<u32>(from.size()))], true)) add(std::move(*unit));
+  }
 
-    Insn i;
-    const bool decoded = decoder_.decode({out_.data() + start, out_.size() - start}, {true, true, true, false}, i);
-    if (!decoded || i.encoding != n || !safe(i, name)) {
-      out_.resize(start);
+  // A pointer left in a register for later instructions.
+  void pointer() {
+    static constexpr u8 kRegs[] = {kEbx, kEbp, kEsi, kEdi};
+    const u8 r = kRegs[below(4)];
+    known_[r] = (one_in(2) ? 0 : kData) + below(0x700);
+    add({{mov(r, *known_[r])}, {}});
+  }
+
+  // ---- Units of several instructions ----
+  void load_segment() {
+    static constexpr u8 kPush[][2] = {{0x06, 0}, {0x0e, 0}, {0x16, 0}, {0x1e, 0}, {0x0f, 0xa0}, {0x0f, 0xa8}};
+    static constexpr u8 kPop[][3] = {{kEs, 0x07, 0}, {kDs, 0x1f, 0}, {kFs, 0x0f, 0xa1}, {kGs, 0x0f, 0xa9}};
+    Unit unit;
+    const bool small = one_in(3);
+    u32& esp = *known_[kEsp];
+    if (one_in(2)) {
+      const auto& p = kPush[below(6)];
+      esp = moved(esp, small ? 0u - 2 : 0u - 4);
+      Bytes b;
+      if (small) b.push_back(0x66);
+      b.push_back(p[0]);
+      if (p[0] == 0x0f) b.push_back(p[1]);
+      unit.insns.push_back(b);
+      // Processors differ in what they write above the selector.
+      if (!small) unit.insns.push_back(store16(base_[kSs] + (stack16_ ? esp & 0xffff : esp) + 2, 0));
+    } else {
+      const auto& p = kPop[below(4)];
+      const u16 selector = one_in(2) ? Native::kFlatSel : Native::kBasedSel;
+      Bytes push = bytes32({0x68}, selector | (random() & 0xffff0000)), pop;
+      if (small) {
+        push = {0x66, 0x68, static_cast<u8>(selector), 0};
+        pop.push_back(0x66);
+      }
+      pop.push_back(p[1]);
+      if (p[1] == 0x0f) pop.push_back(p[2]);
+      unit.insns = {push, pop};
+      base_[p[0]] = base_of(selector);
+    }
+    add(std::move(unit));
+  }
+
+  void flags_by_stack() {
+    const u32 flags = (random() & (kArithFlags | kDf)) | kFlagsFixed1;
+    if (one_in(2)) {
+      add({{bytes32({0x68}, flags), {0x9d}}, {kArithFlags, 0, 0}});
+    } else {
+      add({{{0x66, 0x68, static_cast<u8>(flags), static_cast<u8>(flags >> 8)}, {0x66, 0x9d}}, {kArithFlags, 0, 0}});
+    }
+  }
+
+  // ENTER of any level, or LEAVE.
+  void frame() {
+    Unit unit;
+    const u32 at = kData + 0x1800 - base_[kSs] + below(0x100) + (stack16_ ? random() & 0xffff0000 : 0);
+    unit.insns.push_back(mov(kEbp, at));
+    Bytes b;
+    if (one_in(3)) b.push_back(0x66);
+    if (one_in(2)) {
+      const u32 bytes = below(0x80);
+      const u8 level = static_cast<u8>(one_in(2) ? 0 : random());
+      b.insert(b.end(), {0xc8, static_cast<u8>(bytes), 0, level});
+    } else {
+      b.push_back(0xc9);
+    }
+    unit.insns.push_back(b);
+    // ESP is seen once before it is put back.
+    unit.insns.push_back({0x89, 0xe0});  // mov eax, esp
+    unit.insns.push_back(mov(kEsp, *known_[kEsp]));
+    known_[kEbp].reset();
+    known_[kEax].reset();
+    add(std::move(unit));
+  }
+
+  void string() {
+    static constexpr u8 kOps[] = {0xa4, 0xa5, 0xa6, 0xa7, 0xaa, 0xab, 0xac, 0xad, 0xae, 0xaf};
+    const u8 op = kOps[below(std::size(kOps))];
+    const bool compares = op == 0xa6 || op == 0xa7 || op >= 0xae;
+    Unit unit;
+    Bytes prefixes;
+    const bool repeated = !one_in(3), small = base_[kEs] == kData && one_in(4);
+    static constexpr u8 kSegs[] = {0x26, 0x3e, 0x65};
+    static constexpr u8 kRegs[] = {kEs, kDs, kGs};
+    u32 source = base_[kDs];
+    if (one_in(4)) {
+      const u32 n = below(3);
+      prefixes.push_back(kSegs[n]);
+      source = base_[kRegs[n]];
+    }
+    if (small && source != kData) return;
+    if (repeated) prefixes.push_back(one_in(2) ? 0xf3 : 0xf2);
+    if (one_in(4)) prefixes.push_back(0x66);
+    if (small) prefixes.push_back(0x67);
+    std::shuffle(prefixes.begin(), prefixes.end(), rng_);
+    prefixes.push_back(op);
+    const u32 from = kData + 0x9c0 + below(0x100), to = one_in(3) ? from + below(9) - 4 : kData + 0x9c0 + below(0x100);
+    const u32 high = small ? random() & 0xffff0000 : 0;
+    const u32 count = one_in(6) ? 0 : below(40);
+    unit.insns = {mov(kEsi, (from - source) | high),
+                  mov(kEdi, (to - base_[kEs]) | high),
+                  mov(kEcx, count | (small ? random() & 0xffff0000 : 0)),
+                  {static_cast<u8>(one_in(2) ? 0xfd : 0xfc)}};
+    if (compares) unit.insns.push_back(bytes32({0x3d}, random()));  // with a count of zero the flags stay
+    unit.insns.push_back(prefixes);
+    if (compares) unit.effect.sets = kArithFlags;
+    for (const u8 r : {kEcx, kEsi, kEdi, kEax}) known_[r].reset();
+    add(std::move(unit));
+  }
+
+  static std::size_t size_of(const std::vector<Bytes>& insns) {
+    std::size_t n = 0;
+    for (const Bytes& b : insns) n += b.size();
+    return n;
+  }
+  // An instruction that leaves ESP where it is, made for a place that may be run any number of times.
+  std::optional<Unit> inner(u32 keep) {
+    const auto bases = base_;
+    const auto known = known_;
+    const std::vector<u16>& from = one_in(4) ? floats_ : integers_;
+    auto unit = instruction(from[below(static_cast<u32>(from.size()))], false, keep | 1u << kEsp);
+    if (unit && (bases != base_ || size_of(unit->insns) > 100)) {
+      base_ = bases;
+      known_ = known;
+      return {};
+    }
+    return unit;
+  }
+
+  // A conditional jump over an instruction.
+  void skip() {
+    const auto before = known_;
+    auto unit = inner(0);
+    if (!unit) return;
+    const std::size_t n = size_of(unit->insns);
+    const u8 cc = static_cast<u8>(below(16));
+    Bytes jump{static_cast<u8>(0x70 | cc), static_cast<u8>(n)};
+    if (one_in(3)) jump = bytes32({0x0f, static_cast<u8>(0x80 | cc)}, static_cast<u32>(n));
+    // The registers it loads are loaded or not.
+    for (unsigned r = 0; r < 8; ++r) {
+      if (known_[r] != before[r]) known_[r].reset();
+    }
+    known_[kEsp] = before[kEsp];
+    unit->insns.insert(unit->insns.begin(), jump);
+    unit->effect.uses |= kArithFlags & ~kAf;
+    unit->effect.sets = 0;
+    unit->jumps = true;
+    add(std::move(*unit));
+  }
+
+  // CALL of a subroutine that comes next in the code, by displacement or through a register; RET or RET n.
+  void call() {
+    auto unit = inner(0);
+    if (!unit) return;
+    const u32 n = static_cast<u32>(size_of(unit->insns));
+    const bool release = one_in(2);
+    std::vector<Bytes> insns;
+    if (release) insns.push_back({0x6a, static_cast<u8>(random())});
+    const u32 ret_bytes = release ? 3 : 1;
+    if (one_in(2)) {
+      insns.push_back(bytes32({0xe8}, 2));                      // call +2
+      insns.push_back({0xeb, static_cast<u8>(n + ret_bytes)});  // jmp over it
+    } else {
+      // call $+5; pop ecx; add ecx, 10; call ecx; jmp over it
+      insns.push_back(bytes32({0xe8}, 0));
+      insns.push_back({0x59});
+      insns.push_back({0x8d, 0x49, 8});  // lea ecx, [ecx + 8]: pop, lea, call, jmp are 1 + 3 + 2 + 2 bytes
+      insns.push_back({0xff, 0xd1});
+      insns.push_back({0xeb, static_cast<u8>(n + ret_bytes)});
+    }
+    insns.insert(insns.end(), unit->insns.begin(), unit->insns.end());
+    insns.push_back(release ? Bytes{0xc2, 0x04, 0x00} : Bytes{0xc3});
+    unit->insns = std::move(insns);
+    unit->jumps = true;
+    known_[kEcx].reset();
+    add(std::move(*unit));
+  }
+
+  // LOOP, LOOPE, LOOPNE around an instruction, or JECXZ over it.
+  void loop() {
+    const auto before = known_;
+    // Addresses are loaded inside the loop, as its instruction may change what they were made from.
+    for (unsigned r = 0; r < 8; ++r) {
+      if (r != kEsp) known_[r].reset();
+    }
+    auto unit = inner(1u << kEcx);
+    if (!unit || (unit->effect.uses & (unit->effect.undefines | kX87Codes))) {
+      known_ = before;
       return;
     }
-    std::vector<u8> bytes(out_.begin() + static_cast<std::ptrdiff_t>(start),
-                          out_.begin() + static_cast<std::ptrdiff_t>(start + i.len));
-    out_.resize(start);
-    Effect effect = effects().at(name);
-    if (is_shift(name)) effect = shift_effect(name, i, effect);
-    if (effect.uses & undefined_) define_flags();
-    if (name == "div" || name == "idiv") make_divisible(i);
-    out_.insert(out_.end(), bytes.begin(), bytes.end());
-    undefined_ = (undefined_ & ~effect.sets) | effect.undefines;
-    if (name == "div" || name == "idiv") define_flags();
-    if (name == "push") code({0x8d, 0x64, 0x24, static_cast<u8>(i.osize)});  // lea esp, [esp + n]
-    if (name == "pusha") code({0x8d, 0x64, 0x24, static_cast<u8>(8 * i.osize)});
-    if (name == "pop") code({0x8d, 0x64, 0x24, static_cast<u8>(-i.osize)});
-    ++made_;
+    const u32 n = static_cast<u32>(size_of(unit->insns));
+    const unsigned kind = below(4);
+    if (kind < 2 && (unit->effect.undefines & kZf)) {
+      known_ = before;
+      return;
+    }
+    const bool small = one_in(4);
+    std::vector<Bytes> insns{mov(kEcx, (kind == 3 ? below(2) : 1 + below(6)) | (small ? random() & 0xffff0000 : 0))};
+    Bytes branch;
+    if (small) branch.push_back(0x67);
+    branch.push_back(static_cast<u8>(0xe0 + kind));
+    branch.push_back(static_cast<u8>(kind == 3 ? n : 0 - n - branch.size() - 1));
+    if (kind == 3) insns.push_back(branch);
+    insns.insert(insns.end(), unit->insns.begin(), unit->insns.end());
+    if (kind != 3) insns.push_back(branch);
+    unit->insns = std::move(insns);
+    if (kind == 3) unit->effect.sets = 0;
+    if (kind < 2) unit->effect.uses |= kZf;
+    unit->jumps = true;
+    for (unsigned r = 0; r < 8; ++r) {
+      if (known_[r] != before[r]) known_[r].reset();
+    }
+    known_[kEsp] = before[kEsp];
+    known_[kEcx].reset();
+    add(std::move(*unit));
   }
 
-  // No ESP or EDI as a destination, no address but the data area, nothing that is undefined in its result.
-  bool safe(const Insn& i, const std::string& name) const {
-    for (const Operand& o : i.op) {
-      if (o.kind == Operand::kReg && i.width > 1 && (o.reg == kEsp || o.reg == kEdi)) return false;
-    }
-    if (i.has_mem) {
-      const bool absolute = i.base == kZeroReg && i.index == kZeroReg && static_cast<u32>(i.disp) - data_ < 240;
-      const bool relative = i.base == kEdi && i.index == kZeroReg && i.disp >= 0 && i.disp < 240;
-      if (!absolute && !relative) return false;
-      // A bit index in a register reaches out of the area.
-      if (name[0] == 'b' && name[1] == 't' && i.op[1].kind == Operand::kReg) return false;
-    }
-    if (name == "xlat") return false;
-    // The upper half of the dividend cannot be the divisor as well.
-    if ((name == "div" || name == "idiv") && i.op[0].kind == Operand::kReg &&
-        i.op[0].reg == (i.width == 1 ? 4 : kEdx)) {
-      return false;
-    }
-    if (name == "bswap" && i.osize == 2) return false;
-    if (name == "aam" && i.imm == 0) return false;
-    if ((name == "shld" || name == "shrd") && i.osize == 2) {
-      return i.op[2].kind == Operand::kImm && (i.imm & 31) <= 16;
-    }
-    return true;
-  }
-
-  // Makes the following DIV or IDIV fit: a small dividend and a divisor that is not zero.
-  void make_divisible(const Insn& i) {
-    define_flags();
-    code({0x81, 0xe0});  // and eax, imm32
-    code32(i.width == 1 ? 0x7f : 0x7fff);
-    if (i.width > 1) code({0x31, 0xd2});  // xor edx, edx
-    if (i.op[0].kind == Operand::kReg) {
-      code({static_cast<u8>(i.width == 1 ? 0x80 : 0x83), static_cast<u8>(0xc8 | i.op[0].reg), 0x01});
-    } else if (i.base == kEdi) {
-      code({0x83, 0x8f});
-      code32(static_cast<u32>(i.disp));
-      code({0x01});
-    } else {
-      code({0x83, 0x0d});
-      code32(static_cast<u32>(i.disp));
-      code({0x01});
-    }
-  }
-
-  // A string instruction with its own pointers and count; ESI and EDI are put back.
-  void string(const Encoding& e) {
-    const std::string name = e.name;
-    if (!effects().count(name)) return;
-    const bool repeated = below(2);
-    const bool down = below(2);
-    code({0xbe});
-    code32(data_ + 0xa00 + below(256));
-    code({0xbf});
-    code32(data_ + 0xa00 + below(256));
-    code({0xb9});
-    code32(below(20));
-    code({static_cast<u8>(down ? 0xfd : 0xfc)});
-    define_flags();
-    if (repeated) code({static_cast<u8>(below(2) || (name != "cmps" && name != "scas") ? 0xf3 : 0xf2)});
-    if (below(4) == 0 && e.width == WidthClass::v) code({0x66});
-    code({e.opcode});
-    if (!repeated || effects().at(name).sets == 0) {
-      undefined_ &= ~effects().at(name).sets;
-    }
-    code({0xfc, 0xbf});
-    code32(data_);
-    ++made_;
-  }
-
-  std::mt19937 rng_;
-  u32 data_;
-  Decoder decoder_;
-  std::vector<u16> usable_;
-  std::vector<u8> out_;
-  u32 undefined_ = kArithFlags;
-  unsigned made_ = 0;
+  std::vector<u16> integers_, floats_, mmx_;
 };
 
 }  // namespace
 
-RandomProgram make_random_program(u32 seed, u32 data, unsigned instructions) {
-  return Generator(seed, data).make(instructions);
+std::vector<u8> Program::code() const {
+  std::vector<u8> out;
+  for (const Unit& u : units) {
+    for (const auto& insn : u.insns) out.insert(out.end(), insn.begin(), insn.end());
+  }
+  return out;
+}
+
+std::optional<u32> Program::defined_flags() const {
+  u32 undefined = 0;
+  for (const Unit& u : units) {
+    if (u.effect.uses & undefined) return std::nullopt;
+    undefined = (undefined & ~u.effect.sets) | u.effect.undefines;
+  }
+  return (kArithFlags | kDf | kX87Codes) & ~undefined;
+}
+
+Program make_random_program(u32 seed, unsigned units) { return Generator(seed).make(units); }
+
+std::string name_of(const std::vector<u8>& insn) {
+  Insn i;
+  if (!oracle_decoder().decode(insn, kOracleMode, i) || i.encoding >= encodings().size()) return {};
+  return encodings()[i.encoding].name;
 }
 
 }  // namespace xlat::test

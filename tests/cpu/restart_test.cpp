@@ -216,3 +216,24 @@ TEST_CASE("an interrupt in the middle of REP is taken between two elements") {
   CHECK(a.state() == b.state());
   CHECK(a.clock.count() == b.clock.count());
 }
+
+TEST_CASE("ENTER copies frame pointers one by one: a frame that overlaps the new one sees what was pushed") {
+  const auto run = [](auto& m) {
+    m.flat32(0x1000, 0x8000);
+    m.cpu.s.gpr[kEbp] = 0x8010;  // reads 800c, 8008, ... while pushing at 7ffc, 7ff8, ...
+    m.put(0x1000, {0xc8, 0, 0, 7});
+    for (u32 n = 0; n < 4; ++n) m.put32(0x8000 + 4 * n, n);
+    m.run(1);
+    CHECK(m.get32(0x7ffc) == 0x8010);
+    CHECK(m.get32(0x7ff8) == 3);
+    CHECK(m.get32(0x7fec) == 0);
+    CHECK(m.get32(0x7fe8) == 0x8010);  // the first one pushed
+    CHECK(m.get32(0x7fe4) == 3);
+    CHECK(m.get32(0x7fe0) == 0x7ffc);
+    CHECK(m.cpu.s.reg32(kEsp) == 0x7fe0);
+  };
+  test::BareMachine<Interp> a;
+  test::BareMachine<jit::EvalEngine> b;
+  run(a);
+  run(b);
+}

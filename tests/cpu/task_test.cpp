@@ -216,3 +216,41 @@ TEST_CASE("A task switch into VM86 and back out by an interrupt gate") {
   CHECK(m.cpu.s.reg32(kEsp) == Pm::kStack0 - 0x100 - 40);
   CHECK(m.pushed(9) == 0x2222);
 }
+
+TEST_CASE("JMP, CALL and IRET with TF set trap before the first instruction of the new task; its own TF after it") {
+  const auto step = [](bool old_tf, bool new_tf, bool t_bit, std::initializer_list<u8> code, bool back = false) {
+    Tasks m;
+    m.put(kEntry, {0x40, 0x90, 0x90});
+    m.image32(kEntry, new_tf ? kTf | 2 : 2);
+    m.put32(kNewTss + 0x64, t_bit);
+    if (back) {
+      m.segment(kNewSel, kNewTss, 0x67, 0x8b, 0);
+      m.put32(Pm::kTss, kNewSel);
+      m.cpu.s.flags.set_system(kNt, kNt);
+    }
+    if (old_tf) m.cpu.s.flags.set_system(kTf, kTf);
+    m.put(Pm::kCode, code);
+    const auto v = m.vector();
+    CHECK(v == 1u);
+    CHECK(m.cpu.s.tr.selector == kNewSel);
+    CHECK(((m.pushed(2) & kTf) != 0) == new_tf);
+    return std::pair{m.pushed(0) - kEntry, m.cpu.s.dr[6] & (kDr6Bs | kDr6Bt)};
+  };
+  using R = std::pair<u32, u32>;
+  const std::initializer_list<u8> jmp = {0xea, 0, 0, 0, 0, kNewSel, 0}, call = {0x9a, 0, 0, 0, 0, kNewSel, 0};
+  CHECK(step(true, false, false, jmp) == R{0, kDr6Bs});
+  CHECK(step(true, true, false, jmp) == R{0, kDr6Bs});
+  CHECK(step(true, false, false, call) == R{0, kDr6Bs});
+  CHECK(step(true, false, false, {0xcf}, true) == R{0, kDr6Bs});
+  CHECK(step(false, true, false, jmp) == R{1, kDr6Bs});
+  CHECK(step(true, false, true, jmp) == R{0, kDr6Bs | kDr6Bt});
+  CHECK(step(false, true, true, jmp) == R{0, kDr6Bt});
+
+  Tasks m;  // through a task gate in the IDT the trap is lost, as with any interrupt
+  m.idt(0x30, kNewSel, 0, 0xe5);
+  m.put(kEntry, {0x40, 0x0f, 0x0b});
+  m.cpu.s.flags.set_system(kTf, kTf);
+  m.put(Pm::kCode, {0xcd, 0x30});
+  CHECK(m.vector() == 6u);
+  CHECK((m.get32(Pm::kTss + 0x24) & kTf) != 0);
+}

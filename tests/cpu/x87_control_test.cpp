@@ -219,3 +219,22 @@ TEST_CASE("whatever follows D8-DF and 0F runs or faults, and both engines agree"
     }
   }
 }
+
+TEST_CASE("A store with an unmasked exception still checks its operand first: #GP before #MF") {
+  Machine m({0xdf, 0x15, 0x00, 0x20, 0, 0,   // fist word [2000]
+             0xdb, 0x3d, 0x00, 0x20, 0, 0,   // fstp tbyte [2000]
+             0xd9, 0x1d, 0x00, 0x20, 0, 0}); // fstp dword [2000]
+  for (const u32 at : {0x1000u, 0x1006u, 0x100cu}) {
+    m.cpu.reset();
+    m.flat32(at, 0x8000);
+    m.cpu.s.cr0 |= kCr0Ne;
+    m.cpu.s.fpu.control = 0x037e;  // IE unmasked, the stack empty
+    m.cpu.s.seg[kDs].load(0x10, {0x0000ffff, 0x00cf9100});
+    bool shut = false;
+    m.cpu.pins.shutdown = [&] { shut = true; };
+    m.cpu.s.idtr.limit = 0;
+    m.run(1);
+    CHECK(shut);
+    CHECK(m.cpu.s.fpu.status == 0);
+  }
+}
