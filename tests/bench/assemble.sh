@@ -10,8 +10,17 @@ tools=$here/../../tools
 
 name=${1:?kernels or programs}
 out=$xlat_cache/bench/$name
-stamp=$(find "$here/guest" "$here/programs" "$here/init" "$0" "$tools/lib/packages.sh" -type f -print0 | sort -z |
-  xargs -0 cat | sha256sum | cut -d' ' -f1)
+case $name in
+  kernels) sources=("$here/guest") ;;
+  programs) sources=("$here/programs") ;;
+  *)
+    echo "xlat: no benchmark files '$name'; there are: kernels programs" >&2
+    exit 1
+    ;;
+esac
+# The recipe is part of what the cached files were made from.
+stamp=$(find "${sources[@]}" "$here/init" "$0" "$tools/lib/packages.sh" -type f -print0 | sort -z | xargs -0 cat |
+  sha256sum | cut -d' ' -f1)
 [ "$(cat "$out/.complete" 2>/dev/null)" = "$stamp" ] && exit 0
 
 work=$(mktemp -d)
@@ -82,7 +91,8 @@ make_programs() {
 
   # What the programs need, as the package manager resolves it on an empty system.
   local root=$out/root
-  mkdir -p "$root"/{bench,proc,dev,tmp}
+  mkdir -p "$root"/{bench,proc,dev,tmp,usr/include}
+  : >"$root/usr/include/stdc-predef.h" # which the compiler includes first
   for package in $(apt_private apt-get -s -qq --no-install-recommends install dash coreutils gzip xz-utils gcc-12 \
     sqlite3 python3-minimal python3.11 libpython3.11-stdlib | awk '/^Inst/ {print $2}'); do
     case $package in
@@ -100,15 +110,8 @@ make_programs() {
   fixed_sql >"$root/bench/statements.sql"
   local size
   size=$(du -sm "$root" | cut -f1)
-  mke2fs -q -t ext4 -d "$root" "$out/disk.img" $((size * 5 / 4 + 32))M
+  mke2fs -q -t ext4 -d "$root" "$out/disk.img" $((size * 5 / 4 + 32))M >"$work/mke2fs"
 }
 
-case $name in
-  kernels) make_kernels ;;
-  programs) make_programs ;;
-  *)
-    echo "xlat: no benchmark files '$name'; there are: kernels programs" >&2
-    exit 1
-    ;;
-esac
+"make_$name"
 echo "$stamp" >"$out/.complete"
