@@ -11,16 +11,16 @@ tools=$here/../../tools
 name=${1:?kernels or programs}
 out=$xlat_cache/bench/$name
 case $name in
-  kernels) sources=("$here/guest") ;;
-  programs) sources=("$here/programs") ;;
+  kernels) sources=(guest) ;;
+  programs) sources=(programs) ;;
   *)
     echo "xlat: no benchmark files '$name'; there are: kernels programs" >&2
     exit 1
     ;;
 esac
 # The recipe is part of what the cached files were made from.
-stamp=$(find "${sources[@]}" "$here/init" "$0" "$tools/lib/packages.sh" -type f -print0 | sort -z | xargs -0 cat |
-  sha256sum | cut -d' ' -f1)
+stamp=$(cd "$here" && find "${sources[@]}" init assemble.sh ../../tools/lib/packages.sh -type f -print0 | sort -z |
+  xargs -0 cat | sha256sum | cut -d' ' -f1)
 [ "$(cat "$out/.complete" 2>/dev/null)" = "$stamp" ] && exit 0
 
 work=$(mktemp -d)
