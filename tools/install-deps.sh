@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what building, testing and the demo need, from Debian packages. Does nothing when all is there.
+# install-deps.sh [--bench]: installs what building, testing and the demo need, from Debian packages; with --bench what
+# tests/bench/run needs, too. Does nothing when all is there.
 set -euo pipefail
 
 packages=(
@@ -9,6 +10,7 @@ packages=(
   seabios acpica-tools
   cpio xz-utils kmod fdisk mtools xorriso openssl e2fsprogs syslinux syslinux-common python3
 )
+[ "${1:-}" = --bench ] && packages+=(gcc-multilib libc6-dev-i386 qemu-system-x86)
 
 missing=()
 for package in "${packages[@]}"; do
