@@ -166,8 +166,9 @@ class InterpEmitter : public OperandAccess<InterpEmitter> {
   void finish_rep(u64 iterations, bool more) {
     interp_.iterations_ += iterations > 1 ? iterations - 1 : 0;
     interp_.again_ = more;
+    if (more) interp_.leave_ = true;
     // More than one iteration used up budget that the block's loop does not see.
-    if (more || iterations > 1) interp_.leave_ = true;
+    if (iterations > 1) interp_.overspent_ = true;
   }
 
  private:

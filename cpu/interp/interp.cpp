@@ -56,14 +56,14 @@ void Interp::run_block(const Block& block, u64 budget, std::size_t most) {
   first_ = block.insns.data();
   budget_ = budget;
   iterations_ = 0;
-  leave_ = again_ = false;
+  leave_ = again_ = overspent_ = false;
   running_ = true;
   const Insn* const end = first_ + std::min<u64>(budget, most);
   const Insn* i = first_;
   do {
     current_ = i;
     reinterpret_cast<Handler>(i->handler)(*this, *i);
-    if (leave_) [[unlikely]]
+    if (leave_ || overspent_) [[unlikely]]
       break;
   } while (++i != end);
   running_ = false;
@@ -97,7 +97,7 @@ bool Interp::run_one(const Block& block, u32 block_ip, unsigned n, u64 count, u6
   count_ = count;
   budget_ = budget;
   iterations_ = 0;
-  leave_ = again_ = false;
+  leave_ = again_ = overspent_ = false;
   running_ = true;
   reinterpret_cast<Handler>(current_->handler)(*this, *current_);
   running_ = false;

@@ -79,9 +79,10 @@ class Interp : public Engine {
   std::atomic<bool> stop_asked_ = false;
 
   // The block being run.
-  bool leave_ = false;    // stop after the current instruction
-  bool running_ = false;  // inside run_block: count_ is of its start
-  bool again_ = false;    // a repeated string instruction has iterations left
+  bool leave_ = false;      // stop after the current instruction
+  bool overspent_ = false;  // a repeated string instruction made more than one iteration
+  bool running_ = false;    // inside run_block: count_ is of its start
+  bool again_ = false;      // a repeated string instruction has iterations left
   const Block* block_ = nullptr;
   const Insn* first_ = nullptr;
   const Insn* current_ = nullptr;

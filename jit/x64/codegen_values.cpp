@@ -42,6 +42,8 @@ void Codegen::find_widths() {
       case Op::kGetFlag:
       case Op::kCondition: v.width = 1; break;
       case Op::kSelect: v.width = std::max(values_[resolve(i.b)].width, values_[resolve(i.c)].width); break;
+      case Op::kOr:
+      case Op::kXor: v.width = std::max(values_[resolve(i.a)].width, values_[resolve(i.b)].width); break;
       case Op::kAnd: v.width = std::min(values_[resolve(i.a)].width, values_[resolve(i.b)].width); break;
       case Op::kBitScanForward:
       case Op::kBitScanReverse: v.width = 6; break;

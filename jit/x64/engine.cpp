@@ -250,7 +250,8 @@ Interpreted Engine::interpret_one(const Translation& t, unsigned n, i64 budget) 
   cpu_.s.flags.pack();
   const bool last = n + 1 == block.insns.size();
   // Handlers that load segments may have changed what this translation takes for granted.
-  if (go_on && !last && context() == contexts_[t.context - 1]) return {0, budget};
+  const i64 left = budget - static_cast<i64>(executed - (n + 1));  // iterations beyond one were not paid for
+  if (go_on && !last && left >= 0 && context() == contexts_[t.context - 1]) return {0, left};
   return {1, at_start - static_cast<i64>(executed)};
 }
 
