@@ -476,6 +476,7 @@ unsigned Codegen::compute(Ref r) {
       return t;
     }
     case Op::kSext: {
+      if (i.aux == 64) return modifiable(i.a);  // nothing to extend
       const Ref a = resolve(i.a);
       const unsigned from = low_bits_of(a, i.aux);
       use(a);

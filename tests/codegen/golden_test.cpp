@@ -15,45 +15,21 @@
 #include <string>
 #include <vector>
 
-#include "../support/bare_cpu.h"
 #include "cpu/disasm.h"
 #include "jit/lift/lifter.h"
 #include "jit/x64/codegen.h"
 #include "mmu/tlb.h"
+#include "sequences.h"
 
 using namespace xlat;
 using namespace xlat::jit::x64;
+using namespace xlat::test;
 
 namespace {
 
-enum class Mode { kFlat, kFs, kBounded, kReal };
-
-struct Sequence {
-  const char* name;
-  Mode mode;
-  const char* bytes;
-};
-constexpr Sequence kSequences[] = {
-#include "sequences.inc"
-};
-
-constexpr u32 kCode = 0x1000;
 constexpr u32 kContextNumber = 1;
 // Where the code would lie; only distances matter, and names stand for what they lead to.
 constexpr u64 kBase = 0x10000000, kRoutines = kBase - 0x10000;
-
-std::vector<u8> from_hex(const std::string& text) {
-  std::vector<u8> bytes;
-  std::string digits;
-  for (const char c : text) {
-    if (c != ' ') digits += c;
-    if (digits.size() == 2) {
-      bytes.push_back(static_cast<u8>(std::stoul(digits, nullptr, 16)));
-      digits.clear();
-    }
-  }
-  return bytes;
-}
 
 const u8* fake(u64 address) { return reinterpret_cast<const u8*>(address); }
 
@@ -77,10 +53,9 @@ class Translator {
   }
 
   std::string text(const Sequence& sequence) {
-    test::BareCpu machine;
-    set_up(machine, sequence.mode);
+    BareCpu machine;
+    set_up(machine, sequence);
     const std::vector<u8> guest = from_hex(sequence.bytes);
-    machine.put(kCode, guest);
     const Block* block = machine.interp.blocks().find(static_cast<u32>(machine.cpu.s.ip));
     REQUIRE(block);
     REQUIRE(block->bytes == guest.size());  // a sequence is one block
@@ -112,14 +87,6 @@ class Translator {
         {"indirect", &Stubs::indirect},
     };
     return kRoutineFields;
-  }
-
-  static void set_up(test::BareCpu& machine, Mode mode) {
-    if (mode == Mode::kReal) return machine.real16(kCode >> 4, 0, 0xfffe);
-    machine.flat32(kCode, 0x80000);
-    // Base 10000h; without granularity the limit is FFFFh.
-    if (mode == Mode::kFs) machine.cpu.s.seg[kFs].load(24, {0x0000ffff, 0x00cf9301});
-    if (mode == Mode::kBounded) machine.cpu.s.seg[kDs].load(24, {0x0000ffff, 0x00409301});
   }
 
   // As the engine finds it.
