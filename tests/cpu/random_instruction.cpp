@@ -218,8 +218,12 @@ std::optional<Unit> RandomInstruction::try_instruction(u16 n, bool top, u32 keep
     avoid |= 1u << kEax | 1u << kEdx;
     // A small dividend and a divisor that is not zero; or whatever comes.
     if (!one_in(50)) {
-      late.push_back(bytes32({0x81, 0xe0}, i.width == 1 ? 0x7f : 0x7fff));  // and eax, imm32
-      if (i.width > 1) late.push_back({0x31, 0xd2});                        // xor edx, edx
+      if (i.width > 1 && one_in(3)) {
+        late.push_back(mov(kEdx, one_in(2) ? below(64) : 0 - below(64)));  // fits mostly
+      } else {
+        late.push_back(bytes32({0x81, 0xe0}, i.width == 1 ? 0x7f : 0x7fff));  // and eax, imm32
+        if (i.width > 1) late.push_back({0x31, 0xd2});                        // xor edx, edx
+      }
       if (memory) {
         late.emplace_back();  // filled in when the target is known
       } else {
