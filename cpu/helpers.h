@@ -16,7 +16,8 @@ namespace helper {
   X(far_call) /* a: offset, b: selector */                                                              \
   X(far_return)                                                                                         \
   X(interrupt_return)                                                                                   \
-  X(sysenter) X(sysexit) X(software_interrupt)                          /* a: vector, b: 1 for INT n */ \
+  X(sysenter)                                                                                           \
+  X(sysexit) X(software_interrupt)                                      /* a: vector, b: 1 for INT n */ \
       X(icebp) X(eflags) X(pushed_eflags) X(check_flags_access) X(popf) /* a: the value popped */       \
       X(check_io)                                                       /* a: port */                   \
       X(in) /* a: port */ X(out)                                        /* a: port, b: value */         \

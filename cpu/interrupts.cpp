@@ -295,8 +295,8 @@ void Cpu::before_step() {
 // its breakpoint was taken, and RF says so until it ends. SDM vol. 3, 17.3.1.1.
 void Cpu::after_step(bool completed, bool more_iterations) {
   if (!completed) return;
-  // Interrupt delivery clears TF and with it the trap of the instruction that asked for it (INT n). JMP, CALL and IRET to
-  // another task trap before that task's first instruction, as TF was set when they began. SDM vol. 3, 17.3.1.4.
+  // Interrupt delivery clears TF and with it the trap of the instruction that asked for it (INT n). JMP, CALL and IRET
+  // to another task trap before that task's first instruction, as TF was set when they began. SDM vol. 3, 17.3.1.4.
   if (step_tf_ && (!flow_changed_ || switched_task_)) s.debug_trap |= kDr6Bs;
   if (flow_changed_) return;
   if (more_iterations) {

@@ -102,8 +102,7 @@ Status OptionParser::apply(Option option, const std::string& name, const std::st
     }
     case Option::kAccel: return accel(name, value);
     case Option::kEnableKvm: return accel(name, "kvm");
-    case Option::kEngine:
-      return engine(value);
+    case Option::kEngine: return engine(value);
     case Option::kSmp: return smp(value);
     case Option::kMemory: return memory(value);
     case Option::kFda: return put_floppy(0, {.path = value}, name);

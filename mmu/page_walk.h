@@ -16,7 +16,7 @@ struct PagingContext {
   std::array<u64, 4> pdpte{};  // loaded by MOV CR3 in PAE mode (SDM vol. 3, 4.4.1)
   unsigned max_phys_bits = 36;
   u64 a20_mask = ~u64{0};  // what the processor's address lines leave of a table's address
-  bool pse36 = false;  // 4 MiB pages may lie above 4 GiB
+  bool pse36 = false;      // 4 MiB pages may lie above 4 GiB
 };
 
 enum class Access : u8 { kRead, kWrite, kExecute };

@@ -26,8 +26,8 @@ bool read_m80(Cpu& c, const Insn& i, u64 offset, F80& value) {
   return !c.faulted();
 }
 
-// Stores `bytes` of value at `offset` after reporting the exceptions. A fault leaves everything as it was; it goes before
-// an unmasked exception that would keep the value from being stored.
+// Stores `bytes` of value at `offset` after reporting the exceptions. A fault leaves everything as it was; it goes
+// before an unmasked exception that would keep the value from being stored.
 void store(Operation& op, const F80& value, u64 offset, unsigned bytes, bool pop) {
   Cpu& c = op.cpu;
   const bool stopped = op.stops(true);

@@ -150,7 +150,5 @@ TEST_CASE("random code never crashes and runs alike on the IR evaluator", "[fuzz
 }
 
 #ifdef XLAT_JIT_X64
-TEST_CASE("random code never crashes and runs alike on the JIT", "[fuzz]") {
-  compare_with_interpreter<test::HotJit>();
-}
+TEST_CASE("random code never crashes and runs alike on the JIT", "[fuzz]") { compare_with_interpreter<test::HotJit>(); }
 #endif

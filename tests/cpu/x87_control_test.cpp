@@ -221,9 +221,9 @@ TEST_CASE("whatever follows D8-DF and 0F runs or faults, and both engines agree"
 }
 
 TEST_CASE("A store with an unmasked exception still checks its operand first: #GP before #MF") {
-  Machine m({0xdf, 0x15, 0x00, 0x20, 0, 0,   // fist word [2000]
-             0xdb, 0x3d, 0x00, 0x20, 0, 0,   // fstp tbyte [2000]
-             0xd9, 0x1d, 0x00, 0x20, 0, 0}); // fstp dword [2000]
+  Machine m({0xdf, 0x15, 0x00, 0x20, 0, 0,    // fist word [2000]
+             0xdb, 0x3d, 0x00, 0x20, 0, 0,    // fstp tbyte [2000]
+             0xd9, 0x1d, 0x00, 0x20, 0, 0});  // fstp dword [2000]
   for (const u32 at : {0x1000u, 0x1006u, 0x100cu}) {
     m.cpu.reset();
     m.flat32(at, 0x8000);
