@@ -23,11 +23,12 @@ struct Outcome {
 };
 
 // Boots the firmware for `count` instructions; the key is pressed when the first byte was printed.
-Outcome boot(u64 count, bool press_key) {
+Outcome boot(u64 count, bool press_key, EngineKind engine = EngineKind::kDefault) {
   Outcome outcome;
   MachineConfig config;
   config.ram_bytes = 32 << 20;
   config.time.deterministic = true;
+  config.engine = engine;
   Machine* machine = nullptr;
   config.debugcon.push_back({0x402, [&](u8 value) {
                                outcome.printed.push_back({machine->pc().clock.count(), value});
@@ -68,6 +69,16 @@ TEST_CASE("two boots print the same bytes at the same instruction counts and end
   CHECK(first.printed.size() > 500);
   CHECK(first.screen.find("SeaBIOS") != std::string::npos);
   check_equal(first, boot(4'000'000, false));
+}
+
+TEST_CASE("the interpreter and the JIT print the same bytes at the same instruction counts and end in the same state") {
+  if (!jit::jit_available()) {
+    WARN("this host has no JIT; skipped");
+    return;
+  }
+  for (const bool press_key : {false, true}) {
+    check_equal(boot(12'000'000, press_key, EngineKind::kInterp), boot(12'000'000, press_key, EngineKind::kJit));
+  }
 }
 
 TEST_CASE("an input that enters at the same count has the same effect") {
