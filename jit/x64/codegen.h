@@ -72,7 +72,6 @@ class Codegen {
   bool run(const u8* base);
   void begin();
   void instruction(unsigned n);
-  bool translate(unsigned n);
   void interpret(unsigned n);
   void finish();
 
@@ -93,6 +92,7 @@ class Codegen {
   unsigned modifiable(Ref r);
   unsigned compute(Ref r);
   unsigned compute_alu(Ref r, const Alu& alu);
+  void emit_shift(Op op, const Gp& dest, u64 count);
   unsigned compute_shift(Ref r);
   unsigned compute_select(Ref r);
   unsigned compute_division(Ref r);
@@ -101,6 +101,8 @@ class Codegen {
   void emit_alu(Ref r, const Alu& alu, unsigned dest);
   bool address(Ref r, host::Mem& mem) const;
   void use_tree(Ref r);
+
+  // codegen_registers.cpp
   void protect(unsigned guest);
   void set_reg(const Inst& i);
   bool in_place(const Inst& i);
@@ -111,7 +113,6 @@ class Codegen {
   void clobber_flags();
   void flush_flags();
   void load_host_flags();
-  void load_carry();
   void flags(const Inst& i, Ref n);
   void find_natural_flags(unsigned n);
   bool natural(const Inst& flags) const;
