@@ -105,6 +105,7 @@ void App::press(std::vector<KeyCode> keys) {
 // Everything that can fail does so before anything is changed: first what is only read, then what is opened.
 Status App::build() {
   MachineConfig config = settings_.machine;
+  config.warn = [](const std::string& warning) { fmt::print(stderr, "xlat: warning: {}\n", warning); };
   const auto output_to = [](CharBackend* channel) { return [channel](u8 value) { channel->write({&value, 1}); }; };
   for (unsigned n = 0; n < 4; ++n) {
     const CharSpec& spec = settings_.serial[n];

@@ -71,6 +71,8 @@ struct MachineConfig {
 
   EngineKind engine = EngineKind::kDefault;
   u64 code_cache_bytes = u64{64} << 20;
+  // Told when the default engine is not to be had and the interpreter takes its place.
+  std::function<void(const std::string&)> warn = [](const std::string&) {};
 
   // Where the PC speaker's sound goes; null for nowhere.
   std::shared_ptr<AudioSink> speaker;

@@ -1,6 +1,8 @@
 // The parts list of the PC and its wiring.
 #include "machine/pc.h"
 
+#include <fmt/format.h>
+
 #include "firmware/e820.h"
 
 namespace xlat {
@@ -17,8 +19,10 @@ std::array<IrqLine, 16> pirq_outputs(IrqMixer& isa) {
 }
 
 Result<jit::EngineMaker> engine_maker(const MachineConfig& config) {
-  if (config.engine == EngineKind::kJit || (config.engine == EngineKind::kDefault && jit::jit_available())) {
-    return jit::prepare_jit({.cache_bytes = config.code_cache_bytes});
+  if (config.engine != EngineKind::kInterp) {
+    auto jit = jit::prepare_jit({.cache_bytes = config.code_cache_bytes});
+    if (jit.ok() || config.engine == EngineKind::kJit) return jit;
+    config.warn(fmt::format("{}; the interpreter runs the guest, slowly", jit.error().message));
   }
   return jit::EngineMaker([](Cpu& cpu) { return std::make_unique<Interp>(cpu); });
 }

@@ -10,7 +10,7 @@ packages=(
   seabios acpica-tools
   cpio xz-utils kmod fdisk mtools xorriso openssl e2fsprogs syslinux syslinux-common python3
 )
-[ "${1:-}" = --bench ] && packages+=(gcc-multilib libc6-dev-i386 qemu-system-x86)
+[ "${1:-}" = --bench ] && packages+=(libc6-dev-i386 qemu-system-x86)
 
 missing=()
 for package in "${packages[@]}"; do
