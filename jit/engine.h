@@ -23,7 +23,6 @@ struct JitCounters {
 struct JitOptions {
   std::size_t cache_bytes = std::size_t{64} << 20;
   unsigned threshold = 16;  // executions before a block is translated
-  bool chain = true;
 };
 
 // Whether this host has a back end.

@@ -1,6 +1,8 @@
 // The pass over a block: instructions in order, then the cold code.
 #include "jit/x64/codegen.h"
 
+#include <algorithm>
+
 #include "base/bits.h"
 
 namespace xlat::jit::x64 {
@@ -16,7 +18,8 @@ std::optional<HostCode> Codegen::generate(const Block& block, const IrBlock& ir,
   context_ = &context;
   analysis_ = analyse(ir);
   left_out_.assign(block.insns.size(), false);
-  // What cannot be translated shows on the way; then the pass begins again without it.
+  for (unsigned n = 0; n < block.insns.size(); ++n) left_out_[n] = calls_out(n);
+  // What else cannot be translated shows on the way; then the pass begins again without it.
   for (std::size_t tries = 0; tries <= block.insns.size(); ++tries) {
     if (run(base)) {
       for (const bool left : left_out_) out_.interpreted += left;
@@ -26,6 +29,12 @@ std::optional<HostCode> Codegen::generate(const Block& block, const IrBlock& ir,
     left_out_[insn_] = true;
   }
   return std::nullopt;
+}
+
+// Whether the instruction has an operation that is never translated.
+bool Codegen::calls_out(unsigned n) const {
+  return std::any_of(ir_->code.begin() + ir_->starts[n], ir_->code.begin() + ir_->starts[n + 1],
+                     [](const Inst& i) { return i.op == Op::kCall || i.op == Op::kRaise || i.op == Op::kRepeatIf; });
 }
 
 bool Codegen::run(const u8* base) {
@@ -82,7 +91,7 @@ void Codegen::instruction(unsigned n) {
     switch (i.op) {
       case Op::kSetReg: set_reg(i); break;
       case Op::kFlags:
-        if (!analysis_.dead[r]) flags(i, r);
+        if (!analysis_.dead[r]) flags(i);
         break;
       case Op::kSetFlags:
         if (!analysis_.dead[r]) set_flags(i);
@@ -105,9 +114,6 @@ void Codegen::instruction(unsigned n) {
           if (!carry_in) reg_of(r);
         }
         break;
-      case Op::kRaise:
-      case Op::kCall:
-      case Op::kRepeatIf: fail(); break;
       default: break;  // values wait until they are needed
     }
   }

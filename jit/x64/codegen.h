@@ -70,6 +70,7 @@ class Codegen {
   };
 
   bool run(const u8* base);
+  bool calls_out(unsigned n) const;
   void begin();
   void instruction(unsigned n);
   void interpret(unsigned n);
@@ -96,7 +97,7 @@ class Codegen {
   unsigned compute_shift(Ref r);
   unsigned compute_select(Ref r);
   unsigned compute_division(Ref r);
-  unsigned compute_address(Ref r);
+  unsigned compute_address(Ref r, const host::Mem& mem);
   std::optional<Alu> as_alu(Ref r) const;
   void emit_alu(Ref r, const Alu& alu, unsigned dest);
   bool address(Ref r, host::Mem& mem) const;
@@ -112,8 +113,9 @@ class Codegen {
   // codegen_flags.cpp
   void clobber_flags();
   void flush_flags();
+  void overflow_of_shl(unsigned t);
   void load_host_flags();
-  void flags(const Inst& i, Ref n);
+  void flags(const Inst& i);
   void find_natural_flags(unsigned n);
   bool natural(const Inst& flags) const;
   void before_alu(Ref r, bool needs_carry);

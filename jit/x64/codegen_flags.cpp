@@ -9,6 +9,9 @@ namespace {
 constexpr bool is_shift(FlagKind kind) {
   return kind == FlagKind::kShl || kind == FlagKind::kShr || kind == FlagKind::kSar;
 }
+constexpr Op shift_of(FlagKind kind) {
+  return kind == FlagKind::kShl ? Op::kShl : kind == FlagKind::kShr ? Op::kShr : Op::kSar;
+}
 constexpr bool uses_overflow(unsigned cc) { return (cc >> 1) == 0 || (cc >> 1) >= 6; }
 
 }  // namespace
@@ -35,14 +38,9 @@ void Codegen::flush_flags() {
       a_.seto(host::al);
     } else {
       a_.mov(host::al, 0);
-      if (host_kind_ == FlagKind::kShl) {  // SF xor CF
+      if (host_kind_ == FlagKind::kShl) {
         const unsigned u = temp();
-        a_.mov(gp32(u), host::eax);
-        a_.shr(gp32(u), 7);
-        a_.xor_(gp32(u), host::eax);
-        a_.shr(gp32(u), 8);
-        a_.and_(gp32(u), 1);
-        a_.mov(host::al, gp(u, 8));
+        overflow_of_shl(u);
         free_temp(u);
       }
     }
@@ -51,6 +49,16 @@ void Codegen::flush_flags() {
   a_.mov(layout_.at(layout_.packed_flags, 2), host::ax);
   a_.mov(host::rax, gp64(t));
   free_temp(t);
+}
+
+// SF xor CF goes to AL, with both in AH as LAHF left them; `t` is a temporary to work in.
+void Codegen::overflow_of_shl(unsigned t) {
+  a_.mov(gp32(t), host::eax);
+  a_.shr(gp32(t), 7);
+  a_.xor_(gp32(t), host::eax);
+  a_.shr(gp32(t), 8);
+  a_.and_(gp32(t), 1);
+  a_.mov(host::al, gp(t, 8));
 }
 
 void Codegen::load_host_flags() {
@@ -81,11 +89,9 @@ bool Codegen::natural(const Inst& f) const {
     case FlagKind::kShl:
     case FlagKind::kShr:
     case FlagKind::kSar: {
-      const Op op = f.aux == static_cast<u8>(FlagKind::kShl)   ? Op::kShl
-                    : f.aux == static_cast<u8>(FlagKind::kShr) ? Op::kShr
-                                                               : Op::kSar;
       const auto count = constant(i.b);
-      return i.op == op && i.w == f.w && count && *count > 0 && *count < f.w && resolve(i.a) == resolve(f.a);
+      return i.op == shift_of(static_cast<FlagKind>(f.aux)) && i.w == f.w && count && *count > 0 && *count < f.w &&
+             resolve(i.a) == resolve(f.a);
     }
     default: return false;
   }
@@ -107,22 +113,15 @@ void Codegen::find_natural_flags(unsigned n) {
 // Around the host instruction that computes `r`.
 void Codegen::before_alu(Ref r, bool needs_carry) {
   const Ref f = flags_of_[r];
+  if (f == 0 && !needs_carry) return clobber_flags();
   if (f == 0) {
-    if (needs_carry && !host_valid_) {
-      a_.bt(layout_.at(layout_.packed_flags, 2), 8);
-    } else if (!needs_carry) {
-      clobber_flags();
-      return;
-    }
-    // The carry is in the host's flags; what else is there must be kept.
-    if (flags_dirty_) flush_flags();
-    if (needs_carry && is_shift(host_kind_) && !host_valid_) a_.bt(layout_.at(layout_.packed_flags, 2), 8);
-    host_valid_ = false;
-    return;
+    flush_flags();  // nobody wants the flags it makes, so those there are must be kept
+  } else {
+    const auto kind = static_cast<FlagKind>(inst(f - 1).aux);
+    needs_carry |= kind == FlagKind::kInc || kind == FlagKind::kDec;
   }
-  const auto kind = static_cast<FlagKind>(inst(f - 1).aux);
-  const bool keeps_carry = kind == FlagKind::kInc || kind == FlagKind::kDec;
-  if ((needs_carry || keeps_carry) && !host_valid_) a_.bt(layout_.at(layout_.packed_flags, 2), 8);
+  if (needs_carry && !host_valid_) a_.bt(layout_.at(layout_.packed_flags, 2), 8);
+  if (f == 0) host_valid_ = false;
 }
 
 void Codegen::after_alu(Ref r, u64 count) {
@@ -137,7 +136,7 @@ void Codegen::after_alu(Ref r, u64 count) {
   use(r);
 }
 
-void Codegen::flags(const Inst& i, Ref) {
+void Codegen::flags(const Inst& i) {
   const Ref r = resolve(i.c);
   if (flags_of_[r] != 0) {
     // Nobody has computed the value yet. CMP and TEST do not even need it.
@@ -193,8 +192,8 @@ void Codegen::shift_flags(const Inst& when, const Inst& f) {
   const auto kind = static_cast<FlagKind>(f.aux);
   const Ref condition = resolve(when.a), count = resolve(f.b), result = resolve(f.c);
   const auto& test = inst(condition);
-  const Op op = kind == FlagKind::kShl ? Op::kShl : kind == FlagKind::kShr ? Op::kShr : Op::kSar;
-  const bool same_shift = inst(result).op == op && resolve(inst(result).a) == resolve(f.a);  // not SHLD or SHRD
+  const bool same_shift =
+      inst(result).op == shift_of(kind) && resolve(inst(result).a) == resolve(f.a);  // not SHLD or SHRD
   if (!is_shift(kind) || !same_shift || f.w != 32 || test.op != Op::kNe || resolve(test.a) != count ||
       constant(test.b) != 0 || values_[condition].uses != 1) {
     return fail();
@@ -223,13 +222,8 @@ void Codegen::shift_flags(const Inst& when, const Inst& f) {
   if (kind == FlagKind::kShr) {  // the bit below the top, which a shift by one brings there
     a_.shr(gp32(t), 30);
     a_.mov(host::al, gp(t, 8));
-  } else if (kind == FlagKind::kShl) {  // SF xor CF
-    a_.mov(gp32(t), host::eax);
-    a_.shr(gp32(t), 7);
-    a_.xor_(gp32(t), host::eax);
-    a_.shr(gp32(t), 8);
-    a_.and_(gp32(t), 1);
-    a_.mov(host::al, gp(t, 8));
+  } else if (kind == FlagKind::kShl) {
+    overflow_of_shl(t);
   }
   a_.and_(host::ah, static_cast<i32>(static_cast<u8>(~kAf)));
   a_.mov(layout_.at(layout_.packed_flags, 2), host::ax);
@@ -313,7 +307,7 @@ unsigned Codegen::get_flag(const Inst& i) {
 
 // Brings a condition of the guest's into the host's flags.
 Codegen::Cond Codegen::guest_condition(unsigned cc) {
-  if (host_valid_ && is_shift(host_kind_) && uses_overflow(cc)) flush_flags(), host_valid_ = false;
+  if (host_valid_ && is_shift(host_kind_) && uses_overflow(cc)) flush_flags();
   if (host_valid_) return static_cast<Cond>(cc);
   const host::Mem ah = layout_.at(layout_.packed_flags + 1, 1), al = layout_.at(layout_.packed_flags, 1);
   const Cond set = cc & 1 ? Cond::kZero : Cond::kNotZero;

@@ -206,16 +206,14 @@ unsigned Codegen::compute_alu(Ref r, const Alu& alu) {
   if (!constant(alu.b)) low_bits_of(alu.b, alu.w);
   if (alu.op == Op::kAdd && !alu.carry && alu.w == 32 && flags_of_[r] == 0) {
     host::Mem mem;
-    if (address(r, mem)) return compute_address(r);
+    if (address(r, mem)) return compute_address(r, mem);
   }
   const unsigned t = modifiable(alu.a);
   emit_alu(r, alu, t);
   return t;
 }
 
-unsigned Codegen::compute_address(Ref r) {
-  host::Mem mem;
-  address(r, mem);
+unsigned Codegen::compute_address(Ref r, const host::Mem& mem) {
   const auto& i = inst(r);
   const Ref a = resolve(i.a), b = resolve(i.b);
   // The operands are freed before the result has a register: LEA reads before it writes.

@@ -12,6 +12,7 @@ namespace xlat::jit::x64 {
 namespace {
 // A run of translated code ends after so many instructions at the latest, so that stop() is heard.
 constexpr u64 kMostAtOnce = 1 << 20;
+constexpr u32 kNeverHot = ~u32{0};  // heat of a block that was tried and is nothing for the code generator
 constexpr std::size_t kMostBlockBytes = 64 << 10;  // of host code, far above what 64 instructions take
 }  // namespace
 
@@ -74,6 +75,7 @@ u64 Engine::page_entry(u32 linear) {
 }
 
 Translation* Engine::translation_of(const Block& block, u32 ip, u32 context) {
+  if (block.heat == kNeverHot) return nullptr;
   auto* known = static_cast<Translation*>(block.translation);
   if (known) {
     if (known->ip == ip && known->context == context) return known;
@@ -102,7 +104,10 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number) {
   t->context = context_number;
   const IrBlock ir = Lifter::lift(block.insns);
   const std::optional<HostCode> host = codegen_.generate(block, ir, *t, context, cache_.next());
-  if (!host || host->bytes.size() > kMostBlockBytes || host->interpreted == block.insns.size()) return nullptr;
+  if (!host || host->bytes.size() > kMostBlockBytes || host->interpreted == block.insns.size()) {
+    block.heat = kNeverHot;
+    return nullptr;
+  }
   t->code = cache_.add(host->bytes);
   t->code_bytes = static_cast<u32>(host->bytes.size());
   for (const HostCode::ExitPlace& place : host->exits) {
@@ -207,14 +212,14 @@ bool Engine::run_translated(const Block& block, u64 budget) {
   const u64 flushes = counters_.cache_flushes;
   Translation* t = translation_of(block, ip, number);
   if (!t || budget < block.insns.size()) return false;
-  if (options_.chain && flushes == counters_.cache_flushes) {
+  if (flushes == counters_.cache_flushes) {
     if (wanted && wanted->ip == ip) link(*wanted, *t);
     if (jump_wanted) remember_jump(*t);
   }
   CpuState& s = cpu_.s;
   s.flags.pack();
   s.mid_rep = false;
-  const u64 allowed = std::min(budget, options_.chain ? kMostAtOnce : block.insns.size());
+  const u64 allowed = std::min(budget, kMostAtOnce);
   count_at_zero_ = count_ + allowed;
   frame_.budget = static_cast<i64>(allowed);
   frame_.read_table = cpu_.read_table();
