@@ -25,6 +25,7 @@ struct Block {
   // For an engine that translates blocks: how often it came by here, and what it made of the block.
   mutable u32 heat = 0;
   mutable void* translation = nullptr;
+  mutable bool apart = false;  // its accesses are to be checked each by itself
   std::vector<Insn> insns;
 };
 

@@ -20,7 +20,8 @@ class Engine : public Interp {
 
  private:
   static Interpreted interpret(Frame* frame, Translation* translation, u64 n, i64 budget);
-  Interpreted interpret_one(const Translation& translation, unsigned n, i64 budget);
+  Interpreted interpret_part(Translation& translation, unsigned from, i64 budget);
+  void count_rest(Translation& translation);
   Context context() const;
   u32 context_number();
   Translation* translation_of(const Block& block, u32 ip, u32 context);
