@@ -8,10 +8,18 @@ namespace xlat::jit {
 
 namespace {
 
-// A value as an unknown number plus a constant; root 0: just the constant.
+// A value as an unknown number plus a constant; root 0: just the constant. `base` is the offset of the register it was
+// made from.
 struct Sum {
   u32 root = 0;
   u32 offset = 0;
+  u32 base = 0;
+};
+
+struct Span {
+  i32 low, high;
+  Span with(i32 from, i32 to) const { return {std::min(low, from), std::max(high, to)}; }
+  bool small() const { return i64{high} - low <= AddressGroups::kMostBytes; }
 };
 
 class Finder {
@@ -48,7 +56,7 @@ class Finder {
   };
 
   void forget_registers() {
-    for (Sum& sum : registers_) sum = {++roots_, 0};
+    for (Sum& sum : registers_) sum = {++roots_};
   }
 
   void step(Ref r, bool conditional) {
@@ -56,7 +64,9 @@ class Finder {
     switch (i.op) {
       case Op::kConst: sums_[r] = Sum{0, static_cast<u32>(i.imm)}; break;
       case Op::kGetReg:
-        if (i.w == 32) sums_[r] = registers_[i.aux];
+        if (i.w != 32) break;
+        sums_[r] = registers_[i.aux];
+        sums_[r]->base = sums_[r]->offset;
         break;
       case Op::kTrunc:
         if (i.w == 32) sums_[r] = sums_[i.a];
@@ -66,16 +76,16 @@ class Finder {
         const auto &a = sums_[i.a], &b = sums_[i.b];
         if (i.w != 32 || !a || !b) break;
         if (b->root == 0) {
-          sums_[r] = Sum{a->root, i.op == Op::kAdd ? a->offset + b->offset : a->offset - b->offset};
+          sums_[r] = Sum{a->root, i.op == Op::kAdd ? a->offset + b->offset : a->offset - b->offset, a->base};
         } else if (a->root == 0 && i.op == Op::kAdd) {
-          sums_[r] = Sum{b->root, a->offset + b->offset};
+          sums_[r] = Sum{b->root, a->offset + b->offset, b->base};
         }
         break;
       }
       case Op::kSetReg: {
         Sum& reg = registers_[i.w == 8 ? i.aux & 3 : i.aux];
         const auto& value = sums_[i.a];
-        reg = i.w == 32 && value && !conditional ? *value : Sum{++roots_, 0};
+        reg = i.w == 32 && value && !conditional ? *value : Sum{++roots_};
         break;
       }
       case Op::kProbe:
@@ -96,24 +106,27 @@ class Finder {
     }
     const auto& at = sums_[i.a];
     if (!at || at->root == 0 || !(flat_ & 1u << i.aux)) return;
-    const i32 low = static_cast<i32>(at->offset), high = low + i.w / 8;
-    result_.offset_of[r] = low;
+    const auto offset = static_cast<i32>(at->offset), base = static_cast<i32>(at->base);
+    const Span alone{offset, offset + i.w / 8};
+    // With the register itself in the page, its operand needs no sum of its own.
+    const Span wide = alone.with(base, base + 1), span = wide.small() ? wide : alone;
+    result_.offset_of[r] = offset;
     AddressGroups::Group* group = nullptr;
     for (const Open& open : open_) {
       if (open.root != at->root) continue;
       AddressGroups::Group& g = result_.groups[open.group];
-      if (i64{std::max(g.high, high)} - std::min(g.low, low) > AddressGroups::kMostBytes) continue;
+      if (!span.with(g.low, g.high).small()) continue;
       group = &g;
       result_.group_of[r] = static_cast<u8>(open.group + 1);
     }
     if (!group) {
       if (result_.groups.size() >= kMostTried) return;
       open_.push_back({at->root, static_cast<u8>(result_.groups.size())});
-      group = &result_.groups.emplace_back(AddressGroups::Group{low, high, false, insn_, insn_, 0});
+      group = &result_.groups.emplace_back(AddressGroups::Group{span.low, span.high, false, insn_, insn_, 0});
       result_.group_of[r] = static_cast<u8>(result_.groups.size());
     }
-    group->low = std::min(group->low, low);
-    group->high = std::max(group->high, high);
+    group->low = std::min(group->low, span.low);
+    group->high = std::max(group->high, span.high);
     group->write |= i.op != Op::kLoad;
     group->last_insn = insn_;
     ++group->accesses;

@@ -123,6 +123,8 @@ class Codegen {
   void protect(unsigned guest);
   void set_reg(const Inst& i);
   bool in_place(const Inst& i);
+  bool product(const Inst& i);
+  bool extended(const Inst& i);
   void when(const Inst& i);
   void shift_flags(const Inst& when, const Inst& flags);
 
