@@ -32,9 +32,9 @@ class Codegen {
  public:
   Codegen(const StateLayout& layout, const Stubs& stubs);
 
-  // `base` is where the code will run. Empty if the block cannot be translated.
-  std::optional<HostCode> generate(const Block& block, const IrBlock& ir, const Translation& translation,
-                                   const Context& context, const u8* base);
+  // `base` is where the code will run. Null if the block cannot be translated; else good until the next call.
+  const HostCode* generate(const Block& block, const IrBlock& ir, const Translation& translation,
+                           const Context& context, const u8* base);
 
  private:
   using Label = asmjit::Label;
