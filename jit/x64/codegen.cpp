@@ -17,12 +17,16 @@ std::optional<HostCode> Codegen::generate(const Block& block, const IrBlock& ir,
   translation_ = &translation;
   context_ = &context;
   analysis_ = analyse(ir);
+  find_fpu_forms();
   left_out_.assign(block.insns.size(), false);
   for (unsigned n = 0; n < block.insns.size(); ++n) left_out_[n] = calls_out(n);
   // What else cannot be translated shows on the way; then the pass begins again without it.
   for (std::size_t tries = 0; tries <= block.insns.size(); ++tries) {
     if (run(base)) {
-      for (const bool left : left_out_) out_.interpreted += left;
+      for (std::size_t n = 0; n < left_out_.size(); ++n) {
+        out_.interpreted += left_out_[n];
+        out_.uses_fpu |= fpu_forms_[n] && !left_out_[n];
+      }
       return std::move(out_);
     }
     if (left_out_[insn_]) return std::nullopt;
@@ -33,6 +37,7 @@ std::optional<HostCode> Codegen::generate(const Block& block, const IrBlock& ir,
 
 // Whether the instruction has an operation that is never translated.
 bool Codegen::calls_out(unsigned n) const {
+  if (fpu_forms_[n]) return false;
   return std::any_of(ir_->code.begin() + ir_->starts[n], ir_->code.begin() + ir_->starts[n + 1],
                      [](const Inst& i) { return i.op == Op::kCall || i.op == Op::kRaise || i.op == Op::kRepeatIf; });
 }
@@ -50,6 +55,9 @@ bool Codegen::run(const u8* base) {
   cold_.clear();
   misaligned_.clear();
   exits_.clear();
+  fpu_loads_.clear();
+  fpu_held_ = false;
+  fpu_note_ = {};
   flags_dirty_ = host_valid_ = failed_ = ended_ = false;
   find_widths();
   begin();
@@ -78,10 +86,19 @@ void Codegen::instruction(unsigned n) {
   committed_ = needs_cold_ = false;
   probed_.reset();
   if (left_out_[n]) return interpret(n);
+  const FpuNote note = fpu_note_;
   slow_ = a_.newLabel();
   next_ = a_.newLabel();
   // Flags that this instruction replaces without looking and without a way out are of no use.
   if (analysis_.flags_live[n] == 0) flags_dirty_ = false;
+  fpu_forms_[n] ? fpu(n) : operations(n);
+  if (failed_) return;
+  a_.bind(next_);
+  if (!needs_cold_) return;
+  cold_.push_back({slow_, next_, n, host_valid_ && !ended_, note, fpu_held_ && static_cast<int>(n) < last_fpu_});
+}
+
+void Codegen::operations(unsigned n) {
   find_natural_flags(n);
   const Ref end = ir_->starts[n + 1];
   for (now_ = ir_->starts[n]; now_ < end && !failed_; ++now_) {
@@ -117,15 +134,13 @@ void Codegen::instruction(unsigned n) {
       default: break;  // values wait until they are needed
     }
   }
-  if (failed_) return;
-  a_.bind(next_);
-  if (needs_cold_) cold_.push_back({slow_, next_, n, host_valid_ && !ended_});
 }
 
 // Leaves one instruction to the interpreter.
 void Codegen::interpret(unsigned n) {
   flush_flags();
-  host_valid_ = false;
+  flush_note();
+  host_valid_ = fpu_held_ = false;
   a_.mov(host::r8d, n);
   a_.mov(host::r9, reinterpret_cast<u64>(translation_));
   absolute({0xe8}, stubs_.interpret);
@@ -155,6 +170,7 @@ void Codegen::finish() {
   }
   for (const Cold& c : cold_) {
     a_.bind(c.slow);
+    store_note(c.note);
     a_.mov(host::r8d, c.insn);
     a_.mov(host::r9, reinterpret_cast<u64>(translation_));
     absolute({0xe8}, stubs_.interpret);
@@ -164,11 +180,17 @@ void Codegen::finish() {
     }
     a_.test(host::r8d, host::r8d);
     absolute({0x0f, 0x85}, stubs_.leave);
+    if (c.load_fpu) load_fpu(c.insn + 1);
     if (c.to_host_flags) {
       temps_used_ = 0;
       load_host_flags();
     }
     a_.long_().jmp(c.next);
+  }
+  for (const FpuLoad& l : fpu_loads_) {
+    a_.bind(l.load);
+    load_fpu(l.insn);
+    a_.long_().jmp(l.back);
   }
   for (const PendingExit& e : exits_) emit_stub(e);
   const asmjit::CodeBuffer& buffer = code_.sectionById(0)->buffer();

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "jit/analysis.h"
+#include "jit/x64/fpu_forms.h"
 #include "jit/x64/registers.h"
 #include "jit/x64/translation.h"
 
@@ -22,6 +23,7 @@ struct HostCode {
   std::vector<u8> bytes;
   std::vector<ExitPlace> exits;
   unsigned interpreted = 0;  // instructions left to the interpreter
+  bool uses_fpu = false;
 };
 
 class Codegen {
@@ -43,10 +45,21 @@ class Codegen {
     i8 temp = -1;     // register it is in; -1: not computed
     Ref same_as = 0;  // for operations that change nothing: the value they stand for, plus one
   };
+  // The last x87 instruction of the block so far that FSTENV would show, and its last memory operand's segment.
+  struct FpuNote {
+    int insn = -1;
+    i8 seg = -1;
+  };
   struct Cold {
     Label slow, next;
     unsigned insn;
     bool to_host_flags;
+    FpuNote note;   // to be stored first
+    bool load_fpu;  // the code behind counts on it
+  };
+  struct FpuLoad {
+    Label load, back;
+    unsigned insn;
   };
   struct Misaligned {
     Label label, back, slow;
@@ -73,6 +86,7 @@ class Codegen {
   bool calls_out(unsigned n) const;
   void begin();
   void instruction(unsigned n);
+  void operations(unsigned n);
   void interpret(unsigned n);
   void finish();
 
@@ -137,6 +151,17 @@ class Codegen {
   void raise_if(const Inst& i);
   void check_target(const Inst& i);
 
+  // codegen_fpu.cpp
+  void find_fpu_forms();
+  void require_fpu(unsigned n);
+  void store_note(const FpuNote& note);
+  void flush_note();
+  void load_fpu(unsigned n);
+  Ref fpu_operand(unsigned n) const;
+  void fpu(unsigned n);
+  void fpu_memory(const Insn& i, const FpuForm& form, Ref offset);
+  void fpu_mmx_registers(const Insn& i);
+
   // codegen_exits.cpp
   void slow_jump(Cond cc);
   void jump_out(const u8* target);
@@ -159,8 +184,10 @@ class Codegen {
   const Translation* translation_ = nullptr;
   const Context* context_ = nullptr;
   Analysis analysis_;
-  std::vector<bool> left_out_;  // instructions for the interpreter
-  std::vector<Ref> flags_of_;   // by value: the live flags operation its computation gives for free, plus one
+  std::vector<bool> left_out_;      // instructions for the interpreter
+  std::vector<FpuForm> fpu_forms_;  // by instruction
+  int last_fpu_ = -1;               // the last one the host executes
+  std::vector<Ref> flags_of_;       // by value: the live flags operation its computation gives for free, plus one
 
   // State of the pass.
   HostCode out_;
@@ -169,11 +196,14 @@ class Codegen {
   std::vector<Cold> cold_;
   std::vector<Misaligned> misaligned_;
   std::vector<PendingExit> exits_;
+  std::vector<FpuLoad> fpu_loads_;
   u32 temps_used_ = 0;
   bool flags_dirty_ = false;              // the guest's flags in memory are older than those in the host's register
   bool host_valid_ = false;               // the host's flags are the guest's
   FlagKind host_kind_ = FlagKind::kNone;  // the operation that made them
   u64 host_count_ = 0;                    // of a shift
+  bool fpu_held_ = false;                 // the host's x87 unit is known to hold the guest's state
+  FpuNote fpu_note_;                      // not stored yet
   bool failed_ = false;
   unsigned insn_ = 0;
   Ref now_ = 0;             // operation being translated

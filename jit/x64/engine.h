@@ -21,6 +21,8 @@ class Engine : public Interp {
  private:
   static Interpreted interpret(Frame* frame, Translation* translation, u64 n, i64 budget);
   Interpreted interpret_one(const Translation& translation, unsigned n, i64 budget);
+  static Interpreted load_fpu(Frame* frame, Translation* translation, u64 n, i64 budget);
+  void take_fpu();
   Context context() const;
   u32 context_number();
   Translation* translation_of(const Block& block, u32 ip, u32 context);

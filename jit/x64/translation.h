@@ -34,6 +34,7 @@ struct Translation {
   u32 context = 0;  // number of its Context
   const u8* code = nullptr;
   u32 code_bytes = 0;
+  bool uses_fpu = false;  // by x87 or MMX instructions that the host executes
   std::vector<std::unique_ptr<Exit>> exits;
   std::vector<Exit*> incoming;  // linked to this translation
 };
