@@ -73,6 +73,11 @@ void Codegen::fpu(unsigned n) {
     fpu_memory(i, form, fpu_operand(n));
   } else {
     if (form.kind == FpuForm::kMove && !host_valid_) load_host_flags();
+    if (form.kind == FpuForm::kCompare) {
+      // C1 becomes zero (SDM vol. 2, FCOMI), but AMD's processors leave it as it was.
+      a_.fdecstp();
+      a_.fincstp();
+    }
     if (form.kind == FpuForm::kMmx) {
       fpu_mmx_registers(i);
     } else if (form.kind != FpuForm::kWait) {
