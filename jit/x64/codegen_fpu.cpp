@@ -1,6 +1,4 @@
 // x87 and MMX: the host executes the guest's instruction, on the guest's registers. See docs/adr/0006.
-#include "base/bits.h"
-#include "cpu/encoding.h"
 #include "jit/x64/codegen.h"
 
 namespace xlat::jit::x64 {
@@ -14,6 +12,7 @@ void Codegen::find_fpu_forms() {
     for (Ref r = ir_->starts[n]; r < ir_->starts[n + 1]; ++r) {
       if (inst(r).op == Op::kCall) fpu_forms_[n] = fpu_form(ir_->helpers[inst(r).imm]);
     }
+    if (block_->insns[n].op[2].kind != Operand::kNone) fpu_forms_[n] = {};  // two operands are all there are so far
     if (fpu_forms_[n]) last_fpu_ = static_cast<int>(n);
   }
 }
