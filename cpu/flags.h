@@ -145,6 +145,9 @@ class LazyFlags {
     kind_ = FlagKind::kPacked;
   }
   u16& packed() { return packed_; }
+  u64& recorded_a() { return a_; }
+  u64& recorded_b() { return b_; }
+  u64& recorded_result() { return r_; }
   u32& system_image() { return image_; }
 
  private:

@@ -25,7 +25,7 @@ void Codegen::require_fpu(unsigned n) {
   a_.cmp(host::byte_ptr(host::rsp, kFpuSlot), 0);
   a_.long_().je(load);
   a_.bind(back);
-  fpu_loads_.push_back({load, back, n});
+  fpu_loads_.push_back({load, back, n, waiting_flags()});
   fpu_held_ = true;
 }
 
@@ -50,8 +50,7 @@ void Codegen::flush_note() {
 // Loads the guest's state for instruction `n`, or leaves before it.
 void Codegen::load_fpu(unsigned n) {
   a_.mov(host::r8d, n);
-  a_.mov(host::r9, reinterpret_cast<u64>(translation_));
-  absolute({0xe8}, stubs_.load_fpu);
+  a_.call(load_fpu_);
 }
 
 // The offset of the memory operand: of the access, or what the helper gets that makes it.
@@ -71,7 +70,10 @@ void Codegen::fpu(unsigned n) {
   if (i.has_mem) {
     fpu_memory(i, form, fpu_operand(n));
   } else {
-    if (form.kind == FpuForm::kMove && !host_valid_) load_host_flags();
+    if (form.kind == FpuForm::kMove && !host_valid_) flags_dirty_ ? remake_flags() : load_host_flags();
+    for (Ref r = ir_->starts[n]; r < ir_->starts[n + 1]; ++r) {
+      if (inst(r).op == Op::kSetReg) changing(kGuestReg[inst(r).aux]);  // MOVD, FNSTSW
+    }
     if (form.kind == FpuForm::kCompare) {
       // C1 becomes zero (SDM vol. 2, FCOMI), but AMD's processors leave it as it was.
       a_.fdecstp();
@@ -84,7 +86,8 @@ void Codegen::fpu(unsigned n) {
       a_.db(i.modrm);
     }
     if (form.kind == FpuForm::kCompare) {
-      flags_dirty_ = host_valid_ = true;
+      flags_dirty_ = host_valid_ = fresh_flags_ = true;
+      recipe_ = {};
       host_kind_ = FlagKind::kPacked;
     }
   }
