@@ -39,7 +39,6 @@ class Interp : public Engine {
 
   void publish_count() override;
   void leave_block() override { leave_ = true; }
-  void translations_changed() override { blocks_.translations_changed(); }
 
   // What `info jit` shows.
   virtual std::string statistics() const { return "no translator: the interpreter runs everything\n"; }

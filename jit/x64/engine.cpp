@@ -16,6 +16,9 @@ constexpr u32 kNeverHot = ~u32{0};  // heat of a block that was tried and is not
 // A block has a translation for each address and context it runs at, and for ways its flags wait at its entry; so many.
 constexpr unsigned kMostVersions = 6;
 constexpr unsigned kTakenOften = 4;                // an exit taken so often is worth a version of its own
+
+bool loads_segment(const Insn& i) { return encodings()[i.encoding].attributes & attr::Seg; }
+
 constexpr std::size_t kMostBlockBytes = 64 << 10;  // of host code, far above what 64 instructions take
 }  // namespace
 
@@ -43,9 +46,7 @@ Context Engine::context() const {
   Context c;
   c.mode = s.mode();
   for (const SegReg n : {kEs, kCs, kSs, kDs, kFs, kGs}) {
-    const Segment& seg = s.seg[n];
-    const bool flat = seg.base == 0 && seg.lo == 0 && seg.hi_read == 0xffffffff && seg.hi_write == 0xffffffff;
-    if (flat) c.flat |= static_cast<u8>(1u << n);
+    if (s.seg[n].flat) c.flat |= static_cast<u8>(1u << n);
   }
   c.cs_base = s.seg[kCs].base;
   c.cs_limit = s.seg[kCs].limit;
@@ -66,17 +67,6 @@ u32 Engine::context_number() {
   }
   contexts_.push_back(now);
   return last_number_ = static_cast<u32>(contexts_.size());
-}
-
-// The TLB's read entry for a page of code, filled if need be; zero where code does not lie in RAM or ROM.
-u64 Engine::page_entry(u32 linear) {
-  const std::uintptr_t* table = cpu_.read_table();
-  if (table[linear >> 12] == 0 && table == cpu_.tlb().addends(Tlb::table_for(cpu_.user(), false))) {
-    u64 phys = 0;
-    if (!cpu_.peek_physical(linear, phys)) return 0;
-    if (u8* page = cpu_.memory().page(phys).read) cpu_.tlb().fill(Tlb::table_for(cpu_.user(), false), linear, page);
-  }
-  return table[linear >> 12];
 }
 
 Translation* Engine::translation_of(const Block& block, u32 ip, u32 context) {
@@ -307,9 +297,12 @@ Interpreted Engine::interpret_one(const Translation& t, unsigned n, i64 budget) 
   frame_.read_table = cpu_.read_table();
   cpu_.s.flags.pack();
   const bool last = n + 1 == block.insns.size();
-  // Handlers that load segments may have changed what this translation takes for granted.
   const i64 left = budget - static_cast<i64>(executed - (n + 1));  // iterations beyond one were not paid for
-  if (go_on && !last && left >= 0 && context() == contexts_[t.context - 1]) return {0, left};
+  // Instructions that load segments may have changed what this translation takes for granted.
+  if (go_on && !last && left >= 0 &&
+      (!loads_segment(block.insns[n]) || context() == contexts_[t.context - 1])) {
+    return {0, left};
+  }
   return {1, at_start - static_cast<i64>(executed)};
 }
 

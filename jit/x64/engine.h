@@ -33,7 +33,8 @@ class Engine : public Interp {
   void follow(Exit& exit, Translation& target);
   void link(Exit& exit, Translation& target);
   void remember_jump(const Translation& target);
-  u64 page_entry(u32 linear);
+  // The TLB's read entry for the page of the code that is to run; zero where code does not lie in RAM or ROM.
+  u64 page_entry(u32 linear) const { return cpu_.read_table()[linear >> 12]; }
   void unlink(Exit& exit);
   void set_jump(const u8* site, const u8* to);
   void drop(Translation* translation);
