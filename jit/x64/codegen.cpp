@@ -99,6 +99,7 @@ void Codegen::instruction(unsigned n) {
   // Flags that this instruction replaces without looking and without a way out are of no use.
   if (analysis_.flags_live[n] == 0) flags_dirty_ = false;
   if (!flags_dirty_) recipe_ = {};
+  if (effects_[n].records && recipe_.uses_fields()) store_flags();
   fpu_forms_[n] ? fpu(n) : operations(n);
   if (failed_) return;
   a_.bind(next_);

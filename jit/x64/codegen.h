@@ -69,7 +69,8 @@ class Codegen {
   struct FlagEffect {
     bool replaces = false;  // all arithmetic flags, without looking at them
     bool reads = false;
-    u32 writes = 0;  // guest registers, by host register
+    bool records = false;  // some flags, in the fields that a recipe may use: so the interpreter does on a slow path
+    u32 writes = 0;        // guest registers, by host register
   };
   struct Storer {
     Label label;
