@@ -17,6 +17,7 @@ void Codegen::find_flag_effects() {
       switch (i.op) {
         case Op::kWhen: conditional_until = static_cast<Ref>(i.imm); break;
         case Op::kFlags:
+          effect.records = true;
           if (r >= conditional_until) set |= flags_set_by(static_cast<FlagKind>(i.aux));
           break;
         case Op::kSetFlags:
@@ -28,7 +29,9 @@ void Codegen::find_flag_effects() {
         default: break;
       }
     }
+    if (fpu_forms_[n].kind == FpuForm::kCompare) set = kArithFlags;
     effect.replaces = set == kArithFlags && !effect.reads;
+    effect.records = effect.records && set != kArithFlags;
   }
   const Ref last = ir_->starts[insns - 1];
   direct_end_ = true;

@@ -33,6 +33,9 @@ struct FlagRecipe {
 
   explicit operator bool() const { return form != Form::kNone; }
   bool undoes() const { return form == Form::kUndoAdd || form == Form::kUndoSub; }
+  bool uses_fields() const {
+    return form != Form::kNone && (a.kind == FlagOperand::Kind::kField || b.kind == FlagOperand::Kind::kField);
+  }
   bool uses(unsigned reg) const {
     const auto is = [reg](const FlagOperand& o) { return o.kind == FlagOperand::Kind::kRegister && o.reg == reg; };
     return form != Form::kNone && (is(a) || is(b));
