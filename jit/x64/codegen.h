@@ -170,6 +170,7 @@ class Codegen {
   static FlagOperand operand(u64 constant, unsigned w);
   void set_recipe(FlagRecipe::Form form, unsigned w, unsigned a, unsigned b, std::optional<u64> known);
   void set_recipe(const Alu& alu, unsigned dest, unsigned b, std::optional<u64> known);
+  FlagRecipe shift_recipe(Op op, unsigned w, unsigned reg, u64 count);
   void emit_recipe(const FlagRecipe& recipe, unsigned scratch);
   static bool scratch_for(const FlagRecipe& recipe);
   void remake_flags();
