@@ -25,6 +25,7 @@ struct Block {
   // For an engine that translates blocks: how often it came by here, and what it made of the block.
   mutable u32 heat = 0;
   mutable void* translation = nullptr;
+  mutable bool apart = false;  // its accesses are to be checked each by itself
   std::vector<Insn> insns;
 };
 
@@ -78,6 +79,7 @@ class BlockCache {
   bool second_page(u32 linear, u64& phys2);
   void drop(u64 phys, unsigned bytes);
   void drop_block(Block* block);
+  void make_room();
   // Calls fn(page number, first byte, bytes) for the one or two pages a block lies in.
   static void each_part(const Block& block, auto&& fn) {
     const unsigned first = static_cast<unsigned>(std::min<u64>(block.bytes, 4096 - (block.phys & 0xfff)));

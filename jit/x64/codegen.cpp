@@ -10,13 +10,13 @@ namespace xlat::jit::x64 {
 Codegen::Codegen(const StateLayout& layout, const Stubs& stubs)
     : layout_(layout), stubs_(stubs), bmi2_(asmjit::CpuInfo::host().features().x86().hasBMI2()) {}
 
-std::optional<HostCode> Codegen::generate(const Block& block, const IrBlock& ir, const Translation& translation,
-                                          const Context& context, const u8* base) {
+const HostCode* Codegen::generate(const Block& block, const IrBlock& ir, const Translation& translation,
+                                  const Context& context, const u8* base) {
   block_ = &block;
   ir_ = &ir;
   translation_ = &translation;
   context_ = &context;
-  analysis_ = analyse(ir);
+  analysis_ = analyse(ir, std::move(analysis_));
   find_fpu_forms();
   left_out_.assign(block.insns.size(), false);
   for (unsigned n = 0; n < block.insns.size(); ++n) left_out_[n] = calls_out(n);
@@ -27,12 +27,12 @@ std::optional<HostCode> Codegen::generate(const Block& block, const IrBlock& ir,
         out_.interpreted += left_out_[n];
         out_.uses_fpu |= fpu_forms_[n] && !left_out_[n];
       }
-      return std::move(out_);
+      return &out_;
     }
-    if (left_out_[insn_]) return std::nullopt;
+    if (left_out_[insn_]) return nullptr;
     left_out_[insn_] = true;
   }
-  return std::nullopt;
+  return nullptr;
 }
 
 // Whether the instruction has an operation that is never translated.
@@ -44,7 +44,10 @@ bool Codegen::calls_out(unsigned n) const {
 
 bool Codegen::run(const u8* base) {
   base_ = base;
-  out_ = {};
+  out_.bytes.clear();
+  out_.exits.clear();
+  out_.interpreted = 0;
+  out_.uses_fpu = false;
   code_.reset();
   code_.init(asmjit::Environment::host());
   code_.attach(&a_);
@@ -62,6 +65,8 @@ bool Codegen::run(const u8* base) {
   failed_ = ended_ = false;
   find_widths();
   find_flag_effects();
+  groups_ = find_address_groups(*ir_, left_out_, block_->apart ? 0 : context_->flat, std::move(groups_));
+  group_checked_.assign(groups_.groups.size(), false);
   out_.settles = settles_flags();
   begin();
   for (unsigned n = 0; n < block_->insns.size() && !failed_; ++n) instruction(n);
@@ -105,7 +110,7 @@ void Codegen::instruction(unsigned n) {
   a_.bind(next_);
   if (!needs_cold_) return;
   const bool load_fpu = fpu_held_ && static_cast<int>(n) < last_fpu_;
-  cold_.push_back({slow_, next_, n, host_valid_ && !ended_, slow_recipe_, note, load_fpu});
+  cold_.push_back({slow_, next_, n, host_valid_ && !ended_, group_goes_on(n), slow_recipe_, note, load_fpu});
 }
 
 void Codegen::operations(unsigned n) {
@@ -175,9 +180,9 @@ void Codegen::finish() {
     a_.bind(c.slow);
     if (c.recipe) a_.call(storer_of(c.recipe));
     store_note(c.note);
-    a_.mov(host::r8d, c.insn);
+    a_.mov(host::r8d, c.insn | (c.rest ? kInterpretRest : 0));
     a_.call(interpret_);
-    if (c.insn + 1 == block_->insns.size()) continue;  // it has left
+    if (c.rest || c.insn + 1 == block_->insns.size()) continue;  // it has left
     if (c.load_fpu) load_fpu(c.insn + 1);
     if (c.to_host_flags) {
       temps_used_ = 0;

@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "jit/address_groups.h"
 #include "jit/analysis.h"
 #include "jit/x64/fpu_forms.h"
 #include "jit/x64/registers.h"
@@ -33,9 +34,9 @@ class Codegen {
  public:
   Codegen(const StateLayout& layout, const Stubs& stubs);
 
-  // `base` is where the code will run. Empty if the block cannot be translated.
-  std::optional<HostCode> generate(const Block& block, const IrBlock& ir, const Translation& translation,
-                                   const Context& context, const u8* base);
+  // `base` is where the code will run. Null if the block cannot be translated; else good until the next call.
+  const HostCode* generate(const Block& block, const IrBlock& ir, const Translation& translation,
+                           const Context& context, const u8* base);
 
  private:
   using Label = asmjit::Label;
@@ -57,6 +58,7 @@ class Codegen {
     Label slow, next;
     unsigned insn;
     bool to_host_flags;
+    bool rest;          // what follows in the block relies on checks that were not made
     FlagRecipe recipe;  // of the flags that waited before it
     FpuNote note;       // to be stored first
     bool load_fpu;      // the code behind counts on it
@@ -137,6 +139,8 @@ class Codegen {
   void protect(unsigned guest);
   void set_reg(const Inst& i);
   bool in_place(const Inst& i);
+  bool product(const Inst& i);
+  bool extended(const Inst& i);
   void when(const Inst& i);
   void shift_flags(const Inst& when, const Inst& flags);
 
@@ -174,6 +178,17 @@ class Codegen {
   void changing(unsigned host_reg);
 
   // codegen_memory.cpp
+  // A checked operand of host memory and what it holds on to.
+  struct Place {
+    host::Mem at;
+    unsigned temp;
+    Linear linear;
+    bool used = false;  // the offset has been used up
+  };
+  Place place(const Inst& i, Ref n, bool write);
+  Place place_in_group(const Inst& i, Ref n);
+  void done_with(const Place& place, Ref offset);
+  bool group_goes_on(unsigned n) const;
   Linear linear(const Inst& i, bool write);
   unsigned checked(const Linear& linear, unsigned bytes, bool write);
   bool load_to_guest(Ref n) const;
@@ -233,7 +248,9 @@ class Codegen {
   std::vector<FpuLoad> fpu_loads_;
   std::vector<Storer> storers_;
   std::vector<FlagEffect> effects_;  // by instruction
-  bool direct_end_ = false;          // the block ends without an indirect jump
+  AddressGroups groups_;             // the page of group n is in XMMn
+  std::vector<bool> group_checked_;
+  bool direct_end_ = false;  // the block ends without an indirect jump
   u32 temps_used_ = 0;
   bool flags_dirty_ = false;              // the guest's flags in memory are older than those in the host's register
   bool host_valid_ = false;               // the host's flags are the guest's

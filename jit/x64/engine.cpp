@@ -15,7 +15,7 @@ constexpr u64 kMostAtOnce = 1 << 20;
 constexpr u32 kNeverHot = ~u32{0};  // heat of a block that was tried and is nothing for the code generator
 // A block has a translation for each address and context it runs at, and for ways its flags wait at its entry; so many.
 constexpr unsigned kMostVersions = 6;
-constexpr unsigned kTakenOften = 4;                // an exit taken so often is worth a version of its own
+constexpr unsigned kTakenOften = 4;  // an exit taken so often is worth a version of its own
 
 bool loads_segment(const Insn& i) { return encodings()[i.encoding].attributes & attr::Seg; }
 
@@ -98,8 +98,8 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, c
   t->ip = ip;
   t->context = context_number;
   t->entry = entry;
-  const IrBlock ir = Lifter::lift(block.insns);
-  const std::optional<HostCode> host = codegen_.generate(block, ir, *t, context, cache_.next());
+  ir_ = Lifter::lift(block.insns, std::move(ir_));
+  const HostCode* host = codegen_.generate(block, ir_, *t, context, cache_.next());
   if (!host || host->bytes.size() > kMostBlockBytes || host->interpreted == block.insns.size()) {
     block.heat = kNeverHot;
     return nullptr;
@@ -280,27 +280,32 @@ bool Engine::run_translated(const Block& block, u64 budget) {
 }
 
 Interpreted Engine::interpret(Frame* frame, Translation* translation, u64 n, i64 budget) {
-  return static_cast<Engine*>(frame->engine)->interpret_one(*translation, static_cast<unsigned>(n), budget);
+  return static_cast<Engine*>(frame->engine)->interpret_part(*translation, static_cast<unsigned>(n), budget);
 }
 
 // The budget was paid for the whole block when it was entered.
-Interpreted Engine::interpret_one(const Translation& t, unsigned n, i64 budget) {
+Interpreted Engine::interpret_part(Translation& t, unsigned from, i64 budget) {
   take_fpu();
+  const bool rest = from & kInterpretRest;
+  const std::size_t n = from & ~kInterpretRest;
   const Block& block = *t.block;
   const auto insns = static_cast<i64>(block.insns.size());
   const i64 at_start = budget + insns;
   ++counters_.slow;
   ++slow_[block.insns[n].encoding];
   u64 executed = 0;
-  const bool go_on =
-      run_one(block, t.ip, n, count_at_zero_ - static_cast<u64>(at_start), static_cast<u64>(at_start), executed);
+  const bool go_on = run_part(block, t.ip, n, rest ? block.insns.size() : n + 1,
+                              count_at_zero_ - static_cast<u64>(at_start), static_cast<u64>(at_start), executed);
   frame_.read_table = cpu_.read_table();
   cpu_.s.flags.pack();
+  if (rest) {
+    count_rest(t);
+    return {1, at_start - static_cast<i64>(executed)};
+  }
   const bool last = n + 1 == block.insns.size();
   const i64 left = budget - static_cast<i64>(executed - (n + 1));  // iterations beyond one were not paid for
   // Instructions that load segments may have changed what this translation takes for granted.
-  if (go_on && !last && left >= 0 &&
-      (!loads_segment(block.insns[n]) || context() == contexts_[t.context - 1])) {
+  if (go_on && !last && left >= 0 && (!loads_segment(block.insns[n]) || context() == contexts_[t.context - 1])) {
     return {0, left};
   }
   return {1, at_start - static_cast<i64>(executed)};
@@ -328,6 +333,19 @@ void Engine::take_fpu() {
   const unsigned noted = (slot >> 8) & 0xff, seg = (slot >> 16) & 0xff;
   if (noted != 0) s.fpu.cs = s.seg[kCs].selector;
   if (seg != 0) s.fpu.ds = s.seg[seg - 1].selector;
+}
+
+// A block whose groups of accesses often do not lie in one page is translated again without them.
+void Engine::count_rest(Translation& t) {
+  constexpr u32 kMany = 64;
+  constexpr u64 kShort = kMany * 1000;  // instructions
+  if (t.rests == 0) t.rests_since = count_;
+  if (++t.rests < kMany) return;
+  t.rests = 0;
+  if (count_ - t.rests_since > kShort || !t.block->valid) return;
+  const Block& block = *t.block;
+  block.apart = true;
+  while (block.translation) drop(static_cast<Translation*>(block.translation));
 }
 
 std::string Engine::statistics() const {

@@ -20,7 +20,8 @@ class Engine : public Interp {
 
  private:
   static Interpreted interpret(Frame* frame, Translation* translation, u64 n, i64 budget);
-  Interpreted interpret_one(const Translation& translation, unsigned n, i64 budget);
+  Interpreted interpret_part(Translation& translation, unsigned from, i64 budget);
+  void count_rest(Translation& translation);
   static Interpreted load_fpu(Frame* frame, Translation* translation, u64 n, i64 budget);
   void take_fpu();
   Context context() const;
@@ -49,6 +50,7 @@ class Engine : public Interp {
   std::vector<JumpEntry> jumps_;
   Stubs stubs_;
   Codegen codegen_;
+  IrBlock ir_;
   JitCounters counters_;
   std::vector<u64> slow_;  // instructions interpreted in place, by encoding
 

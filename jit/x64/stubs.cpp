@@ -166,10 +166,13 @@ Stubs make_stubs(CodeCache& cache, const StateLayout& layout, const JumpEntry* j
   a.mov(host::rsi, host::r9);
   a.mov(host::edx, host::r8d);
   a.mov(host::rcx, kBudget);
-  a.sub(host::rsp, 8);
+  constexpr i32 kXmms = 16, kXmmBytes = 8 * kXmms;  // their low halves are in use, and the TLB stays as it is
+  a.sub(host::rsp, 8 + kXmmBytes);
+  for (i32 n = 0; n < kXmms; ++n) a.movq(host::qword_ptr(host::rsp, 8 * n), host::xmm(static_cast<u32>(n)));
   a.mov(host::rax, reinterpret_cast<u64>(load_fpu));
   a.call(host::rax);
-  a.add(host::rsp, 8);
+  for (i32 n = 0; n < kXmms; ++n) a.movq(host::xmm(static_cast<u32>(n)), host::qword_ptr(host::rsp, 8 * n));
+  a.add(host::rsp, 8 + kXmmBytes);
   a.mov(kBudget, host::rdx);
   a.mov(host::r8, host::rax);
   a.mov(host::r9, host::qword_ptr(host::rsp, 8));
