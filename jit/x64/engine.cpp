@@ -285,9 +285,9 @@ Interpreted Engine::interpret(Frame* frame, Translation* translation, u64 n, i64
 
 // The budget was paid for the whole block when it was entered.
 Interpreted Engine::interpret_part(Translation& t, unsigned from, i64 budget) {
+  take_fpu();
   const bool rest = from & kInterpretRest;
   const std::size_t n = from & ~kInterpretRest;
-  take_fpu();
   const Block& block = *t.block;
   const auto insns = static_cast<i64>(block.insns.size());
   const i64 at_start = budget + insns;
@@ -309,19 +309,6 @@ Interpreted Engine::interpret_part(Translation& t, unsigned from, i64 budget) {
     return {0, left};
   }
   return {1, at_start - static_cast<i64>(executed)};
-}
-
-// A block whose groups of accesses often do not lie in one page is translated again without them.
-void Engine::count_rest(Translation& t) {
-  constexpr u32 kMany = 64;
-  constexpr u64 kShort = kMany * 1000;  // instructions
-  if (t.rests == 0) t.rests_since = count_;
-  if (++t.rests < kMany) return;
-  t.rests = 0;
-  if (count_ - t.rests_since > kShort || !t.block->valid) return;
-  const Block& block = *t.block;
-  block.apart = true;
-  while (block.translation) drop(static_cast<Translation*>(block.translation));
 }
 
 Interpreted Engine::load_fpu(Frame* frame, Translation* translation, u64 n, i64 budget) {
@@ -346,6 +333,19 @@ void Engine::take_fpu() {
   const unsigned noted = (slot >> 8) & 0xff, seg = (slot >> 16) & 0xff;
   if (noted != 0) s.fpu.cs = s.seg[kCs].selector;
   if (seg != 0) s.fpu.ds = s.seg[seg - 1].selector;
+}
+
+// A block whose groups of accesses often do not lie in one page is translated again without them.
+void Engine::count_rest(Translation& t) {
+  constexpr u32 kMany = 64;
+  constexpr u64 kShort = kMany * 1000;  // instructions
+  if (t.rests == 0) t.rests_since = count_;
+  if (++t.rests < kMany) return;
+  t.rests = 0;
+  if (count_ - t.rests_since > kShort || !t.block->valid) return;
+  const Block& block = *t.block;
+  block.apart = true;
+  while (block.translation) drop(static_cast<Translation*>(block.translation));
 }
 
 std::string Engine::statistics() const {
