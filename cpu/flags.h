@@ -144,6 +144,8 @@ class LazyFlags {
     packed_ = pack_flags(get());
     kind_ = FlagKind::kPacked;
   }
+  // The same EFLAGS, however they are kept.
+  bool operator==(const LazyFlags& other) const { return get() == other.get(); }
   u16& packed() { return packed_; }
   u32& system_image() { return image_; }
 

@@ -77,6 +77,8 @@ struct Segment {
     if (!is_code && (attr & kTypeWritable)) hi_write = hi;
   }
 
+  bool operator==(const Segment&) const = default;
+
   bool readable(u32 offset, unsigned bytes) const { return offset >= lo && i64{offset} + (bytes - 1) <= hi_read; }
   bool writable(u32 offset, unsigned bytes) const { return offset >= lo && i64{offset} + (bytes - 1) <= hi_write; }
 
@@ -121,6 +123,7 @@ struct Segment {
 struct TableRegister {
   u32 base = 0;
   u16 limit = 0xffff;
+  bool operator==(const TableRegister&) const = default;
 };
 
 }  // namespace xlat

@@ -54,12 +54,40 @@ Status OptionParser::accel(const std::string& name, std::string_view value) {
 }
 
 Status OptionParser::engine(std::string_view value) {
+  if (value == "lockstep" || value.starts_with("lockstep,")) {
+    settings_.machine.engine = EngineKind::kLockstep;
+    return lockstep(value.substr(std::min<std::size_t>(value.size(), 9)));
+  }
   if (value == "interp") {
     settings_.machine.engine = EngineKind::kInterp;
   } else if (value == "jit") {
     settings_.machine.engine = EngineKind::kJit;
   } else {
-    return error("-engine: no engine '{}'; there are: jit, interp", value);
+    return error("-engine: no engine '{}'; there are: jit, interp, lockstep", value);
+  }
+  return {};
+}
+
+Status OptionParser::lockstep(std::string_view options) {
+  LockstepConfig& config = settings_.machine.lockstep;
+  const struct {
+    std::string_view name;
+    u64& value;
+    u64 least;
+  } known[] = {{"window", config.window, 0}, {"memory", config.memory_every, 1}, {"inject", config.inject, 0}};
+  if (options.empty()) return {};
+  for (const SubOption& part : split_suboptions(options)) {
+    const auto option =
+        std::find_if(std::begin(known), std::end(known), [&](const auto& k) { return k.name == part.name; });
+    if (option == std::end(known)) {
+      return error("-engine lockstep: no sub-option '{}'; there are: window, memory, inject", part.name);
+    }
+    const auto number = parse_number(part.value);
+    if (!number || *number < option->least) {
+      return error("-engine lockstep: {}={}: give a number of {}", part.name, part.value,
+                   part.name == "inject" ? "a translation" : "instructions");
+    }
+    option->value = *number;
   }
   return {};
 }

@@ -22,6 +22,7 @@ class OptionParser {
   Status image(const std::string& path);
   Status machine(const std::string& name, const std::string& value);
   Status engine(std::string_view value);
+  Status lockstep(std::string_view options);
   Status accel(const std::string& name, std::string_view value);
   Status memory(const std::string& value);
   Status smp(const std::string& value);

@@ -23,6 +23,7 @@ struct JitCounters {
 struct JitOptions {
   std::size_t cache_bytes = std::size_t{64} << 20;
   unsigned threshold = 16;  // executions before a block is translated
+  u64 break_nth = 0;        // this translation, counted from 1, inverts EAX at its start: to see what lockstep reports
 };
 
 // Whether this host has a back end.

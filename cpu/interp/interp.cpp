@@ -114,6 +114,8 @@ Interp::Stop Interp::run(u64 until) {
       stop_asked_.store(false, std::memory_order_relaxed);
       return Stop::kAsked;
     }
+    if (after_turn_ && !after_turn_()) [[unlikely]]
+      return Stop::kAsked;
     bool step = false;
     if (cpu_.attention()) {
       u64 events = 0;

@@ -10,8 +10,6 @@
 namespace xlat::jit::x64 {
 
 namespace {
-// A run of translated code ends after so many instructions at the latest, so that stop() is heard.
-constexpr u64 kMostAtOnce = 1 << 20;
 constexpr u32 kNeverHot = ~u32{0};  // heat of a block that was tried and is nothing for the code generator
 constexpr std::size_t kMostBlockBytes = 64 << 10;  // of host code, far above what 64 instructions take
 }  // namespace
@@ -102,6 +100,7 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number) {
   t->block = &block;
   t->ip = ip;
   t->context = context_number;
+  t->broken = counters_.translated + 1 == options_.break_nth;
   const IrBlock ir = Lifter::lift(block.insns);
   const std::optional<HostCode> host = codegen_.generate(block, ir, *t, context, cache_.next());
   if (!host || host->bytes.size() > kMostBlockBytes || host->interpreted == block.insns.size()) {
@@ -128,17 +127,36 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number) {
   counters_.left_to_interp += host->interpreted;
   counters_.host_bytes += host->bytes.size();
   log(block, *t);
+  if (watched()) t->text = std::make_unique<Interp::CodeText>(text_of(block, *t));
   return t;
+}
+
+Interp::CodeText Engine::text_of(const Block& block, const Translation& t) const {
+  std::vector<u8> bytes(block.bytes);
+  cpu_.memory().read_block(block.phys, bytes);
+  return {.guest = disassemble(bytes, t.ip, block.mode.cs32 ? 32 : 16),
+          .ir = Lifter::lift(block.insns).dump(),
+          .host = disassemble({t.code, t.code_bytes}, reinterpret_cast<u64>(t.code), 64)};
+}
+
+std::optional<Interp::CodeText> Engine::code_text(u32 ip) const {
+  const Translation* found = ran_ && ran_->ip == ip ? ran_ : nullptr;
+  for (auto t = dropped_.rbegin(); t != dropped_.rend() && !found; ++t) {
+    if ((*t)->ip == ip) found = t->get();
+  }
+  for (auto t = translations_.begin(); t != translations_.end() && !found; ++t) {
+    if (t->first->ip == ip) found = t->first;
+  }
+  if (!found || !found->text) return std::nullopt;
+  return *found->text;
 }
 
 void Engine::log(const Block& block, const Translation& t) {
   Log& log = cpu_.log();
-  if (log.enabled(LogItem::kIr)) log.line(LogItem::kIr, "IR of {:08x}\n{}", t.ip, Lifter::lift(block.insns).dump());
-  if (!log.enabled(LogItem::kOutAsm)) return;
-  std::vector<u8> bytes(block.bytes);
-  cpu_.memory().read_block(block.phys, bytes);
-  log.line(LogItem::kOutAsm, "IN:\n{}OUT: {} bytes\n{}", disassemble(bytes, t.ip, t.block->mode.cs32 ? 32 : 16),
-           t.code_bytes, disassemble({t.code, t.code_bytes}, reinterpret_cast<u64>(t.code), 64));
+  if (!log.enabled(LogItem::kIr) && !log.enabled(LogItem::kOutAsm)) return;
+  const CodeText text = text_of(block, t);
+  log.line(LogItem::kIr, "IR of {:08x}\n{}", t.ip, text.ir);
+  log.line(LogItem::kOutAsm, "IN:\n{}OUT: {} bytes\n{}", text.guest, t.code_bytes, text.host);
 }
 
 // ---- Links ----
@@ -195,6 +213,7 @@ void Engine::flush_cache() {
   for (auto& [t, owned] : translations_) t->block->translation = nullptr;
   translations_.clear();
   dropped_.clear();
+  ran_ = nullptr;
   std::fill(jumps_.begin(), jumps_.end(), JumpEntry{});
   wanted_ = nullptr;
   cache_.truncate(stubs_.bytes);
@@ -219,11 +238,12 @@ bool Engine::run_translated(const Block& block, u64 budget) {
   CpuState& s = cpu_.s;
   s.flags.pack();
   s.mid_rep = false;
-  const u64 allowed = std::min(budget, kMostAtOnce);
+  const u64 allowed = std::min(budget, std::max<u64>(most_at_once_, block.insns.size()));
   count_at_zero_ = count_ + allowed;
   frame_.budget = static_cast<i64>(allowed);
   frame_.read_table = cpu_.read_table();
   ++counters_.entries;
+  ran_ = t;
   reinterpret_cast<void (*)(CpuState*, Frame*, const void*)>(reinterpret_cast<std::uintptr_t>(stubs_.enter))(
       &s, &frame_, t->code);
   count_ = count_at_zero_ - static_cast<u64>(frame_.budget);

@@ -4,7 +4,7 @@
 #include <memory>
 #include <vector>
 
-#include "cpu/interp/block_cache.h"
+#include "cpu/interp/interp.h"
 
 namespace xlat::jit::x64 {
 
@@ -36,6 +36,8 @@ struct Translation {
   u32 code_bytes = 0;
   std::vector<std::unique_ptr<Exit>> exits;
   std::vector<Exit*> incoming;  // linked to this translation
+  bool broken = false;          // made wrong, see JitOptions::break_nth
+  std::unique_ptr<Interp::CodeText> text;  // while the engine is watched
 };
 
 // One place an indirect jump may lead to, found by its EIP.
