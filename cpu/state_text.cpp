@@ -14,9 +14,8 @@ std::string flag_names(u32 eflags) {
   static constexpr struct {
     u32 bit;
     const char* name;
-  } kNames[] = {{kCf, "CF"}, {kPf, "PF"}, {kAf, "AF"}, {kZf, "ZF"}, {kSf, "SF"},  {kTf, "TF"},
-                {kIf, "IF"}, {kDf, "DF"}, {kOf, "OF"}, {kNt, "NT"}, {kRf, "RF"},  {kVm, "VM"},
-                {kAc, "AC"}, {kVif, "VIF"}};
+  } kNames[] = {{kCf, "CF"}, {kPf, "PF"}, {kAf, "AF"}, {kZf, "ZF"}, {kSf, "SF"}, {kTf, "TF"}, {kIf, "IF"},
+                {kDf, "DF"}, {kOf, "OF"}, {kNt, "NT"}, {kRf, "RF"}, {kVm, "VM"}, {kAc, "AC"}, {kVif, "VIF"}};
   std::string text;
   for (const auto& flag : kNames) {
     if (eflags & flag.bit) text += fmt::format(" {}", flag.name);

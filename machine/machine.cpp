@@ -169,9 +169,7 @@ void Machine::idle() {
 }
 
 // The last look of lockstep at memory.
-Machine::Exit Machine::end(Exit why) {
-  return lockstep_ && !lockstep_->compare_memory() ? Exit::kDifference : why;
-}
+Machine::Exit Machine::end(Exit why) { return lockstep_ && !lockstep_->compare_memory() ? Exit::kDifference : why; }
 
 Machine::Exit Machine::run_until(u64 count) {
   Pc& pc = *pc_;

@@ -15,10 +15,10 @@ class Machine {
   static Result<std::unique_ptr<Machine>> create(const MachineConfig& config);
 
   enum class Exit : u8 {
-    kPowerOff,   // ACPI, or quit()
-    kReset,      // with no_reboot
-    kDebugExit,  // isa-debug-exit: status() says what
-    kCount,      // run_until's limit
+    kPowerOff,    // ACPI, or quit()
+    kReset,       // with no_reboot
+    kDebugExit,   // isa-debug-exit: status() says what
+    kCount,       // run_until's limit
     kDifference,  // lockstep: difference() says which
   };
   // Runs until the machine ends. The calling thread owns the machine meanwhile.
@@ -26,7 +26,7 @@ class Machine {
   // The same, at most until so many instructions were retired.
   Exit run_until(u64 count);
   u32 exit_status() const { return exit_status_; }
-  const std::string& difference() const { return lockstep_->report(); }
+  std::string difference() const { return lockstep_ ? lockstep_->report() : std::string(); }
 
   // ---- From any thread ----
   InputGate& gate() { return gate_; }

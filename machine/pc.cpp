@@ -24,8 +24,8 @@ Result<jit::EngineMaker> engine_maker(const MachineConfig& config) {
     if (lockstep && !jit::jit_available()) {
       return error("-engine lockstep: this host has no back end to compare with the interpreter; use -engine interp");
     }
-    auto jit = jit::prepare_jit(
-        {.cache_bytes = config.code_cache_bytes, .break_nth = lockstep ? config.lockstep.inject : 0});
+    auto jit =
+        jit::prepare_jit({.cache_bytes = config.code_cache_bytes, .break_nth = lockstep ? config.lockstep.inject : 0});
     if (jit.ok() || config.engine != EngineKind::kDefault) return jit;
     config.warn(fmt::format("{}; the interpreter runs the guest, slowly", jit.error().message));
   }

@@ -47,9 +47,9 @@ class Interp : public Engine {
   // What `info jit` shows.
   virtual std::string statistics() const { return "no translator: the interpreter runs everything\n"; }
 
-  // For who watches the engine: `after_turn` is called after each turn of the loop (a block, a run of translated code, an
-  // event) with count and state up to date; false makes run() return kAsked. A run of translated code is at most `most`
-  // instructions long then, but at least a block.
+  // For who watches the engine: `after_turn` is called after each turn of the loop (a block, a run of translated code,
+  // an event) with count and state up to date; false makes run() return kAsked. A run of translated code is at most
+  // `most` instructions long then, but at least a block.
   void watch(u64 most, std::function<bool()> after_turn) {
     most_at_once_ = most;
     after_turn_ = std::move(after_turn);

@@ -35,8 +35,8 @@ struct Translation {
   const u8* code = nullptr;
   u32 code_bytes = 0;
   std::vector<std::unique_ptr<Exit>> exits;
-  std::vector<Exit*> incoming;  // linked to this translation
-  bool broken = false;          // made wrong, see JitOptions::break_nth
+  std::vector<Exit*> incoming;             // linked to this translation
+  bool broken = false;                     // made wrong, see JitOptions::break_nth
   std::unique_ptr<Interp::CodeText> text;  // while the engine is watched
 };
 
