@@ -81,6 +81,7 @@ struct MachineConfig {
   EngineKind engine = EngineKind::kDefault;
   u64 code_cache_bytes = u64{64} << 20;
   LockstepConfig lockstep;
+  bool perf_map = false;  // names of translated code in /tmp/perf-PID.map
   bool follower = false;  // the second PC of lockstep: its files are the first one's, and it does not write to them
   // Told when the default engine is not to be had and the interpreter takes its place.
   std::function<void(const std::string&)> warn = [](const std::string&) {};

@@ -39,6 +39,10 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config) {
   return machine;
 }
 
+Machine::~Machine() {
+  if (pc_) log_.line(LogItem::kJit, "{}", pc_->interp.statistics());
+}
+
 void Machine::post(std::function<void()> work) {
   {
     const std::lock_guard lock(posted_mutex_);

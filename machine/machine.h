@@ -13,6 +13,7 @@ namespace xlat {
 class Machine {
  public:
   static Result<std::unique_ptr<Machine>> create(const MachineConfig& config);
+  ~Machine();
 
   enum class Exit : u8 {
     kPowerOff,    // ACPI, or quit()

@@ -16,6 +16,7 @@ Tlb::~Tlb() { munmap(tables_[0], kTables * kTableBytes); }
 
 void Tlb::fill(Table table, u32 linear, u8* host_page) {
   if (used_.size() >= kMostUsed) flush();  // flush_page leaves dead uses behind
+  ++counters_.fills;
   const u32 page = linear >> 12;
   std::uintptr_t& entry = tables_[table][page];
   if (entry == 0) used_.push_back(page << 2 | table);
@@ -23,11 +24,13 @@ void Tlb::fill(Table table, u32 linear, u8* host_page) {
 }
 
 void Tlb::flush() {
+  ++counters_.flushes;
   for (const u32 use : used_) tables_[use & 3][use >> 2] = 0;
   used_.clear();
 }
 
 void Tlb::flush_page(u32 linear) {
+  ++counters_.page_flushes;
   for (std::uintptr_t* table : tables_) table[linear >> 12] = 0;
 }
 

@@ -30,6 +30,13 @@ class Tlb {
   // The addends of one table, indexed by linear >> 12.
   std::uintptr_t* addends(Table table) { return tables_[table]; }
 
+  struct Counters {
+    u64 fills = 0;         // entries, each after a miss
+    u64 flushes = 0;       // of everything
+    u64 page_flushes = 0;  // of one page
+  };
+  const Counters& counters() const { return counters_; }
+
   void fill(Table table, u32 linear, u8* host_page);
   void flush();
   void flush_page(u32 linear);
@@ -39,6 +46,7 @@ class Tlb {
  private:
   static constexpr std::size_t kMostUsed = std::size_t{1} << 16;
   std::uintptr_t* tables_[kTables];
+  Counters counters_;
   std::vector<u32> used_;  // page << 2 | table, so that a flush costs what was filled
 };
 

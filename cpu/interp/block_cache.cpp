@@ -14,6 +14,7 @@ BlockCache::BlockCache(Cpu& cpu, HandlerOf handler_of)
 
 void BlockCache::clear() {
   ++generation_;
+  ++counters_.clears;
   for (auto& [page, code_page] : pages_) cpu_.memory().code_watch().forget_page(page << 12);
   pages_.clear();
   for (auto& [key, block] : blocks_) {
@@ -69,7 +70,7 @@ bool BlockCache::second_page(u32 linear, u64& phys2) {
 Block* BlockCache::decode(u32 linear, u64 phys, CodeMode mode) {
   AddressSpace& memory = cpu_.memory();
   auto block = std::make_unique<Block>();
-  block->serial = decoded_;
+  block->serial = counters_.decoded;
   block->phys = phys;
   block->mode = mode;
   u8 page[4096 + kMaxInsnBytes];
@@ -104,7 +105,7 @@ Block* BlockCache::decode(u32 linear, u64 phys, CodeMode mode) {
     code_page.blocks.push_back(block.get());
     for (unsigned n = 0; n < bytes; ++n) ++code_page.covered[first + n];
   });
-  ++decoded_;
+  ++counters_.decoded;
   if (cpu_.log().enabled(LogItem::kInAsm)) {
     cpu_.log().line(LogItem::kInAsm, "----------------\nIN: {:08x}\n{}", linear,
                     disassemble({page, at}, linear, mode.cs32 ? 32 : 16));
@@ -122,13 +123,16 @@ void BlockCache::drop(u64 phys, unsigned bytes) {
   bool hit = false;
   for (unsigned n = begin; n < end && !hit; ++n) hit = page->second.covered[n] != 0;
   if (!hit) return;
+  ++counters_.code_writes;
   const std::vector<Block*> blocks = page->second.blocks;
   for (Block* block : blocks) {
     bool overlaps = false;
     each_part(*block, [&](u64 number, unsigned first, unsigned length) {
       overlaps = overlaps || (number == phys >> 12 && begin < first + length && end > first);
     });
-    if (overlaps) drop_block(block);
+    if (!overlaps) continue;
+    ++counters_.dropped;
+    drop_block(block);
   }
 }
 

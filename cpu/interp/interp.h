@@ -45,7 +45,7 @@ class Interp : public Engine {
   void translations_changed() override { blocks_.translations_changed(); }
 
   // What `info jit` shows.
-  virtual std::string statistics() const { return "no translator: the interpreter runs everything\n"; }
+  virtual std::string statistics() const;
 
   // For who watches the engine: `after_turn` is called after each turn of the loop (a block, a run of translated code,
   // an event) with count and state up to date; false makes run() return kAsked. A run of translated code is at most

@@ -24,6 +24,7 @@ Engine::Engine(Cpu& cpu, const JitOptions& options, CodeCache cache)
       codegen_(layout_, stubs_) {
   frame_.engine = this;
   slow_.resize(encoding_too_long() + 1u);
+  if (options_.perf_map) options_.perf_map->add(stubs_.enter, stubs_.bytes, "xlat_stubs");
   blocks_.on_drop = [this](const Block& block) { drop(static_cast<Translation*>(block.translation)); };
 }
 
@@ -127,6 +128,7 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number) {
   counters_.left_to_interp += host->interpreted;
   counters_.host_bytes += host->bytes.size();
   log(block, *t);
+  if (options_.perf_map) options_.perf_map->add(t->code, t->code_bytes, fmt::format("guest_{:08x}", t->ip));
   if (watched()) t->text = std::make_unique<Interp::CodeText>(text_of(block, *t));
   return t;
 }
@@ -290,14 +292,14 @@ std::string Engine::statistics() const {
   line("host code bytes", c.host_bytes);
   line("code cache used, bytes", cache_.used());
   line("code cache size, bytes", cache_.size());
-  line("code cache flushes", c.cache_flushes);
+  line("code cache flushes (evictions)", c.cache_flushes);
   line("translations dropped", c.dropped);
   line("contexts", contexts_.size());
   line("chained exits", c.chained);
   line("entries from the loop", c.entries);
   line("instructions interpreted in place", c.slow);
   for (const auto& [name, count] : slow_by_name()) line(("  " + name).c_str(), count);
-  return text;
+  return text + Interp::statistics();
 }
 
 // The encodings most often interpreted in place.

@@ -6,7 +6,10 @@
 #include <termios.h>
 
 #include <catch2/catch.hpp>
+#include <fstream>
+#include <sstream>
 
+#include "jit/engine.h"
 #include "tests/frontend/process.h"
 #include "tests/frontend/temp_dir.h"
 
@@ -334,6 +337,66 @@ TEST_CASE("-S waits for the monitor", "[program]") {
   CHECK(p.expect("VM status: running"));
   p.send("quit\n");
   CHECK(p.wait() == 0);
+}
+
+TEST_CASE("lockstep prints the difference and exits with status 1", "[frontend]") {
+  if (!jit::jit_available()) return;
+  Process p({"-display", "none", "-m", "8", "-icount", "shift=2,sleep=off", "-engine", "lockstep,inject=20"});
+  CHECK(p.wait() == 1);
+  INFO(p.errors);
+  for (const char* part : {"lockstep: ", "DIFFERING: eax", "GUEST CODE:", "IR:", "HOST CODE:", "not eax", "STATES:"}) {
+    CHECK(p.errors.find(part) != std::string::npos);
+  }
+}
+
+TEST_CASE("translated code has names in perf's map", "[frontend]") {
+  if (!jit::jit_available()) return;
+  Process p({"-display", "none", "-m", "8", "-monitor", "stdio", "-perfmap"});
+  const std::string path = fmt::format("/tmp/perf-{}.map", p.pid());
+  std::string text;
+  for (int tries = 0; tries < 300 && text.find("guest_") == std::string::npos; ++tries) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    std::ifstream in(path);
+    text.assign(std::istreambuf_iterator<char>(in), {});
+  }
+  p.send("quit\n");
+  CHECK(p.wait() == 0);
+  INFO(text);
+  std::istringstream lines(text);
+  std::string line;
+  unsigned named = 0;
+  while (std::getline(lines, line) && !lines.eof()) {
+    unsigned long start = 0, size = 0;
+    char name[64] = {};
+    REQUIRE(std::sscanf(line.c_str(), "%lx %lx %63s", &start, &size, name) == 3);
+    CHECK(start > 0x10000);
+    CHECK(size > 0);
+    CHECK((std::string(name) == "xlat_stubs" || std::string(name).starts_with("guest_")));
+    ++named;
+  }
+  CHECK(named > 1);
+  unlink(path.c_str());
+}
+
+TEST_CASE("the engine's counters are in the monitor and, at the end, in the log", "[frontend]") {
+  const std::vector<std::string> everywhere = {"writes that hit code (SMC)", "TLB misses filled", "TLB flushes"};
+  const std::vector<std::string> jit = {"translated blocks", "chained exits", "code cache flushes"};
+  for (const char* engine : {"interp", "jit"}) {
+    const bool translates = std::string(engine) == "jit";
+    if (translates && !jit::jit_available()) continue;
+    Process p({"-display", "none", "-m", "8", "-monitor", "stdio", "-engine", engine, "-d", "jit"});
+    CHECK(p.expect("(xlat)"));
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    p.send("info jit\n");
+    CHECK(p.expect("TLB flushes"));
+    p.send("quit\n");
+    CHECK(p.wait() == 0);
+    INFO(p.output << p.errors);
+    for (const std::string& text : {p.output, p.errors}) {
+      for (const std::string& name : everywhere) CHECK(text.find(name) != std::string::npos);
+      for (const std::string& name : jit) CHECK((text.find(name) != std::string::npos) == translates);
+    }
+  }
 }
 
 }  // namespace xlat
