@@ -191,6 +191,11 @@ Status OptionParser::finish() {
   if (m.perf_map && m.engine == EngineKind::kInterp) {
     return error("-perfmap: the interpreter translates nothing that could be named; leave out -engine interp");
   }
+  // A difference that shows again can be looked into; and a guest so slow would spend its time on timer interrupts.
+  if (m.engine == EngineKind::kLockstep && !icount_given_) {
+    m.time.deterministic = true;
+    m.time.shift = 2;
+  }
   if (bare_.size() > 1)
     return error("'{}' and '{}': give one image; others go with -hda, -cdrom or -drive", bare_[0], bare_[1]);
   for (const std::string& path : bare_) {

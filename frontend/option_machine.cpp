@@ -208,6 +208,7 @@ Status OptionParser::icount(const std::string& value) {
     }
   }
   if (!sleep && !shift) return error("-icount: sleep=off needs a fixed shift=N");
+  icount_given_ = true;
   TimeConfig& time = settings_.machine.time;
   time.deterministic = !sleep;
   if (shift) time.shift = static_cast<unsigned>(*shift);

@@ -50,7 +50,7 @@ class OptionParser {
   std::vector<std::string> bare_;
   unsigned serial_given_ = 0;
   bool monitor_given_ = false, nographic_ = false, display_given_ = false, nodefaults_ = false, snapshot_ = false;
-  bool vga_given_ = false;
+  bool vga_given_ = false, icount_given_ = false;
   u16 debugcon_port_ = 0xe9;
   std::optional<i64> rtc_base_;
 };
