@@ -194,7 +194,7 @@ Status OptionParser::finish() {
   // A difference that shows again can be looked into; and a guest so slow would spend its time on timer interrupts.
   if (m.engine == EngineKind::kLockstep && !icount_given_) {
     m.time.deterministic = true;
-    m.time.shift = 2;
+    m.time.shift = 5;
   }
   if (bare_.size() > 1)
     return error("'{}' and '{}': give one image; others go with -hda, -cdrom or -drive", bare_[0], bare_[1]);

@@ -290,7 +290,7 @@ TEST_CASE("engines", "[frontend]") {
   const MachineConfig m = good({"-engine", "lockstep,window=500,memory=1000000,inject=7"}).machine;
   CHECK(m.engine == EngineKind::kLockstep);
   CHECK(m.time.deterministic);
-  CHECK(m.time.shift == 2);
+  CHECK(m.time.shift == 5);
   CHECK_FALSE(good({"-icount", "auto", "-engine", "lockstep"}).machine.time.deterministic);
   CHECK(m.lockstep.window == 500);
   CHECK(m.lockstep.memory_every == 1'000'000);

@@ -1,6 +1,7 @@
 // The binary from outside: bad input, channels, terminal, signals, exit statuses.
 #include <fmt/format.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <termios.h>
@@ -396,6 +397,48 @@ TEST_CASE("the engine's counters are in the monitor and, at the end, in the log"
       for (const std::string& name : everywhere) CHECK(text.find(name) != std::string::npos);
       for (const std::string& name : jit) CHECK((text.find(name) != std::string::npos) == translates);
     }
+  }
+}
+
+// Under sanitizers address space cannot be limited.
+#ifndef __SANITIZE_ADDRESS__
+TEST_CASE("a host without the memory for the code cache", "[frontend]") {
+  if (!jit::jit_available()) return;
+  const auto start = [](std::vector<std::string> args) {
+    rlimit limit{};
+    getrlimit(RLIMIT_AS, &limit);
+    const rlimit small{u64{1500} << 20, limit.rlim_max};
+    setrlimit(RLIMIT_AS, &small);
+    args.insert(args.end(), {"-m", "8", "-display", "none", "-monitor", "stdio"});
+    auto process = std::make_unique<Process>(args);
+    setrlimit(RLIMIT_AS, &limit);
+    return process;
+  };
+  // Asked for, it is one line and status 1.
+  for (const std::vector<std::string>& args : std::vector<std::vector<std::string>>{
+           {"-accel", "jit,tb-size=1024"}, {"-engine", "lockstep", "-accel", "tcg,tb-size=1024"}}) {
+    const auto p = start(args);
+    CHECK(p->wait() == 1);
+    INFO(p->errors);
+    CHECK(p->errors.starts_with("xlat: code cache: a mapping of 1024 MiB failed: Cannot allocate memory; give less"));
+    CHECK(std::count(p->errors.begin(), p->errors.end(), '\n') == 1);
+    CHECK(p->output.empty());
+  }
+  // By default the interpreter takes its place, with a warning.
+  const auto p = start({"-accel", "tcg,tb-size=1024"});
+  CHECK(p->expect("(xlat)"));
+  p->send("info jit\nquit\n");
+  CHECK(p->wait() == 0);
+  INFO(p->errors);
+  CHECK(p->errors.starts_with("xlat: warning: code cache: a mapping of 1024 MiB failed"));
+  CHECK(std::count(p->errors.begin(), p->errors.end(), '\n') == 1);
+  CHECK(p->output.find("translated blocks") == std::string::npos);
+}
+#endif
+
+TEST_CASE("code caches of sizes that are none", "[frontend]") {
+  for (const char* size : {"0", "-1", "1025", "99999999999999999999", "many", "1K", ""}) {
+    fails({"-accel", fmt::format("jit,tb-size={}", size)}, "tb-size=");
   }
 }
 
