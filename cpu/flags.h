@@ -147,6 +147,9 @@ class LazyFlags {
   // The same EFLAGS, however they are kept.
   bool operator==(const LazyFlags& other) const { return get() == other.get(); }
   u16& packed() { return packed_; }
+  u64& recorded_a() { return a_; }
+  u64& recorded_b() { return b_; }
+  u64& recorded_result() { return r_; }
   u32& system_image() { return image_; }
 
  private:

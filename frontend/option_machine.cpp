@@ -70,24 +70,20 @@ Status OptionParser::engine(std::string_view value) {
 
 Status OptionParser::lockstep(std::string_view options) {
   LockstepConfig& config = settings_.machine.lockstep;
-  const struct {
-    std::string_view name;
-    u64& value;
-    u64 least;
-  } known[] = {{"window", config.window, 0}, {"memory", config.memory_every, 1}, {"inject", config.inject, 0}};
+  static constexpr std::string_view kNames[] = {"window", "memory", "inject"};
   if (options.empty()) return {};
   for (const SubOption& part : split_suboptions(options)) {
-    const auto option =
-        std::find_if(std::begin(known), std::end(known), [&](const auto& k) { return k.name == part.name; });
-    if (option == std::end(known)) {
+    if (std::find(std::begin(kNames), std::end(kNames), part.name) == std::end(kNames)) {
       return error("-engine lockstep: no sub-option '{}'; there are: window, memory, inject", part.name);
     }
     const auto number = parse_number(part.value);
-    if (!number || *number < option->least) {
+    if (!number || (part.name == "memory" && *number == 0)) {
       return error("-engine lockstep: {}={}: give a number of {}", part.name, part.value,
                    part.name == "inject" ? "a translation" : "instructions");
     }
-    option->value = *number;
+    if (part.name == "window") config.window = *number;
+    if (part.name == "memory") config.memory_every = *number;
+    if (part.name == "inject") config.inject = *number;
   }
   return {};
 }

@@ -49,8 +49,9 @@ enum class EngineKind : u8 {
 
 // -engine lockstep.
 struct LockstepConfig {
-  // The engines are compared after each block; with a window, after about so many instructions of linked blocks.
-  u64 window = 0;
+  // The engines are compared after so many instructions of linked blocks; 0: after each block. Without a number it is
+  // each block for a while, then windows for a while, and so on.
+  std::optional<u64> window;
   u64 memory_every = u64{64} << 20;  // instructions between two comparisons of all memory
   u64 inject = 0;                    // makes the n-th translation wrong, to see a report
 };

@@ -25,14 +25,11 @@ Result<std::unique_ptr<Lockstep>> Lockstep::create(const MachineConfig& config, 
   auto follower = Pc::create(mine, lockstep->log_);
   if (!follower) return error("-engine lockstep: the second machine: {}", follower.error().message);
   lockstep->follower_ = std::move(*follower);
-  leader.interp.watch(config.lockstep.window, [l = lockstep.get()] { return l->turn(); });
-  if (config.lockstep.window != 0) {
-    Interp& interp = lockstep->follower_->interp;
-    interp.watch(0, [l = lockstep.get()] {
-      l->visited_.push_back(static_cast<u32>(l->follower_->cpu.s.ip));
-      return true;
-    });
-  }
+  leader.interp.watch(config.lockstep.window.value_or(0), [l = lockstep.get()] { return l->turn(); });
+  lockstep->follower_->interp.watch(0, [l = lockstep.get()] {
+    l->visited_.push_back(static_cast<u32>(l->follower_->cpu.s.ip));
+    return true;
+  });
   lockstep->remember();
   return lockstep;
 }
@@ -46,7 +43,14 @@ void Lockstep::remember() {
 }
 
 // Called by the leader's loop between two turns.
-bool Lockstep::turn() { return follow(Interp::Stop::kAsked); }
+bool Lockstep::turn() {
+  // Blocks entered by their links take over more than those entered from the loop, so they run as well.
+  constexpr u64 kWhile = 4096, kWindow = 64;
+  if (!config_.window && blocks_ % kWhile == 0) {
+    leader_.interp.set_most_at_once(blocks_ / kWhile % 2 == 0 ? 0 : kWindow);
+  }
+  return follow(Interp::Stop::kAsked);
+}
 
 bool Lockstep::follow(Interp::Stop why) {
   if (!report_.empty()) return false;
@@ -113,12 +117,12 @@ bool Lockstep::compare_memory() {
 // ---- The report ----
 
 std::string Lockstep::where() const {
+  const std::string what = visited_.size() > 1 ? fmt::format("{} blocks, the first", visited_.size()) : "the block";
+  const Segment& cs = before_.seg[kCs];
   return fmt::format(
-      "lockstep: jit and interp differ after the block at {:04x}:{:08x} (linear {:08x}), which began at instruction "
-      "{};\n"
+      "lockstep: jit and interp differ after {} at {:04x}:{:08x} (linear {:08x}), which began at instruction {};\n"
       "{} comparisons before it found no difference\n",
-      before_.seg[kCs].selector, before_.ip, before_.seg[kCs].base + static_cast<u32>(before_.ip), count_before_,
-      blocks_);
+      what, cs.selector, before_.ip, cs.base + static_cast<u32>(before_.ip), count_before_, blocks_);
 }
 
 // Code and states, which of their fields differ first.
@@ -155,10 +159,14 @@ std::string Lockstep::code() const {
         ips.begin() + static_cast<std::ptrdiff_t>(n)) {
       continue;
     }
-    if (const auto translated = leader_.interp.code_text(ips[n])) {
-      text += fmt::format("GUEST CODE:\n{}IR:\n{}HOST CODE:\n{}", translated->guest, translated->ir, translated->host);
-      continue;
+    const auto translations = leader_.interp.code_texts(ips[n]);
+    for (std::size_t k = 0; k < translations.size(); ++k) {
+      if (k == 0 || translations[k].guest != translations[0].guest) {
+        text += fmt::format("GUEST CODE:\n{}IR:\n{}", translations[k].guest, translations[k].ir);
+      }
+      text += fmt::format("HOST CODE{}:\n{}", k == 0 ? "" : " of another translation", translations[k].host);
     }
+    if (!translations.empty()) continue;
     u8 bytes[32] = {};
     u64 phys = 0;
     const u32 linear = before_.seg[kCs].base + ips[n];

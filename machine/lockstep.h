@@ -44,8 +44,8 @@ class Lockstep {
   // When the two were last equal.
   CpuState before_;
   u64 count_before_ = 0;
-  u64 blocks_ = 0;            // compared
-  std::vector<u32> visited_;  // blocks the follower came by since; with a window
+  u64 blocks_ = 0;            // comparisons
+  std::vector<u32> visited_;  // blocks the follower came by since
   u64 memory_equal_at_ = 0;   // instruction count of the last comparison of memory
 };
 

@@ -3,8 +3,8 @@
 
 #include <atomic>
 #include <functional>
-#include <optional>
 #include <string>
+#include <vector>
 
 #include "cpu/cpu.h"
 #include "cpu/interp/block_cache.h"
@@ -54,11 +54,12 @@ class Interp : public Engine {
     most_at_once_ = most;
     after_turn_ = std::move(after_turn);
   }
-  // The translation of the block at `ip` that ran last, for a report. Kept while the engine is watched.
+  void set_most_at_once(u64 most) { most_at_once_ = most; }
+  // The translations of blocks at `ip`, the one entered last first, for a report. Kept while the engine is watched.
   struct CodeText {
     std::string guest, ir, host;
   };
-  virtual std::optional<CodeText> code_text(u32 ip) const { return (void)ip, std::nullopt; }
+  virtual std::vector<CodeText> code_texts(u32 ip) const { return (void)ip, std::vector<CodeText>(); }
 
   BlockCache& blocks() { return blocks_; }
   Cpu& cpu() { return cpu_; }

@@ -50,13 +50,15 @@ bool Codegen::run(const u8* base) {
   cold_.clear();
   misaligned_.clear();
   exits_.clear();
-  flags_dirty_ = host_valid_ = failed_ = ended_ = false;
+  storers_.clear();
+  failed_ = ended_ = false;
   find_widths();
+  find_flag_effects();
+  out_.settles = settles_flags();
   begin();
   for (unsigned n = 0; n < block_->insns.size() && !failed_; ++n) instruction(n);
   if (failed_) return false;
   if (!ended_) {
-    flush_flags();
     exit_to(static_cast<u32>(translation_->ip + block_->bytes));
   }
   finish();
@@ -67,7 +69,11 @@ bool Codegen::run(const u8* base) {
 void Codegen::begin() {
   insn_ = 0;
   temps_used_ = 0;
+  recipe_ = translation_->entry;
+  flags_dirty_ = static_cast<bool>(recipe_);
+  host_valid_ = false;
   used_up_ = a_.newLabel();
+  interpret_ = a_.newLabel();
   a_.sub(kBudget, static_cast<i32>(block_->insns.size()));
   a_.long_().jl(used_up_);
   if (translation_->broken) a_.not_(gp32(kGuestReg[kEax]));
@@ -76,13 +82,14 @@ void Codegen::begin() {
 void Codegen::instruction(unsigned n) {
   insn_ = n;
   temps_used_ = 0;
-  committed_ = needs_cold_ = false;
+  committed_ = needs_cold_ = fresh_flags_ = false;
   probed_.reset();
   if (left_out_[n]) return interpret(n);
   slow_ = a_.newLabel();
   next_ = a_.newLabel();
   // Flags that this instruction replaces without looking and without a way out are of no use.
   if (analysis_.flags_live[n] == 0) flags_dirty_ = false;
+  if (!flags_dirty_) recipe_ = {};
   find_natural_flags(n);
   const Ref end = ir_->starts[n + 1];
   for (now_ = ir_->starts[n]; now_ < end && !failed_; ++now_) {
@@ -120,32 +127,24 @@ void Codegen::instruction(unsigned n) {
   }
   if (failed_) return;
   a_.bind(next_);
-  if (needs_cold_) cold_.push_back({slow_, next_, n, host_valid_ && !ended_});
+  if (needs_cold_) cold_.push_back({slow_, next_, n, host_valid_ && !ended_, slow_recipe_});
 }
 
 // Leaves one instruction to the interpreter.
 void Codegen::interpret(unsigned n) {
-  flush_flags();
-  host_valid_ = false;
+  store_flags();
   a_.mov(host::r8d, n);
-  a_.mov(host::r9, reinterpret_cast<u64>(translation_));
-  absolute({0xe8}, stubs_.interpret);
-  if (n + 1 == block_->insns.size()) {
-    jump_out(stubs_.leave);
-    ended_ = true;
-    return;
-  }
-  a_.test(host::r8d, host::r8d);
-  absolute({0x0f, 0x85}, stubs_.leave);
+  a_.call(interpret_);
+  if (n + 1 == block_->insns.size()) ended_ = true;
 }
 
 // The cold code: slow paths, accesses that may cross a page, exits not yet linked.
 void Codegen::finish() {
   a_.bind(used_up_);
   a_.add(kBudget, static_cast<i32>(block_->insns.size()));
+  if (translation_->entry) a_.call(storer_of(translation_->entry));
   a_.mov(host::r8d, translation_->ip);
-  a_.mov(layout_.at(layout_.ip, 8), host::r8);
-  jump_out(stubs_.leave);
+  jump_out(stubs_.leave_at);
   for (const Misaligned& m : misaligned_) {
     a_.bind(m.label);
     a_.mov(gp32(m.temp), gp32(m.linear));
@@ -156,15 +155,10 @@ void Codegen::finish() {
   }
   for (const Cold& c : cold_) {
     a_.bind(c.slow);
+    if (c.recipe) a_.call(storer_of(c.recipe));
     a_.mov(host::r8d, c.insn);
-    a_.mov(host::r9, reinterpret_cast<u64>(translation_));
-    absolute({0xe8}, stubs_.interpret);
-    if (c.insn + 1 == block_->insns.size()) {
-      jump_out(stubs_.leave);
-      continue;
-    }
-    a_.test(host::r8d, host::r8d);
-    absolute({0x0f, 0x85}, stubs_.leave);
+    a_.call(interpret_);
+    if (c.insn + 1 == block_->insns.size()) continue;  // it has left
     if (c.to_host_flags) {
       temps_used_ = 0;
       load_host_flags();
@@ -172,6 +166,10 @@ void Codegen::finish() {
     a_.long_().jmp(c.next);
   }
   for (const PendingExit& e : exits_) emit_stub(e);
+  a_.bind(interpret_);
+  a_.mov(host::r9, reinterpret_cast<u64>(translation_));
+  jump_out(stubs_.interpret);
+  for (const Storer& s : storers_) emit_storer(s);
   const asmjit::CodeBuffer& buffer = code_.sectionById(0)->buffer();
   if (code_.hasUnresolvedLinks()) code_.resolveUnresolvedLinks();
   out_.bytes.assign(buffer.begin(), buffer.end());

@@ -18,10 +18,13 @@ struct HostCode {
     u32 guard = 0;  // 0: none
     u32 stub = 0;
     u32 exit_slot = 0;  // the 64-bit Exit* to fill in
+    u32 stored_site = 0;
+    FlagRecipe recipe;
   };
   std::vector<u8> bytes;
   std::vector<ExitPlace> exits;
   unsigned interpreted = 0;  // instructions left to the interpreter
+  bool settles = false;      // see Translation
 };
 
 class Codegen {
@@ -47,6 +50,16 @@ class Codegen {
     Label slow, next;
     unsigned insn;
     bool to_host_flags;
+    FlagRecipe recipe;  // of the flags that waited before it
+  };
+  struct FlagEffect {
+    bool replaces = false;  // all arithmetic flags, without looking at them
+    bool reads = false;
+    u32 writes = 0;  // guest registers, by host register
+  };
+  struct Storer {
+    Label label;
+    FlagRecipe recipe;
   };
   struct Misaligned {
     Label label, back, slow;
@@ -67,6 +80,7 @@ class Codegen {
     Label stub;
     u32 ip;
     u32 site, guard;
+    FlagRecipe recipe;
   };
 
   bool run(const u8* base);
@@ -113,6 +127,8 @@ class Codegen {
   // codegen_flags.cpp
   void clobber_flags();
   void flush_flags();
+  void store_flags();
+  FlagRecipe waiting_flags() const;
   void overflow_of_shl(unsigned t);
   void load_host_flags();
   void flags(const Inst& i);
@@ -125,6 +141,21 @@ class Codegen {
   Cond guest_condition(unsigned cc);
   Cond compare(Ref r);
   Cond condition_of(Ref r);
+
+  // codegen_recipes.cpp
+  void find_flag_effects();
+  bool settles_flags() const;
+  bool worth_waiting() const;
+  FlagOperand operand(unsigned reg, FlagField field);
+  static FlagOperand operand(u64 constant, unsigned w);
+  void set_recipe(FlagRecipe::Form form, unsigned w, unsigned a, unsigned b, std::optional<u64> known);
+  void set_recipe(const Alu& alu, unsigned dest, unsigned b, std::optional<u64> known);
+  void emit_recipe(const FlagRecipe& recipe, unsigned scratch);
+  static bool scratch_for(const FlagRecipe& recipe);
+  void remake_flags();
+  Label storer_of(const FlagRecipe& recipe);
+  void emit_storer(const Storer& storer);
+  void changing(unsigned host_reg);
 
   // codegen_memory.cpp
   Linear linear(const Inst& i, bool write);
@@ -140,6 +171,7 @@ class Codegen {
   // codegen_exits.cpp
   void slow_jump(Cond cc);
   void jump_out(const u8* target);
+  bool in_another_page(u32 ip) const;
   void exit_to(u32 ip);
   void exit_if(Cond cc, u32 ip);
   void set_ip(const Inst& i);
@@ -169,18 +201,24 @@ class Codegen {
   std::vector<Cold> cold_;
   std::vector<Misaligned> misaligned_;
   std::vector<PendingExit> exits_;
+  std::vector<Storer> storers_;
+  std::vector<FlagEffect> effects_;  // by instruction
+  bool direct_end_ = false;          // the block ends without an indirect jump
   u32 temps_used_ = 0;
   bool flags_dirty_ = false;              // the guest's flags in memory are older than those in the host's register
   bool host_valid_ = false;               // the host's flags are the guest's
   FlagKind host_kind_ = FlagKind::kNone;  // the operation that made them
   u64 host_count_ = 0;                    // of a shift
+  FlagRecipe recipe_;                     // how to make the flags again; dirty flags are in the host's or wait as this
+  bool fresh_flags_ = false;              // the flags are this instruction's
   bool failed_ = false;
   unsigned insn_ = 0;
   Ref now_ = 0;             // operation being translated
   bool committed_ = false;  // the instruction has changed guest state
   bool ended_ = false;      // control has left the block
   bool needs_cold_ = false;
-  Label slow_, next_, used_up_;
+  FlagRecipe slow_recipe_;  // as flags wait when the slow path is taken
+  Label slow_, next_, used_up_, interpret_;
   // The operand checked by a probe: its offset and the register with its host address.
   std::optional<Ref> probed_;
   unsigned probed_reg_ = 0;

@@ -15,20 +15,26 @@ void Codegen::jump_out(const u8* target) { absolute({0xe9}, target); }
 // The instruction starts again in the interpreter, so nothing may have changed yet.
 void Codegen::slow_jump(Cond cc) {
   if (committed_) return fail();
+  if (!needs_cold_) slow_recipe_ = flags_dirty_ ? recipe_ : FlagRecipe{};
   needs_cold_ = true;
   a_.long_().j(cc, slow_);
 }
 
+bool Codegen::in_another_page(u32 ip) const {
+  return ((translation_->ip + context_->cs_base) ^ (ip + context_->cs_base)) >> 12 != 0;
+}
+
 // A jump that can be linked to the block at `ip`. In another page the TLB must still lead to the page it was linked in.
 void Codegen::exit_to(u32 ip) {
-  PendingExit exit{a_.newLabel(), ip, 0, 0};
-  const u32 here = translation_->ip + context_->cs_base, there = ip + context_->cs_base;
-  if ((here ^ there) >> 12 != 0) {
+  const bool guarded = in_another_page(ip);
+  if (guarded || !recipe_) flush_flags();
+  PendingExit exit{a_.newLabel(), ip, 0, 0, waiting_flags()};
+  if (guarded) {
     a_.db(0x49);
     a_.db(0xb8);  // mov r8, imm64
     exit.guard = static_cast<u32>(a_.offset());
     a_.dq(0);
-    a_.cmp(host::qword_ptr(kTlb, static_cast<i32>((there >> 12) * 8)), host::r8);
+    a_.cmp(host::qword_ptr(kTlb, static_cast<i32>(((ip + context_->cs_base) >> 12) * 8)), host::r8);
     a_.long_().jne(exit.stub);
   }
   a_.long_().jmp(exit.stub);
@@ -37,34 +43,35 @@ void Codegen::exit_to(u32 ip) {
 }
 
 void Codegen::exit_if(Cond cc, u32 ip) {
-  const u32 here = translation_->ip + context_->cs_base, there = ip + context_->cs_base;
-  if ((here ^ there) >> 12 != 0) {
+  if (in_another_page(ip)) {
     const Label over = a_.newLabel();
     a_.j(host::negateCond(cc), over);
     exit_to(ip);
     a_.bind(over);
     return;
   }
-  PendingExit exit{a_.newLabel(), ip, 0, 0};
+  PendingExit exit{a_.newLabel(), ip, 0, 0, waiting_flags()};
   a_.long_().j(cc, exit.stub);
   exit.site = static_cast<u32>(a_.offset()) - 4;
   exits_.push_back(exit);
 }
 
 void Codegen::set_ip(const Inst& i) {
-  flush_flags();
   const Ref target = resolve(i.a);
+  if (!recipe_) flush_flags();
   ended_ = true;
   if (const auto ip = constant(target)) return exit_to(static_cast<u32>(*ip));
   const Inst& select = inst(target);
   if (select.op == Op::kSelect && values_[target].temp < 0) {
     const auto taken = constant(select.b), next = constant(select.c);
     if (taken && next) {
+      if (in_another_page(static_cast<u32>(*taken)) || in_another_page(static_cast<u32>(*next))) flush_flags();
       exit_if(condition_of(select.a), static_cast<u32>(*taken));
       return exit_to(static_cast<u32>(*next));
     }
   }
   const unsigned reg = reg_of(target);
+  flush_flags();
   if (reg != host::r8.id()) a_.mov(host::r8d, gp32(reg));
   a_.mov(host::r11d, translation_->context);
   jump_out(stubs_.indirect);
@@ -85,7 +92,7 @@ void Codegen::check_target(const Inst& i) {
 }
 
 void Codegen::raise_if(const Inst& i) {
-  flush_flags();
+  if (!recipe_) flush_flags();
   const Cond cc = condition_of(i.a);
   slow_jump(cc);
 }
@@ -93,12 +100,19 @@ void Codegen::raise_if(const Inst& i) {
 void Codegen::emit_stub(const PendingExit& exit) {
   a_.bind(exit.stub);
   const u32 at = static_cast<u32>(a_.offset());
+  u32 stored_site = 0;
+  if (exit.recipe) {
+    a_.call(storer_of(exit.recipe));
+    a_.db(0xe9);
+    stored_site = static_cast<u32>(a_.offset());
+    a_.dd(0);
+  }
   a_.db(0x49);
   a_.db(0xb8);  // mov r8, imm64
   const u32 slot = static_cast<u32>(a_.offset());
   a_.dq(0);
   jump_out(stubs_.leave_by_exit);
-  out_.exits.push_back({exit.ip, exit.site, exit.guard, at, slot});
+  out_.exits.push_back({exit.ip, exit.site, exit.guard, at, slot, stored_site, exit.recipe});
 }
 
 }  // namespace xlat::jit::x64

@@ -18,15 +18,26 @@ constexpr bool uses_overflow(unsigned cc) { return (cc >> 1) == 0 || (cc >> 1) >
 
 // To be called before every host instruction that changes flags and is not meant to make the guest's.
 void Codegen::clobber_flags() {
-  flush_flags();
+  if (flags_dirty_ && host_valid_ && !(recipe_ && worth_waiting())) flush_flags();
   host_valid_ = false;
 }
+
+// From here on the flags are in memory, where they may be changed.
+void Codegen::store_flags() {
+  flush_flags();
+  host_valid_ = false;
+  recipe_ = {};
+}
+
+// How flags wait that are to be handed on to the next block; they must have a recipe or be stored.
+FlagRecipe Codegen::waiting_flags() const { return flags_dirty_ ? recipe_ : FlagRecipe{}; }
 
 // Stores what the host's flags hold. They stay valid, but after shifts: the host's AF and, for counts above 1, OF are
 // not what flags_of() says.
 void Codegen::flush_flags() {
   if (!flags_dirty_) return;
   flags_dirty_ = false;
+  if (!host_valid_) return void(a_.call(storer_of(recipe_)));
   const unsigned t = temp();
   a_.mov(gp64(t), host::rax);
   a_.lahf();
@@ -120,7 +131,9 @@ void Codegen::before_alu(Ref r, bool needs_carry) {
     const auto kind = static_cast<FlagKind>(inst(f - 1).aux);
     needs_carry |= kind == FlagKind::kInc || kind == FlagKind::kDec;
   }
-  if (needs_carry && !host_valid_) a_.bt(layout_.at(layout_.packed_flags, 2), 8);
+  if (needs_carry && !host_valid_) {
+    flags_dirty_ ? remake_flags() : void(a_.bt(layout_.at(layout_.packed_flags, 2), 8));
+  }
   if (f == 0) host_valid_ = false;
 }
 
@@ -129,7 +142,8 @@ void Codegen::after_alu(Ref r, u64 count) {
   if (f == 0) return;
   flags_of_[r] = 0;
   done_[f - 1] = true;
-  flags_dirty_ = host_valid_ = true;
+  flags_dirty_ = host_valid_ = fresh_flags_ = true;
+  recipe_ = {};
   host_kind_ = static_cast<FlagKind>(inst(f - 1).aux);
   host_count_ = count;
   committed_ = true;
@@ -157,6 +171,7 @@ void Codegen::flags(const Inst& i) {
       }
       const Ref ra = alu->a, rb = alu->b;
       after_alu(r, 0);
+      set_recipe(test ? FlagRecipe::Form::kTest : FlagRecipe::Form::kCompare, w, a, b, known);
       use(ra);
       use(rb);
       return;
@@ -173,12 +188,14 @@ void Codegen::flags(const Inst& i) {
     const unsigned a = low_bits_of(resolve(i.a), i.w), b = low_bits_of(resolve(i.b), i.w);
     flags_dirty_ = false;
     a_.cmp(gp(a, i.w), gp(b, i.w));
+    set_recipe(FlagRecipe::Form::kCompare, i.w, a, b, std::nullopt);
   } else {
     const unsigned reg = low_bits_of(r, i.w);
     flags_dirty_ = false;
     a_.test(gp(reg, i.w), gp(reg, i.w));
+    set_recipe(FlagRecipe::Form::kTest, i.w, reg, reg, std::nullopt);
   }
-  flags_dirty_ = host_valid_ = true;
+  flags_dirty_ = host_valid_ = fresh_flags_ = true;
   host_kind_ = kind;
   host_count_ = 0;
   committed_ = true;
@@ -198,7 +215,7 @@ void Codegen::shift_flags(const Inst& when, const Inst& f) {
       constant(test.b) != 0 || values_[condition].uses != 1) {
     return fail();
   }
-  flush_flags();
+  store_flags();
   const unsigned n = reg_of(count);
   const unsigned t = modifiable(f.a);
   clobber_flags();
@@ -255,7 +272,7 @@ void Codegen::set_flags(const Inst& i) {
   const u8 low = which & 0xff;
   unsigned reg = 0;
   if (!known) reg = reg_of(v);
-  clobber_flags();
+  store_flags();
   const host::Mem ah = layout_.at(layout_.packed_flags + 1, 1), al = layout_.at(layout_.packed_flags, 1);
   if (known) {
     const u8 set = *known & low;
@@ -285,12 +302,13 @@ void Codegen::set_flags(const Inst& i) {
 unsigned Codegen::get_flag(const Inst& i) {
   const unsigned t = temp();
   const u32 which = static_cast<u32>(i.imm);
+  if (which == kCf && !host_valid_ && flags_dirty_) remake_flags();
   if (which == kCf && host_valid_) {
     a_.setc(gp(t, 8));
     a_.movzx(gp32(t), gp(t, 8));
     return t;
   }
-  clobber_flags();
+  which == kDf ? clobber_flags() : store_flags();
   if (which == kDf) {
     a_.mov(gp32(t), layout_.at(layout_.system_flags, 4));
     a_.shr(gp32(t), 10);
@@ -308,6 +326,7 @@ unsigned Codegen::get_flag(const Inst& i) {
 // Brings a condition of the guest's into the host's flags.
 Codegen::Cond Codegen::guest_condition(unsigned cc) {
   if (host_valid_ && is_shift(host_kind_) && uses_overflow(cc)) flush_flags();
+  if (!host_valid_ && flags_dirty_) remake_flags();
   if (host_valid_) return static_cast<Cond>(cc);
   const host::Mem ah = layout_.at(layout_.packed_flags + 1, 1), al = layout_.at(layout_.packed_flags, 1);
   const Cond set = cc & 1 ? Cond::kZero : Cond::kNotZero;

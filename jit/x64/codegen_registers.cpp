@@ -12,6 +12,7 @@ void Codegen::protect(unsigned guest) {
     if ((i.w == 8 ? i.aux & 3u : i.aux) != guest) continue;
     values_[r].temp = static_cast<i8>(compute(r));
   }
+  changing(kGuestReg[guest]);
 }
 
 // guest = guest op b without a temporary.
@@ -43,11 +44,13 @@ bool Codegen::in_place(const Inst& i) {
   if (alu->b == alu->a) return false;
   if (!constant(alu->b)) low_bits_of(alu->b, i.w);
   use(alu->a);
+  const bool swapped = alu->a != as_alu(v)->a;
   const bool b_too = is_register(alu->b, guest, i.w);
   if (b_too) values_[alu->b].uses = 0;
   protect(guest);
   if (b_too) values_[alu->b].uses = 1;
   emit_alu(v, *alu, reg);
+  if (swapped && recipe_.b.kind == FlagOperand::Kind::kField) recipe_ = {};  // the interpreter records it as the first
   use(v);
   return true;
 }
@@ -134,7 +137,14 @@ void Codegen::when(const Inst& i) {
       if (e.op == Op::kSetReg) protect(e.w == 8 ? e.aux & 3u : e.aux);
     }
   }
-  flush_flags();
+  // What happens to flags in the body must not depend on the way taken.
+  bool flags_too = !recipe_;
+  for (Ref r = first; r < last; ++r) {
+    const auto& e = inst(r);
+    flags_too =
+        flags_too || (e.op == Op::kSetFlags && !analysis_.dead[r]) || (e.op == Op::kSetReg && e.w == 8 && e.aux > 3);
+  }
+  flags_too ? store_flags() : void();
   const Cond cc = condition_of(i.a);
   host_valid_ = false;
   const Label skip = a_.newLabel();
@@ -146,7 +156,7 @@ void Codegen::when(const Inst& i) {
     if (e.op == Op::kCheckTarget) use(resolve(e.a));
   }
   now_ = last - 1;
-  flush_flags();
+  if (flags_too) store_flags();
   host_valid_ = false;
   a_.bind(skip);
 }

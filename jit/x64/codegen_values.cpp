@@ -198,6 +198,9 @@ void Codegen::emit_alu(Ref r, const Alu& alu, unsigned dest) {
     values_[resolve(i.b)].uses = 0;
   }
   after_alu(r, 0);
+  if (f && kind != FlagKind::kInc && kind != FlagKind::kDec) {
+    set_recipe(alu, dest, b, immediate ? known : std::nullopt);
+  }
   use(alu.b);
 }
 

@@ -11,6 +11,9 @@ namespace xlat::jit::x64 {
 
 namespace {
 constexpr u32 kNeverHot = ~u32{0};  // heat of a block that was tried and is nothing for the code generator
+// A block has a translation for each address and context it runs at, and for ways its flags wait at its entry; so many.
+constexpr unsigned kMostVersions = 6;
+constexpr unsigned kTakenOften = 4;                // an exit taken so often is worth a version of its own
 constexpr std::size_t kMostBlockBytes = 64 << 10;  // of host code, far above what 64 instructions take
 }  // namespace
 
@@ -25,7 +28,9 @@ Engine::Engine(Cpu& cpu, const JitOptions& options, CodeCache cache)
   frame_.engine = this;
   slow_.resize(encoding_too_long() + 1u);
   if (options_.perf_map) options_.perf_map->add(stubs_.enter, stubs_.bytes, "xlat_stubs");
-  blocks_.on_drop = [this](const Block& block) { drop(static_cast<Translation*>(block.translation)); };
+  blocks_.on_drop = [this](const Block& block) {
+    while (block.translation) drop(static_cast<Translation*>(block.translation));
+  };
 }
 
 Engine::~Engine() {
@@ -75,20 +80,20 @@ u64 Engine::page_entry(u32 linear) {
 
 Translation* Engine::translation_of(const Block& block, u32 ip, u32 context) {
   if (block.heat == kNeverHot) return nullptr;
-  auto* known = static_cast<Translation*>(block.translation);
-  if (known) {
-    if (known->ip == ip && known->context == context) return known;
-    // The same bytes at another address or between other segments: the latest wins.
-    if (++block.heat < options_.threshold) return nullptr;
-    drop(known);
-  } else if (++block.heat < options_.threshold) {
-    return nullptr;
-  }
+  if (Translation* known = version(block, ip, context, {})) return known;
+  if (++block.heat < options_.threshold) return nullptr;
   block.heat = 0;
-  return translate(block, ip, context);
+  return translate(block, ip, context, {});
 }
 
-Translation* Engine::translate(const Block& block, u32 ip, u32 context_number) {
+Translation* Engine::version(const Block& block, u32 ip, u32 context, const FlagRecipe& entry) {
+  for (auto* t = static_cast<Translation*>(block.translation); t; t = t->next) {
+    if (t->ip == ip && t->context == context && t->entry == entry) return t;
+  }
+  return nullptr;
+}
+
+Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, const FlagRecipe& entry) {
   const Context& context = contexts_[context_number - 1];
   // A block over two pages depends on both mappings.
   if (block.phys2 != 0 || u64{ip} + block.bytes - 1 > context.cs_limit) return nullptr;
@@ -101,6 +106,7 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number) {
   t->block = &block;
   t->ip = ip;
   t->context = context_number;
+  t->entry = entry;
   t->broken = counters_.translated + 1 == options_.break_nth;
   const IrBlock ir = Lifter::lift(block.insns);
   const std::optional<HostCode> host = codegen_.generate(block, ir, *t, context, cache_.next());
@@ -108,6 +114,8 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number) {
     block.heat = kNeverHot;
     return nullptr;
   }
+  drop_oldest_version(block);
+  t->settles = host->settles;
   t->code = cache_.add(host->bytes);
   t->code_bytes = static_cast<u32>(host->bytes.size());
   for (const HostCode::ExitPlace& place : host->exits) {
@@ -117,10 +125,13 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number) {
     exit->site = t->code + place.site;
     exit->guard = place.guard ? t->code + place.guard : nullptr;
     exit->stub = t->code + place.stub;
+    exit->stored_site = place.stored_site ? t->code + place.stored_site : nullptr;
+    exit->recipe = place.recipe;
     const Exit* address = exit.get();
     std::memcpy(cache_.writable(t->code + place.exit_slot), &address, sizeof address);
     t->exits.push_back(std::move(exit));
   }
+  t->next = static_cast<Translation*>(block.translation);
   block.translation = t;
   translations_.emplace(t, std::move(owned));
   ++counters_.translated;
@@ -141,16 +152,18 @@ Interp::CodeText Engine::text_of(const Block& block, const Translation& t) const
           .host = disassemble({t.code, t.code_bytes}, reinterpret_cast<u64>(t.code), 64)};
 }
 
-std::optional<Interp::CodeText> Engine::code_text(u32 ip) const {
-  const Translation* found = ran_ && ran_->ip == ip ? ran_ : nullptr;
-  for (auto t = dropped_.rbegin(); t != dropped_.rend() && !found; ++t) {
-    if ((*t)->ip == ip) found = t->get();
+std::vector<Interp::CodeText> Engine::code_texts(u32 ip) const {
+  std::vector<CodeText> all;
+  const auto take = [&](const Translation& t) {
+    if (t.ip == ip && t.text) all.push_back(*t.text);
+  };
+  if (ran_) take(*ran_);
+  for (const auto& [t, owned] : translations_) {
+    if (t != ran_) take(*t);
   }
-  for (auto t = translations_.begin(); t != translations_.end() && !found; ++t) {
-    if (t->first->ip == ip) found = t->first;
-  }
-  if (!found || !found->text) return std::nullopt;
-  return *found->text;
+  // One that was dropped by its own store.
+  if (all.empty() && !dropped_.empty()) take(*dropped_.back());
+  return all;
 }
 
 void Engine::log(const Block& block, const Translation& t) {
@@ -161,8 +174,36 @@ void Engine::log(const Block& block, const Translation& t) {
   log.line(LogItem::kOutAsm, "IN:\n{}OUT: {} bytes\n{}", text.guest, t.code_bytes, text.host);
 }
 
+unsigned Engine::versions_of(const Block& block) {
+  unsigned versions = 0;
+  for (auto* t = static_cast<Translation*>(block.translation); t; t = t->next) ++versions;
+  return versions;
+}
+
+// The last in the list goes if it is full.
+void Engine::drop_oldest_version(const Block& block) {
+  if (versions_of(block) < kMostVersions) return;
+  auto* last = static_cast<Translation*>(block.translation);
+  while (last->next) last = last->next;
+  drop(last);
+}
+
 // ---- Links ----
 
+// An exit led to `target`, which takes its flags from memory.
+void Engine::follow(Exit& exit, Translation& target) {
+  if (!exit.recipe || !target.settles || exit.owner->context != target.context) return link(exit, target);
+  Translation* better = version(*target.block, target.ip, target.context, exit.recipe);
+  if (!better && ++exit.taken < std::min(kTakenOften, options_.threshold)) return;
+  if (!better && cache_.left() >= kMostBlockBytes) {
+    if (versions_of(*target.block) < kMostVersions) {
+      better = translate(*target.block, target.ip, target.context, exit.recipe);
+    }
+  }
+  link(exit, better ? *better : target);
+}
+
+// Flags that wait are taken over by a target that was made for them, or stored on the way.
 void Engine::link(Exit& exit, Translation& target) {
   if ((exit.target && exit.target != &target) || exit.owner->context != target.context) return;
   if (exit.guard) {
@@ -172,17 +213,21 @@ void Engine::link(Exit& exit, Translation& target) {
     std::memcpy(cache_.writable(exit.guard), &entry, sizeof entry);
   }
   if (exit.target) return;  // the TLB had lost the page the guard asks for
-  const auto displacement = static_cast<i32>(target.code - (exit.site + 4));
-  std::memcpy(cache_.writable(exit.site), &displacement, sizeof displacement);
+  set_jump(exit.recipe == target.entry ? exit.site : exit.stored_site, target.code);
   exit.target = &target;
   target.incoming.push_back(&exit);
   ++counters_.chained;
 }
 
 void Engine::unlink(Exit& exit) {
-  const auto displacement = static_cast<i32>(exit.stub - (exit.site + 4));
-  std::memcpy(cache_.writable(exit.site), &displacement, sizeof displacement);
+  set_jump(exit.site, exit.stub);
+  if (exit.stored_site) set_jump(exit.stored_site, exit.stored_site + 4);
   exit.target = nullptr;
+}
+
+void Engine::set_jump(const u8* site, const u8* to) {
+  const auto displacement = static_cast<i32>(to - (site + 4));
+  std::memcpy(cache_.writable(site), &displacement, sizeof displacement);
 }
 
 void Engine::remember_jump(const Translation& target) {
@@ -194,7 +239,13 @@ void Engine::remember_jump(const Translation& target) {
 
 // The block is gone, or its translation is to be replaced. The code stays where it is: it may be running.
 void Engine::drop(Translation* t) {
-  t->block->translation = nullptr;
+  if (t->block->translation == t) {
+    t->block->translation = t->next;
+  } else {
+    auto* before = static_cast<Translation*>(t->block->translation);
+    while (before->next != t) before = before->next;
+    before->next = t->next;
+  }
   for (Exit* exit : t->incoming) unlink(*exit);
   t->incoming.clear();
   for (const auto& exit : t->exits) {
@@ -234,7 +285,7 @@ bool Engine::run_translated(const Block& block, u64 budget) {
   Translation* t = translation_of(block, ip, number);
   if (!t || budget < block.insns.size()) return false;
   if (flushes == counters_.cache_flushes) {
-    if (wanted && wanted->ip == ip) link(*wanted, *t);
+    if (wanted && wanted->ip == ip) follow(*wanted, *t);
     if (jump_wanted) remember_jump(*t);
   }
   CpuState& s = cpu_.s;

@@ -14,7 +14,7 @@ class Engine : public Interp {
 
   const JitCounters& counters() const { return counters_; }
   std::string statistics() const override;
-  std::optional<CodeText> code_text(u32 ip) const override;
+  std::vector<CodeText> code_texts(u32 ip) const override;
 
  protected:
   bool run_translated(const Block& block, u64 budget) override;
@@ -25,11 +25,16 @@ class Engine : public Interp {
   Context context() const;
   u32 context_number();
   Translation* translation_of(const Block& block, u32 ip, u32 context);
-  Translation* translate(const Block& block, u32 ip, u32 context);
+  Translation* translate(const Block& block, u32 ip, u32 context, const FlagRecipe& entry);
+  static Translation* version(const Block& block, u32 ip, u32 context, const FlagRecipe& entry);
+  static unsigned versions_of(const Block& block);
+  void drop_oldest_version(const Block& block);
+  void follow(Exit& exit, Translation& target);
   void link(Exit& exit, Translation& target);
   void remember_jump(const Translation& target);
   u64 page_entry(u32 linear);
   void unlink(Exit& exit);
+  void set_jump(const u8* site, const u8* to);
   void drop(Translation* translation);
   void flush_cache();
   std::vector<std::pair<std::string, u64>> slow_by_name() const;

@@ -45,6 +45,7 @@ struct Frame {
 struct StateLayout {
   explicit StateLayout(CpuState& s);
   i32 gpr, ip, packed_flags, system_flags;
+  i32 flag_field[3];  // by FlagField
   i32 seg_base[kSegRegs], seg_lo[kSegRegs], seg_hi_read[kSegRegs], seg_hi_write[kSegRegs], selector[kSegRegs];
 
   host::Mem at(i32 offset, unsigned bytes) const { return host::ptr(kState, offset, bytes); }
@@ -53,8 +54,8 @@ struct StateLayout {
 // The routines all translated code of an engine shares; addresses in the code cache.
 struct Stubs {
   const u8* enter = nullptr;          // Exit* (CpuState*, Frame*, const void* code)
-  const u8* interpret = nullptr;      // called: r8d = instruction, r9 = Translation*; r8d not 0: leave
-  const u8* leave = nullptr;          // CpuState is up to date
+  const u8* interpret = nullptr;      // called: r8d = instruction, r9 = Translation*; returns if the code is to go on
+  const u8* leave_at = nullptr;       // r8d = EIP
   const u8* leave_by_exit = nullptr;  // r8 = Exit*
   const u8* indirect = nullptr;       // r8d = EIP to go to, r11d = context
   std::size_t bytes = 0;              // of the code cache they take

@@ -3,6 +3,8 @@
 
 #include <cstddef>
 
+#include "jit/x64/flag_recipe.h"
+
 namespace xlat::jit::x64 {
 
 StateLayout::StateLayout(CpuState& s) {
@@ -13,6 +15,9 @@ StateLayout::StateLayout(CpuState& s) {
   ip = offset(s.ip);
   packed_flags = offset(s.flags.packed());
   system_flags = offset(s.flags.system_image());
+  flag_field[static_cast<unsigned>(FlagField::kA)] = offset(s.flags.recorded_a());
+  flag_field[static_cast<unsigned>(FlagField::kB)] = offset(s.flags.recorded_b());
+  flag_field[static_cast<unsigned>(FlagField::kResult)] = offset(s.flags.recorded_result());
   for (unsigned n = 0; n < kSegRegs; ++n) {
     seg_base[n] = offset(s.seg[n].base);
     seg_lo[n] = offset(s.seg[n].lo);
@@ -75,6 +80,7 @@ Stubs make_stubs(CodeCache& cache, const StateLayout& layout, const JumpEntry* j
   m.load_guest();
   a.jmp(host::r8);
 
+  const asmjit::Label leave = a.newLabel(), leave_at_ip = a.newLabel(), go_on = a.newLabel();
   const std::size_t interpret_at = m.here();
   m.save_guest();
   a.mov(host::rdi, host::qword_ptr(host::rsp, 8));
@@ -90,12 +96,19 @@ Stubs make_stubs(CodeCache& cache, const StateLayout& layout, const JumpEntry* j
   a.mov(host::rax, host::qword_ptr(host::rsp, 8));
   a.mov(kTlb, field(host::rax, offsetof(Frame, read_table)));
   m.load_guest();
+  a.test(host::r8d, host::r8d);
+  a.jz(go_on);
+  a.add(host::rsp, 8);
+  a.xor_(host::r8d, host::r8d);
+  a.jmp(leave);
+  a.bind(go_on);
   a.ret();
 
   const std::size_t leave_at = m.here();
+  a.bind(leave_at_ip);
+  a.mov(layout.at(layout.ip, 8), host::r8);
   a.xor_(host::r8d, host::r8d);
   const std::size_t leave_by_exit = m.here();
-  const asmjit::Label leave = a.newLabel();
   a.bind(leave);
   m.save_guest();
   a.mov(host::rsi, host::qword_ptr(host::rsp));
@@ -125,9 +138,7 @@ Stubs make_stubs(CodeCache& cache, const StateLayout& layout, const JumpEntry* j
   a.jne(miss);
   a.jmp(field(host::r9, offsetof(JumpEntry, code)));
   a.bind(miss);
-  a.mov(layout.at(layout.ip, 8), host::r8);
-  a.xor_(host::r8d, host::r8d);
-  a.jmp(leave);
+  a.jmp(leave_at_ip);
 
   const std::span<const u8> bytes = m.bytes();
   const u8* base = cache.add(bytes);

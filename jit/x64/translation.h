@@ -5,18 +5,24 @@
 #include <vector>
 
 #include "cpu/interp/interp.h"
+#include "jit/x64/flag_recipe.h"
 
 namespace xlat::jit::x64 {
 
 struct Translation;
 
-// A jump to a block whose address is known. Until it is linked it goes to its stub, which leaves to the engine.
+// A jump to a block whose address is known. Until it is linked it goes to its stub, which leaves to the engine. Where
+// flags wait to be made, it is linked to a translation that takes them so, or its stub, which stores them, goes on to
+// one that does not.
 struct Exit {
   Translation* owner = nullptr;
   u32 ip = 0;                 // EIP it goes to
   const u8* site = nullptr;   // the 32-bit displacement of the jump
   const u8* guard = nullptr;  // the 64-bit TLB entry compared first; null if the target lies in the owner's page
   const u8* stub = nullptr;
+  const u8* stored_site = nullptr;  // the displacement of the stub's jump after storing flags; null if none wait
+  FlagRecipe recipe;
+  u8 taken = 0;                   // times it came to the engine
   Translation* target = nullptr;  // where it is linked to
 };
 
@@ -31,7 +37,10 @@ struct Context {
 struct Translation {
   const Block* block = nullptr;
   u32 ip = 0;
-  u32 context = 0;  // number of its Context
+  u32 context = 0;              // number of its Context
+  FlagRecipe entry;             // how its flags wait when it is entered
+  bool settles = false;         // it replaces or reads the flags it is entered with
+  Translation* next = nullptr;  // another translation of the same block
   const u8* code = nullptr;
   u32 code_bytes = 0;
   std::vector<std::unique_ptr<Exit>> exits;

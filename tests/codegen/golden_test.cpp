@@ -83,7 +83,7 @@ class Translator {
   static const std::vector<std::pair<const char*, Field>>& routines() {
     static const std::vector<std::pair<const char*, Field>> kRoutineFields = {
         {"enter", &Stubs::enter},       {"interpret", &Stubs::interpret},
-        {"leave", &Stubs::leave},       {"leave_by_exit", &Stubs::leave_by_exit},
+        {"leave_at", &Stubs::leave_at},       {"leave_by_exit", &Stubs::leave_by_exit},
         {"indirect", &Stubs::indirect},
     };
     return kRoutineFields;

@@ -292,7 +292,8 @@ TEST_CASE("engines", "[frontend]") {
   CHECK(m.time.deterministic);
   CHECK(m.time.shift == 5);
   CHECK_FALSE(good({"-icount", "auto", "-engine", "lockstep"}).machine.time.deterministic);
-  CHECK(m.lockstep.window == 500);
+  CHECK(m.lockstep.window == 500u);
+  CHECK_FALSE(good({"-engine", "lockstep"}).machine.lockstep.window.has_value());
   CHECK(m.lockstep.memory_every == 1'000'000);
   CHECK(m.lockstep.inject == 7);
   CHECK(bad({"-engine", "locksetp"}).find("lockstep") != std::string::npos);

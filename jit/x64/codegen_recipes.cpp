@@ -1,0 +1,223 @@
+// Flags that are made again when somebody looks at them, instead of being stored each time host flags are needed.
+#include "base/bits.h"
+#include "jit/x64/codegen.h"
+
+namespace xlat::jit::x64 {
+
+namespace {
+
+bool is_temp(unsigned reg) { return reg >= kTempFirst && reg < kTempFirst + kTemps; }
+
+}  // namespace
+
+// What each instruction of the block means for a recipe that waits: see FlagEffect.
+void Codegen::find_flag_effects() {
+  const std::size_t insns = block_->insns.size();
+  effects_.assign(insns, {});
+  for (std::size_t n = 0; n < insns; ++n) {
+    FlagEffect& effect = effects_[n];
+    u32 set = 0;
+    Ref conditional_until = 0;
+    for (Ref r = ir_->starts[n]; r < ir_->starts[n + 1]; ++r) {
+      const Inst& i = inst(r);
+      switch (i.op) {
+        case Op::kWhen: conditional_until = static_cast<Ref>(i.imm); break;
+        case Op::kFlags:
+          if (r >= conditional_until) set |= flags_set_by(static_cast<FlagKind>(i.aux));
+          break;
+        case Op::kSetFlags:
+          if (r >= conditional_until) set |= static_cast<u32>(i.imm) & kArithFlags;
+          break;
+        case Op::kGetFlag: effect.reads = effect.reads || (i.imm & kArithFlags) != 0; break;
+        case Op::kCondition: effect.reads = true; break;
+        case Op::kSetReg: effect.writes |= 1u << kGuestReg[i.w == 8 ? i.aux & 3 : i.aux]; break;
+        default: break;
+      }
+    }
+    effect.replaces = set == kArithFlags && !effect.reads;
+  }
+  const Ref last = ir_->starts[insns - 1];
+  direct_end_ = true;
+  for (Ref r = last; r < ir_->starts[insns]; ++r) {
+    if (inst(r).op != Op::kSetIp) continue;
+    const Inst& to = inst(resolve(inst(r).a));
+    direct_end_ = constant(inst(r).a) || (to.op == Op::kSelect && constant(to.b) && constant(to.c));
+  }
+}
+
+// Whether the block does something with flags it was entered with, other than to hand them on.
+bool Codegen::settles_flags() const {
+  for (std::size_t n = 0; n < effects_.size(); ++n) {
+    if (left_out_[n]) return false;
+    if (effects_[n].replaces || effects_[n].reads) return true;
+  }
+  return false;
+}
+
+// Whether the flags are better made again later: nothing that the recipe needs changes before they are replaced.
+bool Codegen::worth_waiting() const {
+  for (std::size_t n = insn_ + (fresh_flags_ ? 1 : 0); n < effects_.size(); ++n) {
+    const FlagEffect& effect = effects_[n];
+    if (left_out_[n]) return false;
+    if (effect.reads || effect.replaces) return true;
+    if ((recipe_.a.kind == FlagOperand::Kind::kRegister && bit(effect.writes, recipe_.a.reg)) ||
+        (recipe_.b.kind == FlagOperand::Kind::kRegister && bit(effect.writes, recipe_.b.reg))) {
+      return false;
+    }
+  }
+  return direct_end_;
+}
+
+FlagOperand Codegen::operand(unsigned reg, FlagField field) {
+  FlagOperand o;
+  o.field = field;
+  if (is_temp(reg)) {
+    o.kind = FlagOperand::Kind::kField;
+    a_.mov(layout_.at(layout_.flag_field[static_cast<unsigned>(field)], 4), gp32(reg));
+  } else {
+    o.kind = FlagOperand::Kind::kRegister;
+    o.reg = static_cast<u8>(reg);
+  }
+  return o;
+}
+
+FlagOperand Codegen::operand(u64 constant, unsigned w) {
+  FlagOperand o;
+  o.imm = static_cast<i32>(sign_extend(constant, w));
+  return o;
+}
+
+// The flags were just made by comparing registers `a` and `b` (or `known`).
+void Codegen::set_recipe(FlagRecipe::Form form, unsigned w, unsigned a, unsigned b, std::optional<u64> known) {
+  recipe_ = {};
+  if (w > 32) return;
+  recipe_.form = form;
+  recipe_.w = static_cast<u8>(w);
+  const bool result = recipe_.undoes() || (form == FlagRecipe::Form::kTest && !known && a == b);
+  recipe_.a = operand(a, result ? FlagField::kResult : FlagField::kA);
+  recipe_.b = known ? operand(*known, w) : a == b ? recipe_.a : operand(b, FlagField::kB);
+}
+
+// The flags were just made by `dest = dest op b`.
+void Codegen::set_recipe(const Alu& alu, unsigned dest, unsigned b, std::optional<u64> known) {
+  recipe_ = {};
+  if (alu.carry) return;
+  if (alu.op == Op::kAnd || alu.op == Op::kOr || alu.op == Op::kXor) {
+    return set_recipe(FlagRecipe::Form::kTest, alu.w, dest, dest, std::nullopt);
+  }
+  if (!known && b == dest) return;
+  set_recipe(alu.op == Op::kAdd ? FlagRecipe::Form::kUndoAdd : FlagRecipe::Form::kUndoSub, alu.w, dest, b, known);
+}
+
+// Makes the host's flags the recipe's. `scratch` may be changed and is no operand, where scratch_for() asks for one.
+void Codegen::emit_recipe(const FlagRecipe& recipe, unsigned scratch) {
+  using Kind = FlagOperand::Kind;
+  const unsigned w = recipe.w;
+  const auto memory = [&](const FlagOperand& o) {
+    return layout_.at(layout_.flag_field[static_cast<unsigned>(o.field)], w / 8);
+  };
+  const auto with = [&](asmjit::InstId id, unsigned reg, const FlagOperand& o) {
+    switch (o.kind) {
+      case Kind::kRegister: a_.emit(id, gp(reg, w), gp(o.reg, w)); break;
+      case Kind::kImmediate: a_.emit(id, gp(reg, w), asmjit::Imm(o.imm)); break;
+      case Kind::kField: a_.emit(id, gp(reg, w), memory(o)); break;
+    }
+  };
+  unsigned a = recipe.a.reg;
+  if (scratch_for(recipe)) {
+    recipe.a.kind == Kind::kField ? a_.mov(gp(scratch, w), memory(recipe.a)) : a_.mov(gp32(scratch), gp32(a));
+    a = scratch;
+  }
+  namespace id = asmjit::x86::Inst;
+  switch (recipe.form) {
+    case FlagRecipe::Form::kNone: break;
+    case FlagRecipe::Form::kCompare:
+      if (recipe.a.kind == Kind::kField && recipe.b.kind == Kind::kImmediate) {
+        a_.cmp(memory(recipe.a), recipe.b.imm);
+      } else if (recipe.a.kind == Kind::kField && recipe.b.kind == Kind::kRegister) {
+        a_.cmp(memory(recipe.a), gp(recipe.b.reg, w));
+      } else {
+        with(id::kIdCmp, a, recipe.b);
+      }
+      break;
+    case FlagRecipe::Form::kTest:
+      if (recipe.b.kind == Kind::kField) {
+        a_.test(memory(recipe.b), gp(a, w));
+      } else if (recipe.a.kind == Kind::kField && recipe.b.kind == Kind::kImmediate) {
+        a_.test(memory(recipe.a), recipe.b.imm);
+      } else if (recipe.a.kind == Kind::kField) {
+        a_.test(memory(recipe.a), gp(recipe.b.reg, w));
+      } else {
+        with(id::kIdTest, a, recipe.b);
+      }
+      break;
+    case FlagRecipe::Form::kUndoAdd:
+      with(id::kIdSub, a, recipe.b);
+      with(id::kIdAdd, a, recipe.b);
+      break;
+    case FlagRecipe::Form::kUndoSub:
+      with(id::kIdAdd, a, recipe.b);
+      with(id::kIdCmp, a, recipe.b);
+      break;
+  }
+}
+
+// Whether emit_recipe() needs a register to work in.
+bool Codegen::scratch_for(const FlagRecipe& recipe) {
+  using Kind = FlagOperand::Kind;
+  return recipe.undoes() || (recipe.a.kind == Kind::kField && recipe.b.kind == Kind::kField);
+}
+
+// Brings flags that wait back into the host's register.
+void Codegen::remake_flags() {
+  unsigned scratch = 0;
+  const bool needs = scratch_for(recipe_);
+  if (needs) scratch = temp();
+  emit_recipe(recipe_, scratch);
+  if (needs) free_temp(scratch);
+  host_valid_ = true;
+  host_kind_ = FlagKind::kPacked;
+}
+
+// Where the routine begins that stores the recipe's flags and changes nothing else.
+asmjit::Label Codegen::storer_of(const FlagRecipe& recipe) {
+  for (const Storer& s : storers_) {
+    if (s.recipe == recipe) return s.label;
+  }
+  storers_.push_back({a_.newLabel(), recipe});
+  return storers_.back().label;
+}
+
+void Codegen::emit_storer(const Storer& storer) {
+  a_.bind(storer.label);
+  a_.push(host::rax);
+  const bool other = scratch_for(storer.recipe) && storer.recipe.uses(host::rax.id());
+  if (other) {
+    const unsigned scratch = storer.recipe.uses(host::rcx.id()) ? host::rdx.id() : host::rcx.id();
+    a_.push(gp64(scratch));
+    emit_recipe(storer.recipe, scratch);
+    a_.pop(gp64(scratch));
+  } else {
+    emit_recipe(storer.recipe, host::rax.id());
+  }
+  a_.lahf();
+  a_.seto(host::al);
+  a_.mov(layout_.at(layout_.packed_flags, 2), host::ax);
+  a_.pop(host::rax);
+  a_.ret();
+}
+
+// A guest register is about to change. Flags of an instruction before this one are dead if this one replaces them.
+void Codegen::changing(unsigned host_reg) {
+  if (!recipe_.uses(host_reg)) return;
+  if (flags_dirty_) {
+    if (effects_[insn_].replaces && !fresh_flags_) {
+      flags_dirty_ = host_valid_ = false;
+    } else if (!host_valid_) {
+      remake_flags();
+    }
+  }
+  recipe_ = {};
+}
+
+}  // namespace xlat::jit::x64

@@ -1,0 +1,42 @@
+// How the arithmetic flags can be made again by one host comparison, so that they need not be stored when host flags
+// are needed for something else: most flags are overwritten before anything looks at them.
+#pragma once
+
+#include "base/types.h"
+
+namespace xlat::jit::x64 {
+
+// What LazyFlags::record keeps of an operation; the interpreter writes the same fields when it runs one in place.
+enum class FlagField : u8 { kA, kB, kResult };
+
+struct FlagOperand {
+  enum class Kind : u8 { kRegister, kImmediate, kField };
+  Kind kind = Kind::kImmediate;
+  u8 reg = 0;  // host register that holds one of the guest's
+  FlagField field = FlagField::kA;
+  i32 imm = 0;
+  bool operator==(const FlagOperand&) const = default;
+};
+
+struct FlagRecipe {
+  enum class Form : u8 {
+    kNone,
+    kCompare,  // a - b
+    kTest,     // a & b
+    kUndoAdd,  // a is the sum, b what was added
+    kUndoSub,  // a is the difference, b what was subtracted
+  };
+  Form form = Form::kNone;
+  u8 w = 32;
+  FlagOperand a, b;
+  bool operator==(const FlagRecipe&) const = default;
+
+  explicit operator bool() const { return form != Form::kNone; }
+  bool undoes() const { return form == Form::kUndoAdd || form == Form::kUndoSub; }
+  bool uses(unsigned reg) const {
+    const auto is = [reg](const FlagOperand& o) { return o.kind == FlagOperand::Kind::kRegister && o.reg == reg; };
+    return form != Form::kNone && (is(a) || is(b));
+  }
+};
+
+}  // namespace xlat::jit::x64
