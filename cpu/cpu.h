@@ -25,8 +25,6 @@ class Engine {
   virtual void publish_count() = 0;
   // Leaves translated or cached code after the instruction being executed.
   virtual void leave_block() = 0;
-  // Linear-to-physical translations changed: forget what was derived from them.
-  virtual void translations_changed() = 0;
 };
 
 // The wires and services around a processor.
@@ -110,11 +108,27 @@ class Cpu : public IrqSink, private MappingListener, private CodeListener {
   void probe_store(u32 linear, unsigned bytes, bool user);
 
   // Accesses to descriptor tables, TSS and inner stacks: supervisor rights whatever CPL is.
-  u64 load_system(u32 linear, unsigned bytes) { return load_slow(linear, bytes, false); }
-  void store_system(u32 linear, unsigned bytes, u64 value) { store_slow(linear, bytes, value, false); }
+  u64 load_system(u32 linear, unsigned bytes) {
+    const std::uintptr_t addend = system_table_[linear >> 12];
+    if (addend == 0 || (linear & 0xfff) + bytes > 4096) return load_slow(linear, bytes, false);
+    return load_le_n(reinterpret_cast<const void*>(addend + linear), bytes);
+  }
+  void store_system(u32 linear, unsigned bytes, u64 value) {
+    const std::uintptr_t addend = system_table_[Tlb::kEntries + (linear >> 12)];
+    if (addend == 0 || (linear & 0xfff) + bytes > 4096) return store_slow(linear, bytes, value, false);
+    store_le_n(reinterpret_cast<void*>(addend + linear), bytes, value);
+  }
 
   // Linear to physical for an access; raises #PF and returns false if there is none.
-  bool translate(u32 linear, Access access, bool user, u64& phys);
+  bool translate(u32 linear, Access access, bool user, WalkResult& result);
+  bool translate(u32 linear, Access access, bool user, u64& phys) {
+    WalkResult result;
+    const bool ok = translate(linear, access, user, result);
+    phys = result.phys;
+    return ok;
+  }
+  // The same to fetch code, which puts the page into the read table if it is RAM or ROM.
+  bool translate_code(u32 linear, u64& phys);
   // The same for a debugger or monitor: no fault, no accessed bit; false if nothing is mapped.
   bool peek_physical(u32 linear, u64& phys);
 
@@ -191,6 +205,8 @@ class Cpu : public IrqSink, private MappingListener, private CodeListener {
   void write_msr(u32 index, u64 value);
   u64 tsc();
   void flush_tlb();
+  // CR3 was loaded: pages that are not global go.
+  void switch_address_space() { tlb_.flush_local(); }
   void invalidate_page(u32 linear);
   // #GP if virtual-8086 code under VME may not load these flags.
   bool check_flags(u32 value);
@@ -223,8 +239,8 @@ class Cpu : public IrqSink, private MappingListener, private CodeListener {
   void page_watched(u64 phys_page) override;
   void code_written(u64 phys, unsigned bytes) override { on_code_written(phys, bytes); }
 
-  u64 load_page(u32 linear, unsigned bytes, u64 phys, bool user);
-  void store_page(u32 linear, unsigned bytes, u64 phys, u64 value, bool user, bool cacheable);
+  u64 load_page(u32 linear, unsigned bytes, const WalkResult& at, bool user);
+  void store_page(u32 linear, unsigned bytes, const WalkResult& at, u64 value, bool user, bool cacheable);
   bool check_alignment(u32 linear, unsigned bytes, bool user);
   void check_data_breakpoints(u32 linear, unsigned bytes, bool write);
   void check_io_breakpoints(u16 port, unsigned bytes);
@@ -260,6 +276,7 @@ class Cpu : public IrqSink, private MappingListener, private CodeListener {
   Tlb tlb_;
   const std::uintptr_t* read_table_ = nullptr;
   const std::uintptr_t* write_table_ = nullptr;
+  const std::uintptr_t* system_table_ = nullptr;  // for reads with supervisor rights, that for writes behind it
   std::uintptr_t* no_table_ =
       nullptr;  // a pair of tables without entries, for when every access must take the slow path
   u64 a20_mask_ = ~u64{0};

@@ -79,6 +79,7 @@ inline constexpr u32 Branch = 1 << 1;
 inline constexpr u32 End = 1 << 2;
 inline constexpr u32 Str = 1 << 3;
 inline constexpr u32 StrZ = 1 << 4 | Str;
+inline constexpr u32 Seg = 1 << 5;
 inline constexpr u32 FI486 = 1 << 8;
 inline constexpr u32 FInvlpg = FI486;
 inline constexpr u32 FCpuid = 1 << 9;

@@ -28,19 +28,28 @@ PagingContext Cpu::paging() const {
   return context;
 }
 
-bool Cpu::translate(u32 linear, Access access, bool user, u64& phys) {
+bool Cpu::translate(u32 linear, Access access, bool user, WalkResult& result) {
   if (faulted_) return false;
   if (!(s.cr0 & kCr0Pg)) {
-    phys = linear & a20_mask_;
+    result.ok = true;
+    result.phys = linear & a20_mask_;
     return true;
   }
-  const WalkResult r = walk(paging(), memory_, linear, access, user);
-  if (!r.ok) {
-    raise(kPF, r.error_code);
+  result = walk(paging(), memory_, linear, access, user);
+  if (!result.ok) {
+    raise(kPF, result.error_code);
     s.cr2 = linear;
     return false;
   }
-  phys = r.phys & a20_mask_;
+  result.phys &= a20_mask_;
+  return true;
+}
+
+bool Cpu::translate_code(u32 linear, u64& phys) {
+  WalkResult result;
+  if (!translate(linear, Access::kExecute, user(), result)) return false;
+  phys = result.phys;
+  if (u8* page = memory_.page(phys).read) tlb_.fill(Tlb::table_for(user(), false), linear, page, result.global);
   return true;
 }
 
@@ -76,22 +85,27 @@ void Cpu::check_data_breakpoints(u32 linear, unsigned bytes, bool write) {
   leave_block();
 }
 
-u64 Cpu::load_page(u32 linear, unsigned bytes, u64 phys, bool user) {
+u64 Cpu::load_page(u32 linear, unsigned bytes, const WalkResult& at, bool user) {
+  const u64 phys = at.phys;
   const PageOwner& owner = memory_.page(phys);
   if (owner.read) {
     u8* page = owner.read;
-    tlb_.fill(Tlb::table_for(user, false), linear, page);
+    // Engines take an entry that leads to code for the right to execute it.
+    if (at.executable || !memory_.code_watch().page_has_code(phys)) {
+      tlb_.fill(Tlb::table_for(user, false), linear, page, at.global);
+    }
     return load_le_n(page + (phys & 0xfff), bytes);
   }
   publish_count();
   return memory_.read(phys, bytes);
 }
 
-void Cpu::store_page(u32 linear, unsigned bytes, u64 phys, u64 value, bool user, bool cacheable) {
+void Cpu::store_page(u32 linear, unsigned bytes, const WalkResult& to, u64 value, bool user, bool cacheable) {
+  const u64 phys = to.phys;
   const PageOwner& owner = memory_.page(phys);
   if (owner.write) {
     if (cacheable && !memory_.code_watch().page_has_code(phys)) {
-      tlb_.fill(Tlb::table_for(user, true), linear, owner.write);
+      tlb_.fill(Tlb::table_for(user, true), linear, owner.write, to.global);
     }
     memory_.code_watch().before_store(phys, bytes);
     store_le_n(owner.write + (phys & 0xfff), bytes, value);
@@ -103,12 +117,13 @@ void Cpu::store_page(u32 linear, unsigned bytes, u64 phys, u64 value, bool user,
 
 u64 Cpu::load_slow(u32 linear, unsigned bytes, bool user) {
   if (faulted_ || !check_alignment(linear, bytes, user)) return 0;
-  u64 phys = 0;
-  if (!translate(linear, Access::kRead, user, phys)) return 0;
+  WalkResult at;
+  if (!translate(linear, Access::kRead, user, at)) return 0;
+  const u64 phys = at.phys;
   const unsigned first = 4096 - (linear & 0xfff);
   if (bytes <= first) {
     check_data_breakpoints(linear, bytes, false);
-    return load_page(linear, bytes, phys, user);
+    return load_page(linear, bytes, at, user);
   }
   u64 phys2 = 0;
   if (!translate(linear + first, Access::kRead, user, phys2)) return 0;
@@ -123,19 +138,20 @@ u64 Cpu::load_slow(u32 linear, unsigned bytes, bool user) {
 
 void Cpu::store_slow(u32 linear, unsigned bytes, u64 value, bool user) {
   if (faulted_ || !check_alignment(linear, bytes, user)) return;
-  u64 phys = 0;
-  if (!translate(linear, Access::kWrite, user, phys)) return;
+  WalkResult to;
+  if (!translate(linear, Access::kWrite, user, to)) return;
   const unsigned first = 4096 - (linear & 0xfff);
   if (bytes <= first) {
     check_data_breakpoints(linear, bytes, true);
-    return store_page(linear, bytes, phys, value, user, true);
+    return store_page(linear, bytes, to, value, user, true);
   }
-  u64 phys2 = 0;
-  if (!translate(linear + first, Access::kWrite, user, phys2)) return;
+  WalkResult then;
+  if (!translate(linear + first, Access::kWrite, user, then)) return;
   check_data_breakpoints(linear, bytes, true);
   for (unsigned i = 0; i < bytes; ++i) {
-    const u64 at = i < first ? phys + i : phys2 + (i - first);
-    store_page(linear + i, 1, at, (value >> (8 * i)) & 0xff, user, false);
+    WalkResult& byte = i < first ? to : then;
+    store_page(linear + i, 1, byte, (value >> (8 * i)) & 0xff, user, false);
+    ++byte.phys;
   }
 }
 
@@ -159,17 +175,12 @@ void Cpu::update_tables() {
   const bool check_all = (user() && (s.cr0 & kCr0Am) && (s.flags.image() & kAc)) || (s.dr[7] & 0xff) != 0;
   read_table_ = check_all ? no_table_ : tlb_.addends(Tlb::table_for(user(), false));
   write_table_ = check_all ? no_table_ : tlb_.addends(Tlb::table_for(user(), true));
+  system_table_ = (s.dr[7] & 0xff) != 0 ? no_table_ : tlb_.addends(Tlb::kSupervisorRead);
 }
 
-void Cpu::flush_tlb() {
-  tlb_.flush();
-  if (engine_) engine_->translations_changed();
-}
+void Cpu::flush_tlb() { tlb_.flush(); }
 
-void Cpu::invalidate_page(u32 linear) {
-  tlb_.flush_page(linear);
-  if (engine_) engine_->translations_changed();
-}
+void Cpu::invalidate_page(u32 linear) { tlb_.flush_page(linear); }
 
 void Cpu::mapping_changed() { flush_tlb(); }
 

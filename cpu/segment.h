@@ -56,6 +56,7 @@ struct Segment {
   u32 lo = 0;
   i64 hi_read = -1;
   i64 hi_write = -1;
+  bool flat = false;  // base 0 and no limits
 
   bool big() const { return attr & kAttrDb; }
   unsigned dpl() const { return (attr >> 5) & 3; }
@@ -65,6 +66,7 @@ struct Segment {
   void update() {
     lo = 0;
     hi_read = hi_write = -1;
+    flat = false;
     if (!usable() || !(attr & kAttrS)) return;
     i64 hi = limit;
     const bool is_code = attr & kTypeCode;
@@ -75,6 +77,7 @@ struct Segment {
     }
     if (!is_code || (attr & kTypeReadable)) hi_read = hi;
     if (!is_code && (attr & kTypeWritable)) hi_write = hi;
+    flat = base == 0 && lo == 0 && hi_read == 0xffffffff && hi_write == 0xffffffff;
   }
 
   bool operator==(const Segment&) const = default;

@@ -81,7 +81,7 @@ void Cpu::write_cr3(u32 value) {
   if (faulted_) return;
   if ((s.cr0 & kCr0Pg) && (s.cr4 & kCr4Pae) && !load_pdptes(value)) return;
   s.cr3 = value;
-  flush_tlb();
+  switch_address_space();
 }
 
 void Cpu::write_cr4(u32 value) {

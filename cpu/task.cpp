@@ -92,7 +92,7 @@ void Cpu::switch_task(u16 selector, TaskVia via, u32 rf, bool has_code, u32 code
     const u32 cr3 = s.cr3;
     s.cr3 = task.cr3;
     if (s.cr4 & kCr4Pae) load_pdptes(task.cr3);
-    if (cr3 != task.cr3) flush_tlb();
+    if (cr3 != task.cr3) switch_address_space();
   }
   s.ip = task.ip;
   for (unsigned n = 0; n < 8; ++n) s.gpr[n] = task.gpr[n];

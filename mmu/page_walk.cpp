@@ -8,7 +8,7 @@ namespace xlat {
 namespace {
 
 constexpr u64 kCr0Wp = 1 << 16, kCr0Pg = u64{1} << 31;
-constexpr u64 kCr4Pse = 1 << 4, kCr4Pae = 1 << 5;
+constexpr u64 kCr4Pse = 1 << 4, kCr4Pae = 1 << 5, kCr4Pge = 1 << 7;
 constexpr u64 kEferNxe = 1 << 11;
 
 constexpr u64 kP = 1, kRw = 2, kUs = 4, kA = 32, kD = 64, kPs = 128, kG = 256;
@@ -35,7 +35,8 @@ class Walk {
     result.ok = true;
     result.phys = frame_ | (linear_ & page_mask_);
     result.writable = may_write() && (entries_[depth_ - 1].value & kD);
-    result.global = entries_[depth_ - 1].value & kG;
+    result.global = (entries_[depth_ - 1].value & kG) && (context_.cr4 & kCr4Pge);
+    result.executable = !nx_;
     return result;
   }
 

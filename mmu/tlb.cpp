@@ -14,19 +14,31 @@ Tlb::Tlb() {
 
 Tlb::~Tlb() { munmap(tables_[0], kTables * kTableBytes); }
 
-void Tlb::fill(Table table, u32 linear, u8* host_page) {
-  if (used_.size() >= kMostUsed) flush();  // flush_page leaves dead uses behind
+void Tlb::fill(Table table, u32 linear, u8* host_page, bool global) {
+  if (local_.size() + global_.size() >= kMostUsed) flush();  // flush_page leaves dead uses behind
   ++counters_.fills;
   const u32 page = linear >> 12;
   std::uintptr_t& entry = tables_[table][page];
-  if (entry == 0) used_.push_back(page << 2 | table);
-  entry = reinterpret_cast<std::uintptr_t>(host_page) - (std::uintptr_t{page} << 12);
+  const std::uintptr_t addend = reinterpret_cast<std::uintptr_t>(host_page) - (std::uintptr_t{page} << 12);
+  // One that was filled before may stand among the others: then it goes with both.
+  if (entry == 0 || !global) (global ? global_ : local_).push_back(page << 2 | table);
+  entry = addend;
+}
+
+void Tlb::clear(std::vector<u32>& used) {
+  for (const u32 use : used) tables_[use & 3][use >> 2] = 0;
+  used.clear();
+}
+
+void Tlb::flush_local() {
+  ++counters_.local_flushes;
+  clear(local_);
 }
 
 void Tlb::flush() {
   ++counters_.flushes;
-  for (const u32 use : used_) tables_[use & 3][use >> 2] = 0;
-  used_.clear();
+  clear(local_);
+  clear(global_);
 }
 
 void Tlb::flush_page(u32 linear) {
@@ -36,10 +48,12 @@ void Tlb::flush_page(u32 linear) {
 
 void Tlb::drop_writes_to(const u8* host_page) {
   const auto host = reinterpret_cast<std::uintptr_t>(host_page);
-  for (const u32 use : used_) {
-    if (!(use & 1)) continue;
-    std::uintptr_t& entry = tables_[use & 3][use >> 2];
-    if (entry + (std::uintptr_t{use >> 2} << 12) == host) entry = 0;
+  for (const std::vector<u32>* used : {&local_, &global_}) {
+    for (const u32 use : *used) {
+      if (!(use & 1)) continue;
+      std::uintptr_t& entry = tables_[use & 3][use >> 2];
+      if (entry + (std::uintptr_t{use >> 2} << 12) == host) entry = 0;
+    }
   }
 }
 

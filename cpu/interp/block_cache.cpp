@@ -13,8 +13,8 @@ BlockCache::BlockCache(Cpu& cpu, HandlerOf handler_of)
 }
 
 void BlockCache::clear() {
-  ++generation_;
   ++counters_.clears;
+  std::fill(near_.begin(), near_.end(), Near{});
   for (auto& [page, code_page] : pages_) cpu_.memory().code_watch().forget_page(page << 12);
   pages_.clear();
   for (auto& [key, block] : blocks_) {
@@ -29,11 +29,11 @@ void BlockCache::clear() {
 const Block* BlockCache::find_slow(u32 linear, CodeMode mode) {
   if (blocks_.size() >= kMaxBlocks) clear();
   if (dropped_blocks_.size() >= kMaxDropped) {
-    ++generation_;  // near_ lets go of them, and between blocks none of them runs
+    std::fill(near_.begin(), near_.end(), Near{});  // and between blocks none of them runs
     dropped_blocks_.clear();
   }
   u64 phys = 0;
-  if (!cpu_.translate(linear, Access::kExecute, cpu_.user(), phys)) return nullptr;
+  if (!cpu_.translate_code(linear, phys)) return nullptr;
   const u64 block_key = phys << 8 | mode.key();
   Block* block = nullptr;
   if (const auto known = blocks_.find(block_key); known != blocks_.end()) {
@@ -53,7 +53,7 @@ const Block* BlockCache::find_slow(u32 linear, CodeMode mode) {
     if (!block) return nullptr;
   }
   // Blocks over two pages are looked up in full each time: their second page may change owner.
-  if (block->phys2 == 0) near_[slot(linear)] = {linear, key(mode), generation_, block};
+  if (block->phys2 == 0) near_[slot(linear)] = {linear, key(mode), cpu_.read_table()[linear >> 12], block};
   return block;
 }
 

@@ -25,6 +25,7 @@ struct Block {
   // For an engine that translates blocks: how often it came by here, and what it made of the block.
   mutable u32 heat = 0;
   mutable void* translation = nullptr;
+  mutable bool apart = false;  // its accesses are to be checked each by itself
   std::vector<Insn> insns;
 };
 
@@ -40,7 +41,9 @@ class BlockCache {
     const CodeMode mode = cpu_.s.mode();
     const u32 linear = cpu_.s.seg[kCs].base + ip;
     const Near& near = near_[slot(linear)];
-    if (near.linear == linear && near.key == key(mode) && near.generation == generation_ && near.block->valid) {
+    // The TLB must still lead to the page where the block was found, and zero leads nowhere.
+    const std::uintptr_t addend = cpu_.read_table()[linear >> 12];
+    if (near.linear == linear && near.addend == addend && addend != 0 && near.key == key(mode) && near.block->valid) {
       return near.block;
     }
     return find_slow(linear, mode);
@@ -55,7 +58,6 @@ class BlockCache {
   const Counters& counters() const { return counters_; }
   std::size_t size() const { return blocks_.size(); }
 
-  void translations_changed() { ++generation_; }
   // Forgets everything.
   void clear();
   // Called for each block that is forgotten and has a translation.
@@ -65,7 +67,7 @@ class BlockCache {
   struct alignas(32) Near {
     u32 linear = 0;
     u32 key = 0;
-    u64 generation = 0;
+    std::uintptr_t addend = 0;  // the TLB's read entry
     const Block* block = nullptr;
   };
   // A page with code: its blocks, and how many of them cover each byte.
@@ -97,7 +99,6 @@ class BlockCache {
   HandlerOf handler_of_;
   Decoder decoder_;
   std::vector<Near> near_{kNearSlots};
-  u64 generation_ = 1;
   std::unordered_map<u64, std::unique_ptr<Block>> blocks_;  // by phys << 8 | mode
   std::unordered_map<u64, CodePage> pages_;                 // by page number
   std::vector<std::unique_ptr<Block>> dropped_blocks_;      // near_ and the loop may still point to them

@@ -52,6 +52,7 @@ std::string Interp::statistics() const {
   line("  blocks dropped by them", b.dropped);
   line("TLB misses filled", t.fills);
   line("TLB flushes", t.flushes);
+  line("  of all but global pages", t.local_flushes);
   line("TLB pages flushed alone", t.page_flushes);
   return text;
 }
@@ -107,7 +108,8 @@ u64 Interp::after_last() {
   return executed + 1;
 }
 
-bool Interp::run_one(const Block& block, u32 block_ip, unsigned n, u64 count, u64 budget, u64& executed) {
+bool Interp::run_part(const Block& block, u32 block_ip, std::size_t n, std::size_t end, u64 count, u64 budget,
+                      u64& executed) {
   block_ip_ = block_ip;
   block_ = &block;
   first_ = block.insns.data();
@@ -117,7 +119,14 @@ bool Interp::run_one(const Block& block, u32 block_ip, unsigned n, u64 count, u6
   iterations_ = 0;
   leave_ = again_ = overspent_ = false;
   running_ = true;
-  reinterpret_cast<Handler>(current_->handler)(*this, *current_);
+  const Insn* const stop = first_ + end;
+  const Insn* i = current_;
+  do {
+    current_ = i;
+    reinterpret_cast<Handler>(i->handler)(*this, *i);
+    if (leave_ || overspent_) [[unlikely]]
+      break;
+  } while (++i != stop);
   running_ = false;
   executed = after_last();
   return !leave_ && !again_ && !cpu_.faulted();

@@ -42,7 +42,6 @@ class Interp : public Engine {
 
   void publish_count() override;
   void leave_block() override { leave_ = true; }
-  void translations_changed() override { blocks_.translations_changed(); }
 
   // What `info jit` shows.
   virtual std::string statistics() const;
@@ -68,10 +67,10 @@ class Interp : public Engine {
   // For engines with a faster way to run a block, and those that follow it: runs at most `budget` instructions, and
   // brings `count_`, the clock and EIP up to date. False if the interpreter is to run the block.
   virtual bool run_translated(const Block& block, u64 budget) { return (void)block, (void)budget, false; }
-  // Runs instruction `n` of a block at `block_ip` that began at `count` with `budget`. `executed` is how many of the
-  // block's instructions and iterations were made by then. False if what follows must not run now: a fault, an event,
-  // a repeated instruction that goes on.
-  bool run_one(const Block& block, u32 block_ip, unsigned n, u64 count, u64 budget, u64& executed);
+  // Runs instructions [n, end) of a block at `block_ip` that began at `count` with `budget`. `executed` is how many of
+  // the block's instructions and iterations were made by then. False if what follows must not run now: a fault, an
+  // event, a repeated instruction that goes on.
+  bool run_part(const Block& block, u32 block_ip, std::size_t n, std::size_t end, u64 count, u64 budget, u64& executed);
 
   // Iterations the current instruction may make.
   u64 allowance() const { return budget_ - static_cast<u64>(current_ - first_) - iterations_; }

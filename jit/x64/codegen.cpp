@@ -54,6 +54,8 @@ bool Codegen::run(const u8* base) {
   failed_ = ended_ = false;
   find_widths();
   find_flag_effects();
+  groups_ = find_address_groups(*ir_, left_out_, block_->apart ? 0 : context_->flat);
+  group_checked_.assign(groups_.groups.size(), false);
   out_.settles = settles_flags();
   begin();
   for (unsigned n = 0; n < block_->insns.size() && !failed_; ++n) instruction(n);
@@ -127,7 +129,7 @@ void Codegen::instruction(unsigned n) {
   }
   if (failed_) return;
   a_.bind(next_);
-  if (needs_cold_) cold_.push_back({slow_, next_, n, host_valid_ && !ended_, slow_recipe_});
+  if (needs_cold_) cold_.push_back({slow_, next_, n, host_valid_ && !ended_, group_goes_on(n), slow_recipe_});
 }
 
 // Leaves one instruction to the interpreter.
@@ -156,9 +158,9 @@ void Codegen::finish() {
   for (const Cold& c : cold_) {
     a_.bind(c.slow);
     if (c.recipe) a_.call(storer_of(c.recipe));
-    a_.mov(host::r8d, c.insn);
+    a_.mov(host::r8d, c.insn | (c.rest ? kInterpretRest : 0));
     a_.call(interpret_);
-    if (c.insn + 1 == block_->insns.size()) continue;  // it has left
+    if (c.rest || c.insn + 1 == block_->insns.size()) continue;  // it has left
     if (c.to_host_flags) {
       temps_used_ = 0;
       load_host_flags();

@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "jit/address_groups.h"
 #include "jit/analysis.h"
 #include "jit/x64/registers.h"
 #include "jit/x64/translation.h"
@@ -50,6 +51,7 @@ class Codegen {
     Label slow, next;
     unsigned insn;
     bool to_host_flags;
+    bool rest;          // what follows in the block relies on checks that were not made
     FlagRecipe recipe;  // of the flags that waited before it
   };
   struct FlagEffect {
@@ -158,6 +160,17 @@ class Codegen {
   void changing(unsigned host_reg);
 
   // codegen_memory.cpp
+  // A checked operand of host memory and what it holds on to.
+  struct Place {
+    host::Mem at;
+    unsigned temp;
+    Linear linear;
+    bool used = false;  // the offset has been used up
+  };
+  Place place(const Inst& i, Ref n, bool write);
+  Place place_in_group(const Inst& i, Ref n);
+  void done_with(const Place& place, Ref offset);
+  bool group_goes_on(unsigned n) const;
   Linear linear(const Inst& i, bool write);
   unsigned checked(const Linear& linear, unsigned bytes, bool write);
   bool load_to_guest(Ref n) const;
@@ -203,7 +216,9 @@ class Codegen {
   std::vector<PendingExit> exits_;
   std::vector<Storer> storers_;
   std::vector<FlagEffect> effects_;  // by instruction
-  bool direct_end_ = false;          // the block ends without an indirect jump
+  AddressGroups groups_;             // the page of group n is in XMMn
+  std::vector<bool> group_checked_;
+  bool direct_end_ = false;  // the block ends without an indirect jump
   u32 temps_used_ = 0;
   bool flags_dirty_ = false;              // the guest's flags in memory are older than those in the host's register
   bool host_valid_ = false;               // the host's flags are the guest's

@@ -41,6 +41,67 @@ unsigned Codegen::checked(const Linear& l, unsigned bytes, bool write) {
   return t;
 }
 
+Codegen::Place Codegen::place(const Inst& i, Ref n, bool write) {
+  if (groups_.group_of[n] != 0) return place_in_group(i, n);
+  const Linear l = linear(i, write);
+  const unsigned t = checked(l, i.w / 8, write);
+  return {host::ptr(gp64(t), gp64(l.reg)), t, l};
+}
+
+// The first access of a group looks up the page and sees to it that all of the group lies there; the others use what it
+// found. Where they do not, the rest of the block is the interpreter's.
+Codegen::Place Codegen::place_in_group(const Inst& i, Ref n) {
+  const unsigned number = groups_.group_of[n] - 1u;
+  const AddressGroups::Group& group = groups_.groups[number];
+  const Ref offset = resolve(i.a);
+  const host::Xmm page = host::xmm(number);
+  const i32 at = groups_.offset_of[n];
+  if (!group_checked_[number]) {
+    group_checked_[number] = true;
+    const unsigned reg = reg_of(offset), t = temp();
+    clobber_flags();
+    const host::Mem first = host::ptr(gp64(reg), group.low - at);
+    a_.lea(gp32(t), first);
+    a_.and_(gp32(t), 0xfff);
+    a_.cmp(gp32(t), 4096 - (group.high - group.low));
+    slow_jump(Cond::kUnsignedGT);
+    a_.lea(gp32(t), first);
+    a_.shr(gp32(t), 12);
+    a_.mov(gp64(t), host::qword_ptr(kTlb, gp64(t), 3, group.write ? static_cast<i32>(Tlb::kTableBytes) : 0));
+    a_.test(gp64(t), gp64(t));
+    slow_jump(Cond::kZero);
+    a_.movq(page, gp64(t));
+    return {host::ptr(gp64(t), gp64(reg)), t, {reg, false}};
+  }
+  const unsigned t = temp();
+  a_.movq(gp64(t), page);
+  host::Mem mem;
+  if (values_[offset].temp < 0 && address(offset, mem) && !mem.hasIndexReg()) {
+    const i32 base = at - static_cast<i32>(mem.offset());
+    // Sums of 64 bits do not wrap at 4 GiB: the register itself must point into the page.
+    if (base >= group.low && base < group.high && !is_temp(mem.baseId())) {
+      values_[offset].uses == 1 ? use_tree(offset) : use(offset);
+      const Gp reg = gp64(mem.baseId());
+      return {host::ptr(reg, gp64(t), 0, static_cast<i32>(mem.offset())), t, {0, false}, true};
+    }
+  }
+  const unsigned reg = reg_of(offset);
+  return {host::ptr(gp64(t), gp64(reg)), t, {reg, false}};
+}
+
+void Codegen::done_with(const Place& place, Ref offset) {
+  if (place.linear.owned) free_temp(place.linear.reg);
+  if (!place.used) use(offset);
+}
+
+// Whether an instruction behind `n` uses a group that was checked by then.
+bool Codegen::group_goes_on(unsigned n) const {
+  for (std::size_t g = 0; g < groups_.groups.size(); ++g) {
+    if (group_checked_[g] && groups_.groups[g].last_insn > n) return true;
+  }
+  return false;
+}
+
 namespace {
 void load_from(host::Assembler& a, unsigned w, unsigned reg, host::Mem at) {
   at.setSize(w / 8);
@@ -67,29 +128,26 @@ void Codegen::load(const Inst& i, Ref n) {
     values_[n].temp = static_cast<i8>(t);
     use(offset);
   } else {
-    const Linear l = linear(i, false);
-    const unsigned t = checked(l, i.w / 8, false);
+    const Place from = place(i, n, false);
     if (load_to_guest(n)) {
       // Nobody else wants the value, and nothing that still needs the register's old one is left.
       const unsigned guest = inst(n + 1).aux;
       values_[n].uses = 0;
       const u32 held = temps_used_;
-      use(offset);
+      done_with(from, offset);
       const u32 freed = held & ~temps_used_;
       temps_used_ = held;
       protect(guest);
-      load_from(a_, i.w, kGuestReg[guest], host::ptr(gp64(t), gp64(l.reg)));
+      load_from(a_, i.w, kGuestReg[guest], from.at);
       temps_used_ &= ~freed;
-      if (l.owned) free_temp(l.reg);
-      free_temp(t);
+      free_temp(from.temp);
       done_[n + 1] = true;
       committed_ = true;
       return;
     }
-    load_from(a_, i.w, t, host::ptr(gp64(t), gp64(l.reg)));
-    if (l.owned) free_temp(l.reg);
-    use(offset);
-    values_[n].temp = static_cast<i8>(t);
+    load_from(a_, i.w, from.temp, from.at);
+    done_with(from, offset);
+    values_[n].temp = static_cast<i8>(from.temp);
   }
   if (values_[n].uses == 0) {
     free_temp(static_cast<unsigned>(values_[n].temp));
@@ -116,12 +174,10 @@ void Codegen::store(const Inst& i) {
     store_value(host::ptr(gp64(probed_reg_)), i.w, value);
     use(offset);
   } else {
-    const Linear l = linear(i, true);
-    const unsigned t = checked(l, i.w / 8, true);
-    store_value(host::ptr(gp64(t), gp64(l.reg)), i.w, value);
-    if (l.owned) free_temp(l.reg);
-    free_temp(t);
-    use(offset);
+    const Place to = place(i, now_, true);
+    store_value(to.at, i.w, value);
+    done_with(to, offset);
+    free_temp(to.temp);
   }
   committed_ = true;
 }
@@ -130,13 +186,11 @@ void Codegen::store(const Inst& i) {
 void Codegen::probe(const Inst& i) {
   if (probed_) return fail();
   const Ref offset = resolve(i.a);
-  const Linear l = linear(i, true);
-  const unsigned t = checked(l, i.w / 8, true);
-  a_.add(gp64(t), gp64(l.reg));
-  if (l.owned) free_temp(l.reg);
+  const Place at = place(i, now_, true);
+  a_.lea(gp64(at.temp), at.at);
   probed_ = offset;
-  probed_reg_ = t;
-  use(offset);
+  probed_reg_ = at.temp;
+  done_with(at, offset);
 }
 
 }  // namespace xlat::jit::x64

@@ -4,12 +4,6 @@
 
 namespace xlat::jit::x64 {
 
-namespace {
-
-bool is_temp(unsigned reg) { return reg >= kTempFirst && reg < kTempFirst + kTemps; }
-
-}  // namespace
-
 // What each instruction of the block means for a recipe that waits: see FlagEffect.
 void Codegen::find_flag_effects() {
   const std::size_t insns = block_->insns.size();

@@ -13,7 +13,10 @@ namespace {
 constexpr u32 kNeverHot = ~u32{0};  // heat of a block that was tried and is nothing for the code generator
 // A block has a translation for each address and context it runs at, and for ways its flags wait at its entry; so many.
 constexpr unsigned kMostVersions = 6;
-constexpr unsigned kTakenOften = 4;                // an exit taken so often is worth a version of its own
+constexpr unsigned kTakenOften = 4;  // an exit taken so often is worth a version of its own
+
+bool loads_segment(const Insn& i) { return encodings()[i.encoding].attributes & attr::Seg; }
+
 constexpr std::size_t kMostBlockBytes = 64 << 10;  // of host code, far above what 64 instructions take
 }  // namespace
 
@@ -42,9 +45,7 @@ Context Engine::context() const {
   Context c;
   c.mode = s.mode();
   for (const SegReg n : {kEs, kCs, kSs, kDs, kFs, kGs}) {
-    const Segment& seg = s.seg[n];
-    const bool flat = seg.base == 0 && seg.lo == 0 && seg.hi_read == 0xffffffff && seg.hi_write == 0xffffffff;
-    if (flat) c.flat |= static_cast<u8>(1u << n);
+    if (s.seg[n].flat) c.flat |= static_cast<u8>(1u << n);
   }
   c.cs_base = s.seg[kCs].base;
   c.cs_limit = s.seg[kCs].limit;
@@ -65,17 +66,6 @@ u32 Engine::context_number() {
   }
   contexts_.push_back(now);
   return last_number_ = static_cast<u32>(contexts_.size());
-}
-
-// The TLB's read entry for a page of code, filled if need be; zero where code does not lie in RAM or ROM.
-u64 Engine::page_entry(u32 linear) {
-  const std::uintptr_t* table = cpu_.read_table();
-  if (table[linear >> 12] == 0 && table == cpu_.tlb().addends(Tlb::table_for(cpu_.user(), false))) {
-    u64 phys = 0;
-    if (!cpu_.peek_physical(linear, phys)) return 0;
-    if (u8* page = cpu_.memory().page(phys).read) cpu_.tlb().fill(Tlb::table_for(cpu_.user(), false), linear, page);
-  }
-  return table[linear >> 12];
 }
 
 Translation* Engine::translation_of(const Block& block, u32 ip, u32 context) {
@@ -311,26 +301,47 @@ bool Engine::run_translated(const Block& block, u64 budget) {
 }
 
 Interpreted Engine::interpret(Frame* frame, Translation* translation, u64 n, i64 budget) {
-  return static_cast<Engine*>(frame->engine)->interpret_one(*translation, static_cast<unsigned>(n), budget);
+  return static_cast<Engine*>(frame->engine)->interpret_part(*translation, static_cast<unsigned>(n), budget);
 }
 
 // The budget was paid for the whole block when it was entered.
-Interpreted Engine::interpret_one(const Translation& t, unsigned n, i64 budget) {
+Interpreted Engine::interpret_part(Translation& t, unsigned from, i64 budget) {
+  const bool rest = from & kInterpretRest;
+  const std::size_t n = from & ~kInterpretRest;
   const Block& block = *t.block;
   const auto insns = static_cast<i64>(block.insns.size());
   const i64 at_start = budget + insns;
   ++counters_.slow;
   ++slow_[block.insns[n].encoding];
   u64 executed = 0;
-  const bool go_on =
-      run_one(block, t.ip, n, count_at_zero_ - static_cast<u64>(at_start), static_cast<u64>(at_start), executed);
+  const bool go_on = run_part(block, t.ip, n, rest ? block.insns.size() : n + 1,
+                              count_at_zero_ - static_cast<u64>(at_start), static_cast<u64>(at_start), executed);
   frame_.read_table = cpu_.read_table();
   cpu_.s.flags.pack();
+  if (rest) {
+    count_rest(t);
+    return {1, at_start - static_cast<i64>(executed)};
+  }
   const bool last = n + 1 == block.insns.size();
-  // Handlers that load segments may have changed what this translation takes for granted.
   const i64 left = budget - static_cast<i64>(executed - (n + 1));  // iterations beyond one were not paid for
-  if (go_on && !last && left >= 0 && context() == contexts_[t.context - 1]) return {0, left};
+  // Instructions that load segments may have changed what this translation takes for granted.
+  if (go_on && !last && left >= 0 && (!loads_segment(block.insns[n]) || context() == contexts_[t.context - 1])) {
+    return {0, left};
+  }
   return {1, at_start - static_cast<i64>(executed)};
+}
+
+// A block whose groups of accesses often do not lie in one page is translated again without them.
+void Engine::count_rest(Translation& t) {
+  constexpr u32 kMany = 64;
+  constexpr u64 kShort = kMany * 1000;  // instructions
+  if (t.rests == 0) t.rests_since = count_;
+  if (++t.rests < kMany) return;
+  t.rests = 0;
+  if (count_ - t.rests_since > kShort || !t.block->valid) return;
+  const Block& block = *t.block;
+  block.apart = true;
+  while (block.translation) drop(static_cast<Translation*>(block.translation));
 }
 
 std::string Engine::statistics() const {

@@ -21,7 +21,8 @@ class Engine : public Interp {
 
  private:
   static Interpreted interpret(Frame* frame, Translation* translation, u64 n, i64 budget);
-  Interpreted interpret_one(const Translation& translation, unsigned n, i64 budget);
+  Interpreted interpret_part(Translation& translation, unsigned from, i64 budget);
+  void count_rest(Translation& translation);
   Context context() const;
   u32 context_number();
   Translation* translation_of(const Block& block, u32 ip, u32 context);
@@ -32,7 +33,8 @@ class Engine : public Interp {
   void follow(Exit& exit, Translation& target);
   void link(Exit& exit, Translation& target);
   void remember_jump(const Translation& target);
-  u64 page_entry(u32 linear);
+  // The TLB's read entry for the page of the code that is to run; zero where code does not lie in RAM or ROM.
+  u64 page_entry(u32 linear) const { return cpu_.read_table()[linear >> 12]; }
   void unlink(Exit& exit);
   void set_jump(const u8* site, const u8* to);
   void drop(Translation* translation);

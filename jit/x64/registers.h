@@ -6,6 +6,7 @@
 //   r13                               budget: instructions left
 //   r15                               CpuState
 //   rsp                               its top holds the Frame*
+//   xmm0 - xmm15                      TLB entries that serve several accesses of the block
 #pragma once
 
 #include <asmjit/x86.h>
@@ -18,6 +19,7 @@ namespace host = asmjit::x86;
 
 inline constexpr unsigned kGuestReg[8] = {0, 1, 2, 3, 14, 5, 6, 7};
 inline constexpr unsigned kTempFirst = 8, kTemps = 4;
+inline constexpr bool is_temp(unsigned id) { return id >= kTempFirst && id < kTempFirst + kTemps; }
 
 inline host::Gp gp64(unsigned id) { return host::gpq(id); }
 inline host::Gp gp32(unsigned id) { return host::gpd(id); }
@@ -50,6 +52,8 @@ struct StateLayout {
 
   host::Mem at(i32 offset, unsigned bytes) const { return host::ptr(kState, offset, bytes); }
 };
+
+inline constexpr unsigned kInterpretRest = 1 << 8;
 
 // The routines all translated code of an engine shares; addresses in the code cache.
 struct Stubs {

@@ -7,8 +7,8 @@
 
 namespace xlat::jit::x64 {
 
-// What the interpreter stub calls: runs instruction `n` of `translation` with `budget` left. The answer is the new
-// budget and whether to leave.
+// What the interpreter stub calls: runs instruction `n` of `translation`, with kInterpretRest all that follow it in the
+// block, with `budget` left. The answer is the new budget and whether to leave.
 struct Interpreted {
   u64 leave;
   i64 budget;

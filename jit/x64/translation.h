@@ -41,6 +41,8 @@ struct Translation {
   FlagRecipe entry;             // how its flags wait when it is entered
   bool settles = false;         // it replaces or reads the flags it is entered with
   Translation* next = nullptr;  // another translation of the same block
+  u32 rests = 0;                // times the interpreter took over the rest of the block, since so many instructions
+  u64 rests_since = 0;
   const u8* code = nullptr;
   u32 code_bytes = 0;
   std::vector<std::unique_ptr<Exit>> exits;

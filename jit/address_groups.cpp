@@ -1,0 +1,154 @@
+// Follows registers through a block as "what it held at first, plus a constant".
+#include "jit/address_groups.h"
+
+#include <algorithm>
+#include <optional>
+
+namespace xlat::jit {
+
+namespace {
+
+// A value as an unknown number plus a constant; root 0: just the constant.
+struct Sum {
+  u32 root = 0;
+  u32 offset = 0;
+};
+
+class Finder {
+ public:
+  Finder(const IrBlock& ir, u8 flat) : ir_(ir), flat_(flat), sums_(ir.code.size()) {
+    result_.group_of.resize(ir.code.size());
+    result_.offset_of.resize(ir.code.size());
+    forget_registers();
+  }
+
+  AddressGroups run(const std::vector<bool>& left_out) {
+    for (u32 n = 0; n + 1 < ir_.starts.size(); ++n) {
+      insn_ = n;
+      probed_.reset();
+      if (left_out[n]) {
+        forget_registers();
+        open_.clear();
+        continue;
+      }
+      Ref conditional_until = 0;
+      for (Ref r = ir_.starts[n]; r < ir_.starts[n + 1]; ++r) {
+        if (ir_.code[r].op == Op::kWhen) conditional_until = static_cast<Ref>(ir_.code[r].imm);
+        step(r, r < conditional_until);
+      }
+    }
+    keep_those_that_pay();
+    return std::move(result_);
+  }
+
+ private:
+  struct Open {
+    u32 root;
+    u8 group;
+  };
+
+  void forget_registers() {
+    for (Sum& sum : registers_) sum = {++roots_, 0};
+  }
+
+  void step(Ref r, bool conditional) {
+    const Inst& i = ir_.code[r];
+    switch (i.op) {
+      case Op::kConst: sums_[r] = Sum{0, static_cast<u32>(i.imm)}; break;
+      case Op::kGetReg:
+        if (i.w == 32) sums_[r] = registers_[i.aux];
+        break;
+      case Op::kTrunc:
+        if (i.w == 32) sums_[r] = sums_[i.a];
+        break;
+      case Op::kAdd:
+      case Op::kSub: {
+        const auto &a = sums_[i.a], &b = sums_[i.b];
+        if (i.w != 32 || !a || !b) break;
+        if (b->root == 0) {
+          sums_[r] = Sum{a->root, i.op == Op::kAdd ? a->offset + b->offset : a->offset - b->offset};
+        } else if (a->root == 0 && i.op == Op::kAdd) {
+          sums_[r] = Sum{b->root, a->offset + b->offset};
+        }
+        break;
+      }
+      case Op::kSetReg: {
+        Sum& reg = registers_[i.w == 8 ? i.aux & 3 : i.aux];
+        const auto& value = sums_[i.a];
+        reg = i.w == 32 && value && !conditional ? *value : Sum{++roots_, 0};
+        break;
+      }
+      case Op::kProbe:
+      case Op::kLoad:
+      case Op::kStore:
+        if (!conditional) access(r);
+        break;
+      default: break;
+    }
+  }
+
+  void access(Ref r) {
+    const Inst& i = ir_.code[r];
+    if (i.op == Op::kProbe) {
+      probed_ = i.a;
+    } else if (probed_ == i.a) {
+      return;  // checked by the probe
+    }
+    const auto& at = sums_[i.a];
+    if (!at || at->root == 0 || !(flat_ & 1u << i.aux)) return;
+    const i32 low = static_cast<i32>(at->offset), high = low + i.w / 8;
+    result_.offset_of[r] = low;
+    AddressGroups::Group* group = nullptr;
+    for (const Open& open : open_) {
+      if (open.root != at->root) continue;
+      AddressGroups::Group& g = result_.groups[open.group];
+      if (i64{std::max(g.high, high)} - std::min(g.low, low) > AddressGroups::kMostBytes) continue;
+      group = &g;
+      result_.group_of[r] = static_cast<u8>(open.group + 1);
+    }
+    if (!group) {
+      if (result_.groups.size() >= kMostTried) return;
+      open_.push_back({at->root, static_cast<u8>(result_.groups.size())});
+      group = &result_.groups.emplace_back(AddressGroups::Group{low, high, false, insn_, insn_, 0});
+      result_.group_of[r] = static_cast<u8>(result_.groups.size());
+    }
+    group->low = std::min(group->low, low);
+    group->high = std::max(group->high, high);
+    group->write |= i.op != Op::kLoad;
+    group->last_insn = insn_;
+    ++group->accesses;
+  }
+
+  // Groups of one access are none, and there is room for so many.
+  void keep_those_that_pay() {
+    std::vector<u8> number(result_.groups.size() + 1);
+    std::vector<AddressGroups::Group> kept;
+    for (std::size_t n = 0; n < result_.groups.size(); ++n) {
+      if (result_.groups[n].accesses < 2 || kept.size() == AddressGroups::kMostGroups) continue;
+      kept.push_back(result_.groups[n]);
+      number[n + 1] = static_cast<u8>(kept.size());
+    }
+    for (u8& group : result_.group_of) group = number[group];
+    result_.groups = std::move(kept);
+  }
+
+  static constexpr std::size_t kMostTried = 254;
+
+  const IrBlock& ir_;
+  const u8 flat_;
+  std::vector<std::optional<Sum>> sums_;
+  Sum registers_[8];
+  u32 roots_ = 0;
+  u32 insn_ = 0;
+  std::optional<Ref> probed_;
+  std::vector<Open> open_;
+  AddressGroups result_;
+};
+
+}  // namespace
+
+AddressGroups find_address_groups(const IrBlock& ir, const std::vector<bool>& left_out, u8 flat) {
+  return Finder(ir, flat).run(left_out);
+}
+
+}  // namespace xlat::jit
