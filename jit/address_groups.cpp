@@ -8,17 +8,26 @@ namespace xlat::jit {
 
 namespace {
 
-// A value as an unknown number plus a constant; root 0: just the constant.
+// A value as an unknown number plus a constant; root 0: just the constant. `base` is the offset of the register it was
+// made from.
 struct Sum {
   u32 root = 0;
   u32 offset = 0;
+  u32 base = 0;
+};
+
+struct Span {
+  i32 low, high;
+  Span with(i32 from, i32 to) const { return {std::min(low, from), std::max(high, to)}; }
+  bool small() const { return i64{high} - low <= AddressGroups::kMostBytes; }
 };
 
 class Finder {
  public:
-  Finder(const IrBlock& ir, u8 flat) : ir_(ir), flat_(flat), sums_(ir.code.size()) {
-    result_.group_of.resize(ir.code.size());
-    result_.offset_of.resize(ir.code.size());
+  Finder(const IrBlock& ir, u8 flat, AddressGroups reuse) : ir_(ir), flat_(flat), result_(std::move(reuse)) {
+    result_.groups.clear();
+    result_.group_of.assign(ir.code.size(), 0);
+    result_.offset_of.assign(ir.code.size(), 0);
     forget_registers();
   }
 
@@ -31,6 +40,8 @@ class Finder {
         open_.clear();
         continue;
       }
+      first_ = ir_.starts[n];
+      sums_.assign(ir_.starts[n + 1] - first_, std::nullopt);
       Ref conditional_until = 0;
       for (Ref r = ir_.starts[n]; r < ir_.starts[n + 1]; ++r) {
         if (ir_.code[r].op == Op::kWhen) conditional_until = static_cast<Ref>(ir_.code[r].imm);
@@ -47,35 +58,38 @@ class Finder {
     u8 group;
   };
 
+  std::optional<Sum>& sum_of(Ref r) { return sums_[r - first_]; }
   void forget_registers() {
-    for (Sum& sum : registers_) sum = {++roots_, 0};
+    for (Sum& sum : registers_) sum = {++roots_};
   }
 
   void step(Ref r, bool conditional) {
     const Inst& i = ir_.code[r];
     switch (i.op) {
-      case Op::kConst: sums_[r] = Sum{0, static_cast<u32>(i.imm)}; break;
+      case Op::kConst: sum_of(r) = Sum{0, static_cast<u32>(i.imm)}; break;
       case Op::kGetReg:
-        if (i.w == 32) sums_[r] = registers_[i.aux];
+        if (i.w != 32) break;
+        sum_of(r) = registers_[i.aux];
+        sum_of(r)->base = sum_of(r)->offset;
         break;
       case Op::kTrunc:
-        if (i.w == 32) sums_[r] = sums_[i.a];
+        if (i.w == 32) sum_of(r) = sum_of(i.a);
         break;
       case Op::kAdd:
       case Op::kSub: {
-        const auto &a = sums_[i.a], &b = sums_[i.b];
+        const auto &a = sum_of(i.a), &b = sum_of(i.b);
         if (i.w != 32 || !a || !b) break;
         if (b->root == 0) {
-          sums_[r] = Sum{a->root, i.op == Op::kAdd ? a->offset + b->offset : a->offset - b->offset};
+          sum_of(r) = Sum{a->root, i.op == Op::kAdd ? a->offset + b->offset : a->offset - b->offset, a->base};
         } else if (a->root == 0 && i.op == Op::kAdd) {
-          sums_[r] = Sum{b->root, a->offset + b->offset};
+          sum_of(r) = Sum{b->root, a->offset + b->offset, b->base};
         }
         break;
       }
       case Op::kSetReg: {
         Sum& reg = registers_[i.w == 8 ? i.aux & 3 : i.aux];
-        const auto& value = sums_[i.a];
-        reg = i.w == 32 && value && !conditional ? *value : Sum{++roots_, 0};
+        const auto& value = sum_of(i.a);
+        reg = i.w == 32 && value && !conditional ? *value : Sum{++roots_};
         break;
       }
       case Op::kProbe:
@@ -94,26 +108,29 @@ class Finder {
     } else if (probed_ == i.a) {
       return;  // checked by the probe
     }
-    const auto& at = sums_[i.a];
+    const auto& at = sum_of(i.a);
     if (!at || at->root == 0 || !(flat_ & 1u << i.aux)) return;
-    const i32 low = static_cast<i32>(at->offset), high = low + i.w / 8;
-    result_.offset_of[r] = low;
+    const auto offset = static_cast<i32>(at->offset), base = static_cast<i32>(at->base);
+    const Span alone{offset, offset + i.w / 8};
+    // With the register itself in the page, its operand needs no sum of its own.
+    const Span wide = alone.with(base, base + 1), span = wide.small() ? wide : alone;
+    result_.offset_of[r] = offset;
     AddressGroups::Group* group = nullptr;
     for (const Open& open : open_) {
       if (open.root != at->root) continue;
       AddressGroups::Group& g = result_.groups[open.group];
-      if (i64{std::max(g.high, high)} - std::min(g.low, low) > AddressGroups::kMostBytes) continue;
+      if (!span.with(g.low, g.high).small()) continue;
       group = &g;
       result_.group_of[r] = static_cast<u8>(open.group + 1);
     }
     if (!group) {
       if (result_.groups.size() >= kMostTried) return;
       open_.push_back({at->root, static_cast<u8>(result_.groups.size())});
-      group = &result_.groups.emplace_back(AddressGroups::Group{low, high, false, insn_, insn_, 0});
+      group = &result_.groups.emplace_back(AddressGroups::Group{span.low, span.high, false, insn_, insn_, 0});
       result_.group_of[r] = static_cast<u8>(result_.groups.size());
     }
-    group->low = std::min(group->low, low);
-    group->high = std::max(group->high, high);
+    group->low = std::min(group->low, span.low);
+    group->high = std::max(group->high, span.high);
     group->write |= i.op != Op::kLoad;
     group->last_insn = insn_;
     ++group->accesses;
@@ -136,7 +153,8 @@ class Finder {
 
   const IrBlock& ir_;
   const u8 flat_;
-  std::vector<std::optional<Sum>> sums_;
+  Ref first_ = 0;
+  std::vector<std::optional<Sum>> sums_;  // of the instruction's operations
   Sum registers_[8];
   u32 roots_ = 0;
   u32 insn_ = 0;
@@ -147,8 +165,8 @@ class Finder {
 
 }  // namespace
 
-AddressGroups find_address_groups(const IrBlock& ir, const std::vector<bool>& left_out, u8 flat) {
-  return Finder(ir, flat).run(left_out);
+AddressGroups find_address_groups(const IrBlock& ir, const std::vector<bool>& left_out, u8 flat, AddressGroups reuse) {
+  return Finder(ir, flat, std::move(reuse)).run(left_out);
 }
 
 }  // namespace xlat::jit

@@ -25,7 +25,8 @@ struct AddressGroups {
 };
 
 // Only segments in `flat` (bit n: segment register n) count. No group reaches over an instruction in `left_out`, which
-// may change anything.
-AddressGroups find_address_groups(const IrBlock& ir, const std::vector<bool>& left_out, u8 flat);
+// may change anything. The memory of `reuse` is used again.
+AddressGroups find_address_groups(const IrBlock& ir, const std::vector<bool>& left_out, u8 flat,
+                                  AddressGroups reuse = {});
 
 }  // namespace xlat::jit

@@ -67,13 +67,13 @@ u32 flags_of_condition(unsigned cc) {
   }
 }
 
-Analysis analyse(const IrBlock& ir) {
-  Analysis result;
+Analysis analyse(const IrBlock& ir, Analysis reuse) {
+  Analysis result = std::move(reuse);
   const std::size_t insns = ir.starts.size() - 1;
-  result.uses.resize(ir.code.size());
-  result.dead.resize(ir.code.size());
-  result.exits.resize(insns);
-  result.flags_live.resize(insns);
+  result.uses.assign(ir.code.size(), 0);
+  result.dead.assign(ir.code.size(), false);
+  result.exits.assign(insns, false);
+  result.flags_live.assign(insns, 0);
 
   // Where a `when` reaches: what stands under it may not happen.
   std::vector<bool> conditional(ir.code.size());

@@ -14,8 +14,9 @@ struct Analysis {
   std::vector<u32> flags_live;  // by instruction: arithmetic flags that matter at its start
 };
 
-// After the block every flag is live. Within it a flag is live where an instruction may leave.
-Analysis analyse(const IrBlock& ir);
+// After the block every flag is live. Within it a flag is live where an instruction may leave. The memory of `reuse` is
+// used again.
+Analysis analyse(const IrBlock& ir, Analysis reuse = {});
 
 // Operands of an operation: how many of a, b, c are references.
 unsigned operand_count(Op op);

@@ -26,8 +26,18 @@ void BlockCache::clear() {
   cpu_.leave_block();
 }
 
+// Blocks that were not translated run rarely: they go first.
+void BlockCache::make_room() {
+  std::vector<Block*> idle;
+  for (const auto& [key, block] : blocks_) {
+    if (!block->translation) idle.push_back(block.get());
+  }
+  if (idle.size() < kMaxBlocks / 4) return clear();
+  for (Block* block : idle) drop_block(block);
+}
+
 const Block* BlockCache::find_slow(u32 linear, CodeMode mode) {
-  if (blocks_.size() >= kMaxBlocks) clear();
+  if (blocks_.size() >= kMaxBlocks) make_room();
   if (dropped_blocks_.size() >= kMaxDropped) {
     std::fill(near_.begin(), near_.end(), Near{});  // and between blocks none of them runs
     dropped_blocks_.clear();

@@ -88,6 +88,7 @@ class BlockCache {
   bool second_page(u32 linear, u64& phys2);
   void drop(u64 phys, unsigned bytes);
   void drop_block(Block* block);
+  void make_room();
   // Calls fn(page number, first byte, bytes) for the one or two pages a block lies in.
   static void each_part(const Block& block, auto&& fn) {
     const unsigned first = static_cast<unsigned>(std::min<u64>(block.bytes, 4096 - (block.phys & 0xfff)));

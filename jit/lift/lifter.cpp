@@ -24,8 +24,12 @@ Lifter::Val Lifter::ea(const Insn& i) {
   return i.asize == 2 ? trunc(16, at) : at;
 }
 
-IrBlock Lifter::lift(std::span<const Insn> insns) {
+IrBlock Lifter::lift(std::span<const Insn> insns, IrBlock reuse) {
   Lifter lifter;
+  lifter.block_ = std::move(reuse);
+  lifter.block_.code.clear();
+  lifter.block_.starts.clear();
+  lifter.block_.helpers.clear();
   for (const Insn& i : insns) {
     lifter.block_.starts.push_back(static_cast<u32>(lifter.block_.code.size()));
     // The decoder's pseudo-encodings have no semantics but their fault.

@@ -20,8 +20,8 @@ class Lifter : public OperandAccess<Lifter> {
     Val offset;
   };
 
-  // Lifts the instructions of a block, as BlockCache decodes them.
-  static IrBlock lift(std::span<const Insn> insns);
+  // Lifts the instructions of a block, as BlockCache decodes them. The memory of `reuse` is used again.
+  static IrBlock lift(std::span<const Insn> insns, IrBlock reuse = {});
 
   using OperandAccess::call;
 

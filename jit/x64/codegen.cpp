@@ -10,25 +10,25 @@ namespace xlat::jit::x64 {
 Codegen::Codegen(const StateLayout& layout, const Stubs& stubs)
     : layout_(layout), stubs_(stubs), bmi2_(asmjit::CpuInfo::host().features().x86().hasBMI2()) {}
 
-std::optional<HostCode> Codegen::generate(const Block& block, const IrBlock& ir, const Translation& translation,
-                                          const Context& context, const u8* base) {
+const HostCode* Codegen::generate(const Block& block, const IrBlock& ir, const Translation& translation,
+                                  const Context& context, const u8* base) {
   block_ = &block;
   ir_ = &ir;
   translation_ = &translation;
   context_ = &context;
-  analysis_ = analyse(ir);
+  analysis_ = analyse(ir, std::move(analysis_));
   left_out_.assign(block.insns.size(), false);
   for (unsigned n = 0; n < block.insns.size(); ++n) left_out_[n] = calls_out(n);
   // What else cannot be translated shows on the way; then the pass begins again without it.
   for (std::size_t tries = 0; tries <= block.insns.size(); ++tries) {
     if (run(base)) {
       for (const bool left : left_out_) out_.interpreted += left;
-      return std::move(out_);
+      return &out_;
     }
-    if (left_out_[insn_]) return std::nullopt;
+    if (left_out_[insn_]) return nullptr;
     left_out_[insn_] = true;
   }
-  return std::nullopt;
+  return nullptr;
 }
 
 // Whether the instruction has an operation that is never translated.
@@ -39,7 +39,9 @@ bool Codegen::calls_out(unsigned n) const {
 
 bool Codegen::run(const u8* base) {
   base_ = base;
-  out_ = {};
+  out_.bytes.clear();
+  out_.exits.clear();
+  out_.interpreted = 0;
   code_.reset();
   code_.init(asmjit::Environment::host());
   code_.attach(&a_);
@@ -54,7 +56,7 @@ bool Codegen::run(const u8* base) {
   failed_ = ended_ = false;
   find_widths();
   find_flag_effects();
-  groups_ = find_address_groups(*ir_, left_out_, block_->apart ? 0 : context_->flat);
+  groups_ = find_address_groups(*ir_, left_out_, block_->apart ? 0 : context_->flat, std::move(groups_));
   group_checked_.assign(groups_.groups.size(), false);
   out_.settles = settles_flags();
   begin();

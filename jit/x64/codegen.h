@@ -32,9 +32,9 @@ class Codegen {
  public:
   Codegen(const StateLayout& layout, const Stubs& stubs);
 
-  // `base` is where the code will run. Empty if the block cannot be translated.
-  std::optional<HostCode> generate(const Block& block, const IrBlock& ir, const Translation& translation,
-                                   const Context& context, const u8* base);
+  // `base` is where the code will run. Null if the block cannot be translated; else good until the next call.
+  const HostCode* generate(const Block& block, const IrBlock& ir, const Translation& translation,
+                           const Context& context, const u8* base);
 
  private:
   using Label = asmjit::Label;
@@ -123,6 +123,8 @@ class Codegen {
   void protect(unsigned guest);
   void set_reg(const Inst& i);
   bool in_place(const Inst& i);
+  bool product(const Inst& i);
+  bool extended(const Inst& i);
   void when(const Inst& i);
   void shift_flags(const Inst& when, const Inst& flags);
 

@@ -57,6 +57,76 @@ bool Codegen::in_place(const Inst& i) {
   return true;
 }
 
+// guest = low half of a product whose upper half nobody wants: IMUL of 32 bits, signed or not.
+bool Codegen::product(const Inst& i) {
+  const Ref v = resolve(i.a);
+  const Inst& low = inst(v);
+  if (low.op != Op::kTrunc || low.w != 32 || values_[v].temp >= 0 || values_[v].uses != 1) return false;
+  const Ref m = resolve(low.a);
+  const Inst& mul = inst(m);
+  if (mul.op != Op::kMul || values_[m].temp >= 0 || values_[m].uses != 1) return false;
+  // The operand behind an extension that is made for this product only.
+  const auto narrow = [this](Ref ref) -> std::optional<Ref> {
+    const Ref r = resolve(ref);
+    const Inst& e = inst(r);
+    if (e.op == Op::kSext && e.aux == 32 && values_[r].temp < 0 && values_[r].uses == 1) return resolve(e.a);
+    if (values_[r].width <= 32 && !constant(r)) return r;
+    return std::nullopt;
+  };
+  const auto a = narrow(mul.a);
+  const auto known = constant(mul.b);
+  const auto b = known ? a : narrow(mul.b);
+  if (!a || !b || resolve(mul.a) == resolve(mul.b)) return false;
+  const unsigned ra = reg_of(*a), rb = known ? ra : reg_of(*b);
+  const unsigned reg = kGuestReg[i.aux];
+  clobber_flags();
+  // The product is made beside its operands: protecting what else uses the register comes between.
+  const unsigned t = temp();
+  if (known) {
+    a_.imul(gp32(t), gp32(ra), static_cast<i32>(static_cast<u32>(*known)));
+  } else {
+    a_.mov(gp32(t), gp32(ra));
+    a_.imul(gp32(t), gp32(rb));
+  }
+  const auto used = [this](Ref ref, Ref inner) {
+    const Ref r = resolve(ref);
+    if (r != inner) values_[r].uses = 0;
+    use(inner);
+  };
+  used(mul.a, *a);
+  if (!known) used(mul.b, *b);
+  values_[m].uses = 0;
+  protect(i.aux);
+  a_.mov(gp32(reg), gp32(t));
+  free_temp(t);
+  use(v);
+  return true;
+}
+
+// guest = MOVZX or MOVSX of a register.
+bool Codegen::extended(const Inst& i) {
+  const Ref v = resolve(i.a);
+  const Inst& e = inst(v);
+  if (values_[v].temp >= 0 || values_[v].uses != 1 || constant(v)) return false;
+  const bool sign = e.op == Op::kSext && e.w == 32;
+  if (!sign && e.op != Op::kTrunc && e.op != Op::kGetReg) return false;
+  const unsigned bits = sign ? e.aux : e.w;
+  if (bits > 16 || (e.op == Op::kGetReg && !is_register(v, e.aux, bits))) return false;
+  const Ref a = e.op == Op::kGetReg ? v : resolve(e.a);
+  const unsigned from = low_bits_of(a, bits);
+  // What it is taken from stays until it is read.
+  const u32 held = temps_used_;
+  use(a);
+  if (a != v) use(v);
+  const u32 freed = held & ~temps_used_;
+  temps_used_ = held;
+  protect(i.aux);
+  const Gp to = gp32(kGuestReg[i.aux]);
+  sign ? a_.movsx(to, gp(from, bits)) : a_.movzx(to, gp(from, bits));
+  temps_used_ &= ~freed;
+  return true;
+}
+
 void Codegen::set_reg(const Inst& i) {
   const Ref v = resolve(i.a);
   const unsigned guest = i.w == 8 ? i.aux & 3 : i.aux, reg = kGuestReg[guest];
@@ -75,6 +145,10 @@ void Codegen::set_reg(const Inst& i) {
     protect(guest);
     a_.lea(gp32(reg), mem);
     temps_used_ &= ~freed;
+    committed_ = true;
+    return;
+  }
+  if (i.w == 32 && (product(i) || extended(i))) {
     committed_ = true;
     return;
   }

@@ -98,8 +98,8 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, c
   t->context = context_number;
   t->entry = entry;
   t->broken = counters_.translated + 1 == options_.break_nth;
-  const IrBlock ir = Lifter::lift(block.insns);
-  const std::optional<HostCode> host = codegen_.generate(block, ir, *t, context, cache_.next());
+  ir_ = Lifter::lift(block.insns, std::move(ir_));
+  const HostCode* host = codegen_.generate(block, ir_, *t, context, cache_.next());
   if (!host || host->bytes.size() > kMostBlockBytes || host->interpreted == block.insns.size()) {
     block.heat = kNeverHot;
     return nullptr;

@@ -50,6 +50,7 @@ class Engine : public Interp {
   std::vector<JumpEntry> jumps_;
   Stubs stubs_;
   Codegen codegen_;
+  IrBlock ir_;
   JitCounters counters_;
   std::vector<u64> slow_;  // instructions interpreted in place, by encoding
 
