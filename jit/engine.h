@@ -16,6 +16,7 @@ struct JitCounters {
   u64 host_bytes = 0;
   u64 entries = 0;        // from the loop into translated code
   u64 chained = 0;        // exits linked
+  u64 fpu_loads = 0;      // x87 state brought to the host's unit
   u64 slow = 0;           // instructions run by the interpreter from translated code
   u64 dropped = 0;        // translations whose code was written
   u64 cache_flushes = 0;  // the code cache was full

@@ -17,12 +17,16 @@ const HostCode* Codegen::generate(const Block& block, const IrBlock& ir, const T
   translation_ = &translation;
   context_ = &context;
   analysis_ = analyse(ir, std::move(analysis_));
+  find_fpu_forms();
   left_out_.assign(block.insns.size(), false);
   for (unsigned n = 0; n < block.insns.size(); ++n) left_out_[n] = calls_out(n);
   // What else cannot be translated shows on the way; then the pass begins again without it.
   for (std::size_t tries = 0; tries <= block.insns.size(); ++tries) {
     if (run(base)) {
-      for (const bool left : left_out_) out_.interpreted += left;
+      for (std::size_t n = 0; n < left_out_.size(); ++n) {
+        out_.interpreted += left_out_[n];
+        out_.uses_fpu |= fpu_forms_[n] && !left_out_[n];
+      }
       return &out_;
     }
     if (left_out_[insn_]) return nullptr;
@@ -33,6 +37,7 @@ const HostCode* Codegen::generate(const Block& block, const IrBlock& ir, const T
 
 // Whether the instruction has an operation that is never translated.
 bool Codegen::calls_out(unsigned n) const {
+  if (fpu_forms_[n]) return false;
   return std::any_of(ir_->code.begin() + ir_->starts[n], ir_->code.begin() + ir_->starts[n + 1],
                      [](const Inst& i) { return i.op == Op::kCall || i.op == Op::kRaise || i.op == Op::kRepeatIf; });
 }
@@ -42,6 +47,7 @@ bool Codegen::run(const u8* base) {
   out_.bytes.clear();
   out_.exits.clear();
   out_.interpreted = 0;
+  out_.uses_fpu = false;
   code_.reset();
   code_.init(asmjit::Environment::host());
   code_.attach(&a_);
@@ -52,6 +58,9 @@ bool Codegen::run(const u8* base) {
   cold_.clear();
   misaligned_.clear();
   exits_.clear();
+  fpu_loads_.clear();
+  fpu_held_ = false;
+  fpu_note_ = {};
   storers_.clear();
   failed_ = ended_ = false;
   find_widths();
@@ -78,6 +87,7 @@ void Codegen::begin() {
   host_valid_ = false;
   used_up_ = a_.newLabel();
   interpret_ = a_.newLabel();
+  load_fpu_ = a_.newLabel();
   a_.sub(kBudget, static_cast<i32>(block_->insns.size()));
   a_.long_().jl(used_up_);
   if (translation_->broken) a_.not_(gp32(kGuestReg[kEax]));
@@ -89,11 +99,22 @@ void Codegen::instruction(unsigned n) {
   committed_ = needs_cold_ = fresh_flags_ = false;
   probed_.reset();
   if (left_out_[n]) return interpret(n);
+  const FpuNote note = fpu_note_;
   slow_ = a_.newLabel();
   next_ = a_.newLabel();
   // Flags that this instruction replaces without looking and without a way out are of no use.
   if (analysis_.flags_live[n] == 0) flags_dirty_ = false;
   if (!flags_dirty_) recipe_ = {};
+  if (effects_[n].records && recipe_.uses_fields()) store_flags();
+  fpu_forms_[n] ? fpu(n) : operations(n);
+  if (failed_) return;
+  a_.bind(next_);
+  if (!needs_cold_) return;
+  const bool load_fpu = fpu_held_ && static_cast<int>(n) < last_fpu_;
+  cold_.push_back({slow_, next_, n, host_valid_ && !ended_, group_goes_on(n), slow_recipe_, note, load_fpu});
+}
+
+void Codegen::operations(unsigned n) {
   find_natural_flags(n);
   const Ref end = ir_->starts[n + 1];
   for (now_ = ir_->starts[n]; now_ < end && !failed_; ++now_) {
@@ -129,14 +150,13 @@ void Codegen::instruction(unsigned n) {
       default: break;  // values wait until they are needed
     }
   }
-  if (failed_) return;
-  a_.bind(next_);
-  if (needs_cold_) cold_.push_back({slow_, next_, n, host_valid_ && !ended_, group_goes_on(n), slow_recipe_});
 }
 
 // Leaves one instruction to the interpreter.
 void Codegen::interpret(unsigned n) {
   store_flags();
+  flush_note();
+  fpu_held_ = false;
   a_.mov(host::r8d, n);
   a_.call(interpret_);
   if (n + 1 == block_->insns.size()) ended_ = true;
@@ -160,19 +180,32 @@ void Codegen::finish() {
   for (const Cold& c : cold_) {
     a_.bind(c.slow);
     if (c.recipe) a_.call(storer_of(c.recipe));
+    store_note(c.note);
     a_.mov(host::r8d, c.insn | (c.rest ? kInterpretRest : 0));
     a_.call(interpret_);
     if (c.rest || c.insn + 1 == block_->insns.size()) continue;  // it has left
+    if (c.load_fpu) load_fpu(c.insn + 1);
     if (c.to_host_flags) {
       temps_used_ = 0;
       load_host_flags();
     }
     a_.long_().jmp(c.next);
   }
+  for (const FpuLoad& l : fpu_loads_) {
+    a_.bind(l.load);
+    if (l.recipe) a_.call(storer_of(l.recipe));
+    load_fpu(l.insn);
+    a_.long_().jmp(l.back);
+  }
   for (const PendingExit& e : exits_) emit_stub(e);
   a_.bind(interpret_);
   a_.mov(host::r9, reinterpret_cast<u64>(translation_));
   jump_out(stubs_.interpret);
+  if (last_fpu_ >= 0) {
+    a_.bind(load_fpu_);
+    a_.mov(host::r9, reinterpret_cast<u64>(translation_));
+    jump_out(stubs_.load_fpu);
+  }
   for (const Storer& s : storers_) emit_storer(s);
   const asmjit::CodeBuffer& buffer = code_.sectionById(0)->buffer();
   if (code_.hasUnresolvedLinks()) code_.resolveUnresolvedLinks();

@@ -6,6 +6,7 @@
 
 #include "jit/address_groups.h"
 #include "jit/analysis.h"
+#include "jit/x64/fpu_forms.h"
 #include "jit/x64/registers.h"
 #include "jit/x64/translation.h"
 
@@ -25,7 +26,8 @@ struct HostCode {
   std::vector<u8> bytes;
   std::vector<ExitPlace> exits;
   unsigned interpreted = 0;  // instructions left to the interpreter
-  bool settles = false;      // see Translation
+  bool uses_fpu = false;
+  bool settles = false;  // see Translation
 };
 
 class Codegen {
@@ -47,17 +49,30 @@ class Codegen {
     i8 temp = -1;     // register it is in; -1: not computed
     Ref same_as = 0;  // for operations that change nothing: the value they stand for, plus one
   };
+  // The last x87 instruction of the block so far that FSTENV would show, and its last memory operand's segment.
+  struct FpuNote {
+    int insn = -1;
+    i8 seg = -1;
+  };
   struct Cold {
     Label slow, next;
     unsigned insn;
     bool to_host_flags;
     bool rest;          // what follows in the block relies on checks that were not made
     FlagRecipe recipe;  // of the flags that waited before it
+    FpuNote note;       // to be stored first
+    bool load_fpu;      // the code behind counts on it
+  };
+  struct FpuLoad {
+    Label load, back;
+    unsigned insn;
+    FlagRecipe recipe;
   };
   struct FlagEffect {
     bool replaces = false;  // all arithmetic flags, without looking at them
     bool reads = false;
-    u32 writes = 0;  // guest registers, by host register
+    bool records = false;  // some flags, in the fields that a recipe may use: so the interpreter does on a slow path
+    u32 writes = 0;        // guest registers, by host register
   };
   struct Storer {
     Label label;
@@ -89,6 +104,7 @@ class Codegen {
   bool calls_out(unsigned n) const;
   void begin();
   void instruction(unsigned n);
+  void operations(unsigned n);
   void interpret(unsigned n);
   void finish();
 
@@ -154,6 +170,7 @@ class Codegen {
   static FlagOperand operand(u64 constant, unsigned w);
   void set_recipe(FlagRecipe::Form form, unsigned w, unsigned a, unsigned b, std::optional<u64> known);
   void set_recipe(const Alu& alu, unsigned dest, unsigned b, std::optional<u64> known);
+  FlagRecipe shift_recipe(Op op, unsigned w, unsigned reg, u64 count);
   void emit_recipe(const FlagRecipe& recipe, unsigned scratch);
   static bool scratch_for(const FlagRecipe& recipe);
   void remake_flags();
@@ -183,6 +200,17 @@ class Codegen {
   void raise_if(const Inst& i);
   void check_target(const Inst& i);
 
+  // codegen_fpu.cpp
+  void find_fpu_forms();
+  void require_fpu(unsigned n);
+  void store_note(const FpuNote& note);
+  void flush_note();
+  void load_fpu(unsigned n);
+  Ref fpu_operand(unsigned n) const;
+  void fpu(unsigned n);
+  void fpu_memory(const Insn& i, const FpuForm& form, Ref offset);
+  void fpu_mmx_registers(const Insn& i);
+
   // codegen_exits.cpp
   void slow_jump(Cond cc);
   void jump_out(const u8* target);
@@ -206,8 +234,10 @@ class Codegen {
   const Translation* translation_ = nullptr;
   const Context* context_ = nullptr;
   Analysis analysis_;
-  std::vector<bool> left_out_;  // instructions for the interpreter
-  std::vector<Ref> flags_of_;   // by value: the live flags operation its computation gives for free, plus one
+  std::vector<bool> left_out_;      // instructions for the interpreter
+  std::vector<FpuForm> fpu_forms_;  // by instruction
+  int last_fpu_ = -1;               // the last one the host executes
+  std::vector<Ref> flags_of_;       // by value: the live flags operation its computation gives for free, plus one
 
   // State of the pass.
   HostCode out_;
@@ -216,6 +246,7 @@ class Codegen {
   std::vector<Cold> cold_;
   std::vector<Misaligned> misaligned_;
   std::vector<PendingExit> exits_;
+  std::vector<FpuLoad> fpu_loads_;
   std::vector<Storer> storers_;
   std::vector<FlagEffect> effects_;  // by instruction
   AddressGroups groups_;             // the page of group n is in XMMn
@@ -226,6 +257,8 @@ class Codegen {
   bool host_valid_ = false;               // the host's flags are the guest's
   FlagKind host_kind_ = FlagKind::kNone;  // the operation that made them
   u64 host_count_ = 0;                    // of a shift
+  bool fpu_held_ = false;                 // the host's x87 unit is known to hold the guest's state
+  FpuNote fpu_note_;                      // not stored yet
   FlagRecipe recipe_;                     // how to make the flags again; dirty flags are in the host's or wait as this
   bool fresh_flags_ = false;              // the flags are this instruction's
   bool failed_ = false;
@@ -235,7 +268,7 @@ class Codegen {
   bool ended_ = false;      // control has left the block
   bool needs_cold_ = false;
   FlagRecipe slow_recipe_;  // as flags wait when the slow path is taken
-  Label slow_, next_, used_up_, interpret_;
+  Label slow_, next_, used_up_, interpret_, load_fpu_;
   // The operand checked by a probe: its offset and the register with its host address.
   std::optional<Ref> probed_;
   unsigned probed_reg_ = 0;

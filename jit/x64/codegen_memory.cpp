@@ -27,6 +27,7 @@ unsigned Codegen::checked(const Linear& l, unsigned bytes, bool write) {
   const unsigned t = temp();
   clobber_flags();
   if (bytes > 1) {
+    // No bit of bytes - 1: it ends in the page. So do ten bytes, as 9 leaves the offsets in 16 up to 6.
     const Label cross = a_.newLabel(), back = a_.newLabel();
     a_.test(gp(l.reg, 8), static_cast<i32>(bytes - 1));
     a_.long_().jnz(cross);

@@ -17,6 +17,7 @@ void Codegen::find_flag_effects() {
       switch (i.op) {
         case Op::kWhen: conditional_until = static_cast<Ref>(i.imm); break;
         case Op::kFlags:
+          effect.records = true;
           if (r >= conditional_until) set |= flags_set_by(static_cast<FlagKind>(i.aux));
           break;
         case Op::kSetFlags:
@@ -28,7 +29,9 @@ void Codegen::find_flag_effects() {
         default: break;
       }
     }
+    if (fpu_forms_[n].kind == FpuForm::kCompare) set = kArithFlags;
     effect.replaces = set == kArithFlags && !effect.reads;
+    effect.records = effect.records && set != kArithFlags;
   }
   const Ref last = ir_->starts[insns - 1];
   direct_end_ = true;
@@ -103,6 +106,18 @@ void Codegen::set_recipe(const Alu& alu, unsigned dest, unsigned b, std::optiona
   set_recipe(alu.op == Op::kAdd ? FlagRecipe::Form::kUndoAdd : FlagRecipe::Form::kUndoSub, alu.w, dest, b, known);
 }
 
+// The flags are about to be made by shifting `reg` right, which does not leave enough of it.
+FlagRecipe Codegen::shift_recipe(Op op, unsigned w, unsigned reg, u64 count) {
+  FlagRecipe recipe;
+  if (op == Op::kShl || w > 32) return recipe;
+  recipe.form = op == Op::kShr ? FlagRecipe::Form::kShr : FlagRecipe::Form::kSar;
+  recipe.w = static_cast<u8>(w);
+  recipe.a.kind = FlagOperand::Kind::kField;
+  a_.mov(layout_.at(layout_.flag_field[static_cast<unsigned>(FlagField::kA)], 4), gp32(reg));
+  recipe.b.imm = static_cast<i32>(count);
+  return recipe;
+}
+
 // Makes the host's flags the recipe's. `scratch` may be changed and is no operand, where scratch_for() asks for one.
 void Codegen::emit_recipe(const FlagRecipe& recipe, unsigned scratch) {
   using Kind = FlagOperand::Kind;
@@ -153,13 +168,15 @@ void Codegen::emit_recipe(const FlagRecipe& recipe, unsigned scratch) {
       with(id::kIdAdd, a, recipe.b);
       with(id::kIdCmp, a, recipe.b);
       break;
+    case FlagRecipe::Form::kShr: a_.shr(gp(a, w), recipe.b.imm); break;
+    case FlagRecipe::Form::kSar: a_.sar(gp(a, w), recipe.b.imm); break;
   }
 }
 
 // Whether emit_recipe() needs a register to work in.
 bool Codegen::scratch_for(const FlagRecipe& recipe) {
   using Kind = FlagOperand::Kind;
-  return recipe.undoes() || (recipe.a.kind == Kind::kField && recipe.b.kind == Kind::kField);
+  return recipe.undoes() || recipe.shifts() || (recipe.a.kind == Kind::kField && recipe.b.kind == Kind::kField);
 }
 
 // Brings flags that wait back into the host's register.
@@ -171,6 +188,9 @@ void Codegen::remake_flags() {
   if (needs) free_temp(scratch);
   host_valid_ = true;
   host_kind_ = FlagKind::kPacked;
+  if (!recipe_.shifts()) return;
+  host_kind_ = recipe_.form == FlagRecipe::Form::kShr ? FlagKind::kShr : FlagKind::kSar;
+  host_count_ = static_cast<u64>(recipe_.b.imm);
 }
 
 // Where the routine begins that stores the recipe's flags and changes nothing else.
@@ -195,7 +215,12 @@ void Codegen::emit_storer(const Storer& storer) {
     emit_recipe(storer.recipe, host::rax.id());
   }
   a_.lahf();
-  a_.seto(host::al);
+  if (!storer.recipe.shifts()) {
+    a_.seto(host::al);
+  } else {  // as flush_flags() does
+    storer.recipe.b.imm == 1 ? a_.seto(host::al) : a_.mov(host::al, 0);
+    a_.and_(host::ah, static_cast<i32>(static_cast<u8>(~kAf)));
+  }
   a_.mov(layout_.at(layout_.packed_flags, 2), host::ax);
   a_.pop(host::rax);
   a_.ret();

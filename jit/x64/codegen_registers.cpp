@@ -30,8 +30,11 @@ bool Codegen::in_place(const Inst& i) {
     use(a);
     protect(guest);
     before_alu(v, false);
+    const bool flags_too = flags_of_[v] != 0;
+    const FlagRecipe recipe = flags_too ? shift_recipe(op.op, i.w, reg, *count) : FlagRecipe{};
     emit_shift(op.op, gp(reg, i.w), *count);
     after_alu(v, *count);
+    if (flags_too) recipe_ = recipe;
     use(v);
     return true;
   }

@@ -315,10 +315,11 @@ unsigned Codegen::compute_shift(Ref r) {
     const unsigned t = modifiable(a);
     before_alu(r, false);
     const unsigned by = static_cast<unsigned>(std::min<u64>(count, i.w - 1u));
-    if (by != 0) {
-      emit_shift(i.op, gp(t, i.w), by);
-    }
+    const bool flags_too = flags_of_[r] != 0 && by != 0;
+    const FlagRecipe recipe = flags_too ? shift_recipe(i.op, i.w, t, by) : FlagRecipe{};
+    if (by != 0) emit_shift(i.op, gp(t, i.w), by);
     after_alu(r, by);
+    if (flags_too) recipe_ = recipe;
     return t;
   }
   // In 64 bits, so that a count of the width or more gives what it should; the count is known to be below 64.

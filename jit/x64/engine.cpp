@@ -26,7 +26,7 @@ Engine::Engine(Cpu& cpu, const JitOptions& options, CodeCache cache)
       cache_(std::move(cache)),
       layout_(cpu.s),
       jumps_(std::size_t{1} << kJumpEntriesLog2),
-      stubs_(make_stubs(cache_, layout_, jumps_.data(), &Engine::interpret)),
+      stubs_(make_stubs(cache_, layout_, jumps_.data(), &Engine::interpret, &Engine::load_fpu)),
       codegen_(layout_, stubs_) {
   frame_.engine = this;
   slow_.resize(encoding_too_long() + 1u);
@@ -108,6 +108,7 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, c
   t->settles = host->settles;
   t->code = cache_.add(host->bytes);
   t->code_bytes = static_cast<u32>(host->bytes.size());
+  t->uses_fpu = host->uses_fpu;
   for (const HostCode::ExitPlace& place : host->exits) {
     auto exit = std::make_unique<Exit>();
     exit->owner = t;
@@ -279,6 +280,7 @@ bool Engine::run_translated(const Block& block, u64 budget) {
     if (jump_wanted) remember_jump(*t);
   }
   CpuState& s = cpu_.s;
+  if (t->uses_fpu && !host_may_run_fpu(s)) return false;
   s.flags.pack();
   s.mid_rep = false;
   const u64 allowed = std::min(budget, std::max<u64>(most_at_once_, block.insns.size()));
@@ -289,6 +291,7 @@ bool Engine::run_translated(const Block& block, u64 budget) {
   ran_ = t;
   reinterpret_cast<void (*)(CpuState*, Frame*, const void*)>(reinterpret_cast<std::uintptr_t>(stubs_.enter))(
       &s, &frame_, t->code);
+  take_fpu();
   count_ = count_at_zero_ - static_cast<u64>(frame_.budget);
   cpu_.clock().set_count(count_);
   if (frame_.exit) {
@@ -308,6 +311,7 @@ Interpreted Engine::interpret(Frame* frame, Translation* translation, u64 n, i64
 Interpreted Engine::interpret_part(Translation& t, unsigned from, i64 budget) {
   const bool rest = from & kInterpretRest;
   const std::size_t n = from & ~kInterpretRest;
+  take_fpu();
   const Block& block = *t.block;
   const auto insns = static_cast<i64>(block.insns.size());
   const i64 at_start = budget + insns;
@@ -344,6 +348,30 @@ void Engine::count_rest(Translation& t) {
   while (block.translation) drop(static_cast<Translation*>(block.translation));
 }
 
+Interpreted Engine::load_fpu(Frame* frame, Translation* translation, u64 n, i64 budget) {
+  Engine& engine = *static_cast<Engine*>(frame->engine);
+  CpuState& s = engine.cpu_.s;
+  ++engine.counters_.fpu_loads;
+  if (host_may_run_fpu(s)) {
+    put_fpu(s.fpu, frame->fpu_image);
+    return {0, budget};
+  }
+  const std::vector<Insn>& insns = translation->block->insns;
+  s.ip = translation->ip + insns[n].off;
+  return {1, budget + static_cast<i64>(insns.size() - n)};
+}
+
+// What translated code left in the frame becomes the state that C++ works on.
+void Engine::take_fpu() {
+  if (frame_.fpu_slot == 0) return;
+  const u32 slot = std::exchange(frame_.fpu_slot, 0);
+  CpuState& s = cpu_.s;
+  x64::take_fpu(frame_.fpu_image, s.fpu);
+  const unsigned noted = (slot >> 8) & 0xff, seg = (slot >> 16) & 0xff;
+  if (noted != 0) s.fpu.cs = s.seg[kCs].selector;
+  if (seg != 0) s.fpu.ds = s.seg[seg - 1].selector;
+}
+
 std::string Engine::statistics() const {
   const JitCounters& c = counters_;
   std::string text;
@@ -359,6 +387,7 @@ std::string Engine::statistics() const {
   line("contexts", contexts_.size());
   line("chained exits", c.chained);
   line("entries from the loop", c.entries);
+  line("x87 state brought to the host", c.fpu_loads);
   line("instructions interpreted in place", c.slow);
   for (const auto& [name, count] : slow_by_name()) line(("  " + name).c_str(), count);
   return text + Interp::statistics();

@@ -23,6 +23,8 @@ class Engine : public Interp {
   static Interpreted interpret(Frame* frame, Translation* translation, u64 n, i64 budget);
   Interpreted interpret_part(Translation& translation, unsigned from, i64 budget);
   void count_rest(Translation& translation);
+  static Interpreted load_fpu(Frame* frame, Translation* translation, u64 n, i64 budget);
+  void take_fpu();
   Context context() const;
   u32 context_number();
   Translation* translation_of(const Block& block, u32 ip, u32 context);

@@ -25,6 +25,8 @@ struct FlagRecipe {
     kTest,     // a & b
     kUndoAdd,  // a is the sum, b what was added
     kUndoSub,  // a is the difference, b what was subtracted
+    kShr,      // a >> b
+    kSar,
   };
   Form form = Form::kNone;
   u8 w = 32;
@@ -32,7 +34,11 @@ struct FlagRecipe {
   bool operator==(const FlagRecipe&) const = default;
 
   explicit operator bool() const { return form != Form::kNone; }
+  bool shifts() const { return form == Form::kShr || form == Form::kSar; }
   bool undoes() const { return form == Form::kUndoAdd || form == Form::kUndoSub; }
+  bool uses_fields() const {
+    return form != Form::kNone && (a.kind == FlagOperand::Kind::kField || b.kind == FlagOperand::Kind::kField);
+  }
   bool uses(unsigned reg) const {
     const auto is = [reg](const FlagOperand& o) { return o.kind == FlagOperand::Kind::kRegister && o.reg == reg; };
     return form != Form::kNone && (is(a) || is(b));

@@ -5,13 +5,13 @@
 //   r12                               the TLB's read table; the write table lies Tlb::kTableBytes behind it
 //   r13                               budget: instructions left
 //   r15                               CpuState
-//   rsp                               its top holds the Frame*
+//   rsp                               its top holds the Frame*, above it the FpuSlot
 //   xmm0 - xmm15                      TLB entries that serve several accesses of the block
 #pragma once
 
 #include <asmjit/x86.h>
 
-#include "cpu/state.h"
+#include "jit/x64/fpu_state.h"
 
 namespace xlat::jit::x64 {
 
@@ -35,18 +35,30 @@ inline const host::Gp kTlb = host::r12, kBudget = host::r13, kState = host::r15;
 
 struct Exit;
 
+// Whether the host's x87 unit holds the guest's state, in four bytes of translated code's stack.
+struct FpuSlot {
+  u8 held = 0;
+  u8 noted = 0;  // an instruction has run that sets FCS to CS
+  u8 seg = 0;    // FDS is the selector of this segment register; plus one, 0: none has run with an operand
+
+  constexpr i32 word() const { return held | noted << 8 | seg << 16; }
+};
+inline constexpr i32 kFpuSlot = 8;
+
 // What the engine and translated code tell each other; its address is at the top of the stack.
 struct Frame {
   void* engine = nullptr;
   const void* read_table = nullptr;
   i64 budget = 0;
   Exit* exit = nullptr;  // how the code was left: a chainable exit, or null with CpuState::ip set
+  u32 fpu_slot = 0;      // what the FpuSlot was when the state went to fpu_image; 0: CpuState has it
+  FpuImage fpu_image{};
 };
 
 // Where fields of CpuState lie; its parts have private members, so they are measured on an object.
 struct StateLayout {
   explicit StateLayout(CpuState& s);
-  i32 gpr, ip, packed_flags, system_flags;
+  i32 gpr, ip, packed_flags, system_flags, fpu_ip, fpu_dp, fpu_opcode;
   i32 flag_field[3];  // by FlagField
   i32 seg_base[kSegRegs], seg_lo[kSegRegs], seg_hi_read[kSegRegs], seg_hi_write[kSegRegs], selector[kSegRegs];
 
@@ -62,6 +74,7 @@ struct Stubs {
   const u8* leave_at = nullptr;       // r8d = EIP
   const u8* leave_by_exit = nullptr;  // r8 = Exit*
   const u8* indirect = nullptr;       // r8d = EIP to go to, r11d = context
+  const u8* load_fpu = nullptr;       // called: r8d = instruction, r9 = Translation*; leaves if it may not run directly
   std::size_t bytes = 0;              // of the code cache they take
 };
 

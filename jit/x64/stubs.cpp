@@ -3,6 +3,7 @@
 
 #include <cstddef>
 
+#include "jit/address_groups.h"
 #include "jit/x64/flag_recipe.h"
 
 namespace xlat::jit::x64 {
@@ -15,6 +16,9 @@ StateLayout::StateLayout(CpuState& s) {
   ip = offset(s.ip);
   packed_flags = offset(s.flags.packed());
   system_flags = offset(s.flags.system_image());
+  fpu_ip = offset(s.fpu.ip);
+  fpu_dp = offset(s.fpu.dp);
+  fpu_opcode = offset(s.fpu.opcode);
   flag_field[static_cast<unsigned>(FlagField::kA)] = offset(s.flags.recorded_a());
   flag_field[static_cast<unsigned>(FlagField::kB)] = offset(s.flags.recorded_b());
   flag_field[static_cast<unsigned>(FlagField::kResult)] = offset(s.flags.recorded_result());
@@ -42,6 +46,19 @@ class StubMaker {
   void load_guest() {
     for (unsigned n = 0; n < 8; ++n) a.mov(gp64(kGuestReg[n]), layout_.at(layout_.gpr + static_cast<i32>(8 * n), 8));
   }
+  // If the host's x87 unit holds the guest's state, that goes to the Frame, and the unit is as C++ wants it.
+  // `pushed`: bytes on the stack above the Frame*; `frame` is loaded with it.
+  void store_fpu(i32 pushed, const host::Gp& frame) {
+    const asmjit::Label not_held = a.newLabel();
+    a.mov(frame, host::qword_ptr(host::rsp, pushed));
+    a.cmp(host::byte_ptr(host::rsp, pushed + kFpuSlot), 0);
+    a.je(not_held);
+    a.fnsave(host::ptr(frame, offsetof(Frame, fpu_image)));
+    a.mov(host::eax, host::dword_ptr(host::rsp, pushed + kFpuSlot));
+    a.mov(host::dword_ptr(frame, offsetof(Frame, fpu_slot)), host::eax);
+    a.mov(host::dword_ptr(host::rsp, pushed + kFpuSlot), 0);
+    a.bind(not_held);
+  }
   std::size_t here() const { return a.offset(); }
   std::span<const u8> bytes() {
     if (code_.hasUnresolvedLinks()) code_.resolveUnresolvedLinks();
@@ -60,7 +77,8 @@ constexpr host::Gp kSaved[] = {host::rbx, host::rbp, host::r12, host::r13, host:
 
 }  // namespace
 
-Stubs make_stubs(CodeCache& cache, const StateLayout& layout, const JumpEntry* jump_table, InterpretFn interpret) {
+Stubs make_stubs(CodeCache& cache, const StateLayout& layout, const JumpEntry* jump_table, InterpretFn interpret,
+                 LoadFpuFn load_fpu) {
   StubMaker m(layout);
   host::Assembler& a = m.a;
   const auto field = [](const host::Gp& frame, std::size_t offset) {
@@ -73,6 +91,7 @@ Stubs make_stubs(CodeCache& cache, const StateLayout& layout, const JumpEntry* j
   for (const host::Gp& reg : kSaved) a.push(reg);
   a.sub(host::rsp, 24);
   a.mov(host::qword_ptr(host::rsp), host::rsi);
+  a.mov(host::dword_ptr(host::rsp, kFpuSlot), 0);
   a.mov(kState, host::rdi);
   a.mov(kTlb, field(host::rsi, offsetof(Frame, read_table)));
   a.mov(kBudget, field(host::rsi, offsetof(Frame, budget)));
@@ -83,7 +102,7 @@ Stubs make_stubs(CodeCache& cache, const StateLayout& layout, const JumpEntry* j
   const asmjit::Label leave = a.newLabel(), leave_at_ip = a.newLabel(), go_on = a.newLabel();
   const std::size_t interpret_at = m.here();
   m.save_guest();
-  a.mov(host::rdi, host::qword_ptr(host::rsp, 8));
+  m.store_fpu(8, host::rdi);
   a.mov(host::rsi, host::r9);
   a.mov(host::edx, host::r8d);
   a.mov(host::rcx, kBudget);
@@ -111,7 +130,7 @@ Stubs make_stubs(CodeCache& cache, const StateLayout& layout, const JumpEntry* j
   const std::size_t leave_by_exit = m.here();
   a.bind(leave);
   m.save_guest();
-  a.mov(host::rsi, host::qword_ptr(host::rsp));
+  m.store_fpu(0, host::rsi);
   a.mov(field(host::rsi, offsetof(Frame, budget)), kBudget);
   a.mov(field(host::rsi, offsetof(Frame, exit)), host::r8);
   a.add(host::rsp, 24);
@@ -140,9 +159,42 @@ Stubs make_stubs(CodeCache& cache, const StateLayout& layout, const JumpEntry* j
   a.bind(miss);
   a.jmp(leave_at_ip);
 
+  // The other way round; r8d and r9 as for `interpret`.
+  const std::size_t load_fpu_at = m.here();
+  const asmjit::Label refused = a.newLabel();
+  m.save_guest();
+  a.mov(host::rdi, host::qword_ptr(host::rsp, 8));
+  a.mov(host::rsi, host::r9);
+  a.mov(host::edx, host::r8d);
+  a.mov(host::rcx, kBudget);
+  // The vector registers hold TLB entries of groups; only the low halves count.
+  constexpr i32 kVectors = 8 * AddressGroups::kMostGroups;
+  a.sub(host::rsp, kVectors + 8);
+  for (u32 n = 0; n < AddressGroups::kMostGroups; ++n)
+    a.movq(host::qword_ptr(host::rsp, static_cast<i32>(8 * n)), host::xmm(n));
+  a.mov(host::rax, reinterpret_cast<u64>(load_fpu));
+  a.call(host::rax);
+  for (u32 n = 0; n < AddressGroups::kMostGroups; ++n)
+    a.movq(host::xmm(n), host::qword_ptr(host::rsp, static_cast<i32>(8 * n)));
+  a.add(host::rsp, kVectors + 8);
+  a.mov(kBudget, host::rdx);
+  a.mov(host::r8, host::rax);
+  a.mov(host::r9, host::qword_ptr(host::rsp, 8));
+  m.load_guest();
+  a.test(host::r8d, host::r8d);
+  a.jne(refused);
+  a.frstor(host::ptr(host::r9, offsetof(Frame, fpu_image)));
+  a.mov(host::dword_ptr(host::rsp, 8 + kFpuSlot), FpuSlot{1}.word());
+  a.ret();
+  a.bind(refused);
+  a.add(host::rsp, 8);
+  a.xor_(host::r8d, host::r8d);
+  a.jmp(leave);
+
   const std::span<const u8> bytes = m.bytes();
   const u8* base = cache.add(bytes);
-  return {base + enter, base + interpret_at, base + leave_at, base + leave_by_exit, base + indirect, cache.used()};
+  return {base + enter,    base + interpret_at, base + leave_at, base + leave_by_exit,
+          base + indirect, base + load_fpu_at,  cache.used()};
 }
 
 }  // namespace xlat::jit::x64

@@ -14,8 +14,12 @@ struct Interpreted {
   i64 budget;
 };
 using InterpretFn = Interpreted (*)(Frame*, Translation*, u64 n, i64 budget);
+// Brings the guest's x87 state into Frame::fpu_image for instruction `n`. If it may not run directly, EIP is set for
+// leaving before it, with the new budget.
+using LoadFpuFn = InterpretFn;
 
 // Puts them at the beginning of the cache.
-Stubs make_stubs(CodeCache& cache, const StateLayout& layout, const JumpEntry* jump_table, InterpretFn interpret);
+Stubs make_stubs(CodeCache& cache, const StateLayout& layout, const JumpEntry* jump_table, InterpretFn interpret,
+                 LoadFpuFn load_fpu);
 
 }  // namespace xlat::jit::x64

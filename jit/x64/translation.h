@@ -45,6 +45,7 @@ struct Translation {
   u64 rests_since = 0;
   const u8* code = nullptr;
   u32 code_bytes = 0;
+  bool uses_fpu = false;  // by x87 or MMX instructions that the host executes
   std::vector<std::unique_ptr<Exit>> exits;
   std::vector<Exit*> incoming;             // linked to this translation
   bool broken = false;                     // made wrong, see JitOptions::break_nth

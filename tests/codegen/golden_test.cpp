@@ -83,8 +83,8 @@ class Translator {
   static const std::vector<std::pair<const char*, Field>>& routines() {
     static const std::vector<std::pair<const char*, Field>> kRoutineFields = {
         {"enter", &Stubs::enter},       {"interpret", &Stubs::interpret},
-        {"leave_at", &Stubs::leave_at},       {"leave_by_exit", &Stubs::leave_by_exit},
-        {"indirect", &Stubs::indirect},
+        {"leave_at", &Stubs::leave_at}, {"leave_by_exit", &Stubs::leave_by_exit},
+        {"indirect", &Stubs::indirect}, {"load_fpu", &Stubs::load_fpu},
     };
     return kRoutineFields;
   }
@@ -112,6 +112,9 @@ class Translator {
     names[layout.ip] = "ip";
     names[layout.packed_flags] = "packed_flags";
     names[layout.system_flags] = "system_flags";
+    names[layout.fpu_ip] = "fpu_ip";
+    names[layout.fpu_dp] = "fpu_dp";
+    names[layout.fpu_opcode] = "fpu_opcode";
     for (unsigned n = 0; n < 6; ++n) {
       const std::string seg = kSegs[n];
       names[layout.seg_base[n]] = seg + ".base";

@@ -83,6 +83,13 @@ class OracleGuest {
   }
   std::span<u8> data() { return {ram_.data() + (Native::kData - Native::kCode), Native::kDataBytes}; }
   EngineType& engine() { return engine_; }
+  // The processor's whole state, as a snapshot has it.
+  std::vector<u8> processor() {
+    Archive ar = Archive::saver();
+    cpu_.serialize(ar);
+    return ar.bytes();
+  }
+  const FpuState& fpu() const { return cpu_.s.fpu; }
 
  private:
   static constexpr u32 kBytes = 0x10000 + Native::kDataBytes;
