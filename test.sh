@@ -10,11 +10,12 @@ ctest --preset release
 
 cmake --preset asan
 cmake --build --preset asan
-ctest --preset asan
+XLAT_FUZZ_SECONDS=${FUZZ_SECONDS:-0} ctest --preset asan  # the JIT fuzzer goes on for so long at least
 
 captures=../shared/conformance/sst-80286/v1_real_mode
 if [ -d "$captures" ]; then
   tools/conformance.sh "$captures" --sample 40
+  tools/conformance.sh "$captures" --sample 2 --engine jit
 else
   echo "skipped: no captured cases in $captures"
 fi

@@ -22,6 +22,7 @@ constexpr ItemName kItems[] = {
     {"unimp", LogItem::kUnimp, "functions xlat does not have"},
     {"ir", LogItem::kIr, "intermediate representation of each block lifted"},
     {"out_asm", LogItem::kOutAsm, "host code of each block translated"},
+    {"jit", LogItem::kJit, "the engine's counters (info jit) at the end"},
 };
 
 }  // namespace

@@ -20,6 +20,7 @@ enum class LogItem : u32 {
   kUnimp = 1 << 4,        // registers and functions xlat does not have
   kIr = 1 << 5,           // intermediate representation of each block lifted
   kOutAsm = 1 << 6,       // host code of each block translated
+  kJit = 1 << 7,          // the engine's counters, at the end
 };
 
 class Log {

@@ -144,6 +144,8 @@ class LazyFlags {
     packed_ = pack_flags(get());
     kind_ = FlagKind::kPacked;
   }
+  // The same EFLAGS, however they are kept.
+  bool operator==(const LazyFlags& other) const { return get() == other.get(); }
   u16& packed() { return packed_; }
   u64& recorded_a() { return a_; }
   u64& recorded_b() { return b_; }

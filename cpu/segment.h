@@ -80,6 +80,8 @@ struct Segment {
     flat = base == 0 && lo == 0 && hi_read == 0xffffffff && hi_write == 0xffffffff;
   }
 
+  bool operator==(const Segment&) const = default;
+
   bool readable(u32 offset, unsigned bytes) const { return offset >= lo && i64{offset} + (bytes - 1) <= hi_read; }
   bool writable(u32 offset, unsigned bytes) const { return offset >= lo && i64{offset} + (bytes - 1) <= hi_write; }
 
@@ -124,6 +126,7 @@ struct Segment {
 struct TableRegister {
   u32 base = 0;
   u16 limit = 0xffff;
+  bool operator==(const TableRegister&) const = default;
 };
 
 }  // namespace xlat

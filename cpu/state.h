@@ -39,6 +39,8 @@ struct CpuState {
   std::array<u64, 16> mtrr_variable{};
   FpuState fpu;
 
+  bool operator==(const CpuState&) const = default;
+
   u32 reg32(unsigned n) const { return static_cast<u32>(gpr[n]); }
   CodeMode mode() const {
     const bool vm = flags.image() & kVm;

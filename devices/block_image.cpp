@@ -206,7 +206,7 @@ class MemoryImage final : public BlockImage {
 }  // namespace
 
 Result<std::unique_ptr<BlockImage>> open_raw_image(const std::string& path, ImageAccess access) {
-  const bool read_only = access == ImageAccess::kReadOnly;
+  const bool read_only = access != ImageAccess::kReadWrite;
   // O_NONBLOCK: a FIFO given by mistake must not hang us.
   Fd fd(open(path.c_str(), (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK));
   if (fd.get() < 0) {
@@ -228,7 +228,8 @@ Result<std::unique_ptr<BlockImage>> open_raw_image(const std::string& path, Imag
   const off_t end = lseek(fd.get(), 0, SEEK_END);
   if (end < 0) return error("cannot find the size of image '{}': {}", path, std::strerror(errno));
   if (end == 0) return error("image '{}' is empty; an image has at least one 512-byte sector", path);
-  if (flock(fd.get(), (read_only ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+  const int lock = (read_only ? LOCK_SH : LOCK_EX) | LOCK_NB;
+  if (access != ImageAccess::kBeside && flock(fd.get(), lock) != 0 && errno == EWOULDBLOCK) {
     return error("image '{}' is in use by another machine or drive; stop that first, or use -snapshot on both", path);
   }
   u8 probe = 0;

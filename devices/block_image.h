@@ -25,7 +25,11 @@ class BlockImage {
   virtual const std::string& path() const = 0;
 };
 
-enum class ImageAccess : u8 { kReadWrite, kReadOnly };
+enum class ImageAccess : u8 {
+  kReadWrite,
+  kReadOnly,
+  kBeside,  // read-only and without a lock: beside one of the same machine that has it
+};
 
 // A raw image: byte n of the disk is byte n of the file. The file stays locked against a second writer while open, and
 // changes only where something is written. A file whose size is no multiple of 512 shows as rounded up: the missing

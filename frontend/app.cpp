@@ -240,6 +240,10 @@ int App::run() {
         return 0;
       case Machine::Exit::kReset: return settings_.machine.no_reboot ? 0 : 1;  // else no kernel could be loaded again
       case Machine::Exit::kCount: return 0;
+      case Machine::Exit::kDifference:
+        display_.reset();  // the terminal is needed
+        fmt::print(stderr, "{}", machine_->difference());
+        return 1;
     }
   }
 }

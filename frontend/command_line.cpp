@@ -103,6 +103,7 @@ Status OptionParser::apply(Option option, const std::string& name, const std::st
     case Option::kAccel: return accel(name, value);
     case Option::kEnableKvm: return accel(name, "kvm");
     case Option::kEngine: return engine(value);
+    case Option::kPerfMap: m.perf_map = true; break;
     case Option::kSmp: return smp(value);
     case Option::kMemory: return memory(value);
     case Option::kFda: return put_floppy(0, {.path = value}, name);
@@ -187,6 +188,14 @@ Status OptionParser::apply(Option option, const std::string& name, const std::st
 
 Status OptionParser::finish() {
   MachineConfig& m = settings_.machine;
+  if (m.perf_map && m.engine == EngineKind::kInterp) {
+    return error("-perfmap: the interpreter translates nothing that could be named; leave out -engine interp");
+  }
+  // A difference that shows again can be looked into; and a guest so slow would spend its time on timer interrupts.
+  if (m.engine == EngineKind::kLockstep && !icount_given_) {
+    m.time.deterministic = true;
+    m.time.shift = 5;
+  }
   if (bare_.size() > 1)
     return error("'{}' and '{}': give one image; others go with -hda, -cdrom or -drive", bare_[0], bare_[1]);
   for (const std::string& path : bare_) {

@@ -40,7 +40,9 @@ std::string monitor_change(MonitorContext& context, std::string_view arguments) 
   } else {
     checked = check_iso_image(words[1]);
   }
-  if (checked) checked = context.machine.pc().change_medium(words[0], words[1], read_only, force);
+  for (Pc* pc : context.machine.pcs()) {
+    if (checked) checked = pc->change_medium(words[0], words[1], read_only, force);
+  }
   return checked ? std::string() : fmt::format("Error: {}\n", checked.error().message);
 }
 
@@ -48,7 +50,10 @@ std::string monitor_eject(MonitorContext& context, std::string_view arguments) {
   auto words = monitor_words(arguments);
   const bool force = take_force(words);
   if (words.size() != 1) return "eject: [-f] device expected\n";
-  const Status done = context.machine.pc().eject_medium(words[0], force);
+  Status done;
+  for (Pc* pc : context.machine.pcs()) {
+    if (done) done = pc->eject_medium(words[0], force);
+  }
   return done ? std::string() : fmt::format("Error: {}\n", done.error().message);
 }
 

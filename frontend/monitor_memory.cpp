@@ -256,17 +256,21 @@ std::string monitor_in(MonitorContext& context, std::string_view arguments) {
   if (!access) return access.error().message + "\n";
   const auto [width, port, unused] = access.value();
   (void)unused;
+  u32 value = 0;
+  for (Pc* pc : context.machine.pcs()) value = pc->ports.read(port, width);
   return fmt::format("port{}[0x{:04x}] = 0x{:0{}x}\n",
                      width == 1   ? 'b'
                      : width == 2 ? 'w'
                                   : 'l',
-                     port, context.machine.pc().ports.read(port, width), width * 2);
+                     port, value, width * 2);
 }
 
 std::string monitor_out(MonitorContext& context, std::string_view arguments) {
   const auto access = port_access(context, arguments, true);
   if (!access) return access.error().message + "\n";
-  context.machine.pc().ports.write(access.value().port, access.value().width, access.value().value);
+  for (Pc* pc : context.machine.pcs()) {
+    pc->ports.write(access.value().port, access.value().width, access.value().value);
+  }
   return {};
 }
 

@@ -54,12 +54,36 @@ Status OptionParser::accel(const std::string& name, std::string_view value) {
 }
 
 Status OptionParser::engine(std::string_view value) {
+  if (value == "lockstep" || value.starts_with("lockstep,")) {
+    settings_.machine.engine = EngineKind::kLockstep;
+    return lockstep(value.substr(std::min<std::size_t>(value.size(), 9)));
+  }
   if (value == "interp") {
     settings_.machine.engine = EngineKind::kInterp;
   } else if (value == "jit") {
     settings_.machine.engine = EngineKind::kJit;
   } else {
-    return error("-engine: no engine '{}'; there are: jit, interp", value);
+    return error("-engine: no engine '{}'; there are: jit, interp, lockstep", value);
+  }
+  return {};
+}
+
+Status OptionParser::lockstep(std::string_view options) {
+  LockstepConfig& config = settings_.machine.lockstep;
+  static constexpr std::string_view kNames[] = {"window", "memory", "inject"};
+  if (options.empty()) return {};
+  for (const SubOption& part : split_suboptions(options)) {
+    if (std::find(std::begin(kNames), std::end(kNames), part.name) == std::end(kNames)) {
+      return error("-engine lockstep: no sub-option '{}'; there are: window, memory, inject", part.name);
+    }
+    const auto number = parse_number(part.value);
+    if (!number || (part.name == "memory" && *number == 0)) {
+      return error("-engine lockstep: {}={}: give a number of {}", part.name, part.value,
+                   part.name == "inject" ? "a translation" : "instructions");
+    }
+    if (part.name == "window") config.window = *number;
+    if (part.name == "memory") config.memory_every = *number;
+    if (part.name == "inject") config.inject = *number;
   }
   return {};
 }
@@ -180,6 +204,7 @@ Status OptionParser::icount(const std::string& value) {
     }
   }
   if (!sleep && !shift) return error("-icount: sleep=off needs a fixed shift=N");
+  icount_given_ = true;
   TimeConfig& time = settings_.machine.time;
   time.deterministic = !sleep;
   if (shift) time.shift = static_cast<unsigned>(*shift);

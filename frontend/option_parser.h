@@ -22,6 +22,7 @@ class OptionParser {
   Status image(const std::string& path);
   Status machine(const std::string& name, const std::string& value);
   Status engine(std::string_view value);
+  Status lockstep(std::string_view options);
   Status accel(const std::string& name, std::string_view value);
   Status memory(const std::string& value);
   Status smp(const std::string& value);
@@ -49,7 +50,7 @@ class OptionParser {
   std::vector<std::string> bare_;
   unsigned serial_given_ = 0;
   bool monitor_given_ = false, nographic_ = false, display_given_ = false, nodefaults_ = false, snapshot_ = false;
-  bool vga_given_ = false;
+  bool vga_given_ = false, icount_given_ = false;
   u16 debugcon_port_ = 0xe9;
   std::optional<i64> rtc_base_;
 };

@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "cpu/interp/interp.h"
+#include "jit/perf_map.h"
 
 namespace xlat::jit {
 
@@ -23,7 +24,9 @@ struct JitCounters {
 
 struct JitOptions {
   std::size_t cache_bytes = std::size_t{64} << 20;
-  unsigned threshold = 16;  // executions before a block is translated
+  unsigned threshold = 16;              // executions before a block is translated
+  std::shared_ptr<PerfMap> perf_map{};  // null: none
+  u64 break_nth = 0;  // this translation, counted from 1, inverts EAX at its start: to see what lockstep reports
 };
 
 // Whether this host has a back end.

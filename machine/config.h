@@ -44,6 +44,16 @@ enum class EngineKind : u8 {
   kDefault,  // the JIT where there is one, else the interpreter
   kInterp,
   kJit,
+  kLockstep,  // the JIT, and the interpreter beside it to compare with
+};
+
+// -engine lockstep.
+struct LockstepConfig {
+  // The engines are compared after so many instructions of linked blocks; 0: after each block. Without a number it is
+  // each block for a while, then windows for a while, and so on.
+  std::optional<u64> window;
+  u64 memory_every = u64{64} << 20;  // instructions between two comparisons of all memory
+  u64 inject = 0;                    // makes the n-th translation wrong, to see a report
 };
 
 struct MachineConfig {
@@ -71,6 +81,9 @@ struct MachineConfig {
 
   EngineKind engine = EngineKind::kDefault;
   u64 code_cache_bytes = u64{64} << 20;
+  LockstepConfig lockstep;
+  bool perf_map = false;  // names of translated code in /tmp/perf-PID.map
+  bool follower = false;  // the second PC of lockstep: its files are the first one's, and it does not write to them
   // Told when the default engine is not to be had and the interpreter takes its place.
   std::function<void(const std::string&)> warn = [](const std::string&) {};
 

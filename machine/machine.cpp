@@ -20,13 +20,27 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config) {
   auto pc = Pc::create(config, machine->log_);
   if (!pc) return pc.error();
   machine->pc_ = std::move(*pc);
+  machine->pcs_ = {machine->pc_.get()};
+  if (config.engine == EngineKind::kLockstep) {
+    auto lockstep = Lockstep::create(config, *machine->pc_);
+    if (!lockstep) return lockstep.error();
+    machine->lockstep_ = std::move(*lockstep);
+    machine->pcs_.push_back(&machine->lockstep_->follower());
+  }
   machine->paused_ = config.paused;
   Interp& interp = machine->pc_->interp;
   machine->gate_.on_wake([&interp] { interp.stop(); });
-  for (unsigned n = 0; n < 4; ++n) {
-    if (Uart16550* uart = machine->pc_->uart(n)) uart->on_can_receive([m = machine.get(), n] { m->feed_serial(n); });
+  for (unsigned side = 0; side < machine->pcs_.size(); ++side) {
+    for (unsigned n = 0; n < 4; ++n) {
+      Uart16550* uart = machine->pcs_[side]->uart(n);
+      if (uart) uart->on_can_receive([m = machine.get(), side, n] { m->feed_serial(side, n); });
+    }
   }
   return machine;
+}
+
+Machine::~Machine() {
+  if (pc_) log_.line(LogItem::kJit, "{}", pc_->interp.statistics());
 }
 
 void Machine::post(std::function<void()> work) {
@@ -65,13 +79,13 @@ bool Machine::run_posted() {
   }
 }
 
-void Machine::feed_serial(unsigned port) {
-  Uart16550& uart = *pc_->uart(port);
-  std::deque<u8>& waiting = serial_waiting_[port];
+void Machine::feed_serial(unsigned side, unsigned port) {
+  Uart16550& uart = *pcs_[side]->uart(port);
+  std::deque<u8>& waiting = serial_waiting_[side][port];
   while (!waiting.empty() && uart.can_receive() > 0) {
     const u8 value = waiting.front();
     waiting.pop_front();
-    --serial_backlog_[port];
+    if (side == 0) --serial_backlog_[port];
     uart.receive(value);
   }
 }
@@ -79,22 +93,24 @@ void Machine::feed_serial(unsigned port) {
 void Machine::apply(const Input& input) {
   struct Visitor {
     Machine& m;
+    unsigned side;
+    Pc& pc;
     void operator()(const SerialInput& in) {
-      if (in.port >= 4 || !m.pc_->uart(in.port)) return;
-      m.serial_waiting_[in.port].push_back(in.value);
-      m.feed_serial(in.port);
+      if (in.port >= 4 || !pc.uart(in.port)) return;
+      m.serial_waiting_[side][in.port].push_back(in.value);
+      m.feed_serial(side, in.port);
     }
-    void operator()(const KeyInput& in) { m.pc_->kbc.key(in.key, in.down); }
+    void operator()(const KeyInput& in) { pc.kbc.key(in.key, in.down); }
     void operator()(const MouseInput& in) {
-      m.pc_->kbc.mouse_move(in.dx, in.dy, in.dz);
-      m.pc_->kbc.mouse_buttons(in.buttons);
+      pc.kbc.mouse_move(in.dx, in.dy, in.dz);
+      pc.kbc.mouse_buttons(in.buttons);
     }
-    void operator()(const ResetInput&) { m.pc_->requests.reset = true; }
-    void operator()(const PowerButtonInput&) { m.pc_->pm.press_power_button(); }
-    void operator()(const TimeInput& in) { m.pc_->clock.set_rate(in.rate); }
-    void operator()(const IdleInput& in) { m.pc_->clock.skip_to(in.now); }
+    void operator()(const ResetInput&) { pc.requests.reset = true; }
+    void operator()(const PowerButtonInput&) { pc.pm.press_power_button(); }
+    void operator()(const TimeInput& in) { pc.clock.set_rate(in.rate); }
+    void operator()(const IdleInput& in) { pc.clock.skip_to(in.now); }
   };
-  std::visit(Visitor{*this}, input);
+  for (unsigned side = 0; side < pcs_.size(); ++side) std::visit(Visitor{*this, side, *pcs_[side]}, input);
 }
 
 void Machine::drain() {
@@ -136,7 +152,7 @@ void Machine::idle() {
     if (deadline == Clock::kNever) {
       gate_.wait(std::nullopt);
     } else {
-      clock.skip_to(deadline);
+      for (Pc* pc : pcs_) pc->clock.skip_to(deadline);
     }
     return;
   }
@@ -156,29 +172,35 @@ void Machine::idle() {
   count_last_ = clock.count();
 }
 
+// The last look of lockstep at memory.
+Machine::Exit Machine::end(Exit why) { return lockstep_ && !lockstep_->compare_memory() ? Exit::kDifference : why; }
+
 Machine::Exit Machine::run_until(u64 count) {
   Pc& pc = *pc_;
   for (;;) {
-    if (!run_posted()) return Exit::kPowerOff;
+    if (!run_posted()) return end(Exit::kPowerOff);
     if (paused_) {
       gate_.wait(std::nullopt);
       continue;
     }
     drain();
-    pc.clock.run_due();
+    for (Pc* each : pcs_) each->clock.run_due();
+    if (lockstep_ && !lockstep_->compare_requests()) return Exit::kDifference;
     if (pc.requests.any()) {
       const PcRequests asked = pc.requests;
-      pc.requests = {};
+      for (Pc* each : pcs_) each->requests = {};
       if (asked.exit_status) {
         exit_status_ = *asked.exit_status;
-        return Exit::kDebugExit;
+        return end(Exit::kDebugExit);
       }
-      if (asked.power_off) return Exit::kPowerOff;
-      if (config_.no_reboot) return Exit::kReset;
+      if (asked.power_off) return end(Exit::kPowerOff);
+      if (config_.no_reboot) return end(Exit::kReset);
       // What could be loaded at the start can be loaded again, unless the user has taken the file away.
-      if (Status s = pc.reset(); !s) {
-        fmt::print(stderr, "xlat: {}\n", s.error().message);
-        return Exit::kReset;
+      for (Pc* each : pcs_) {
+        if (Status s = each->reset(); !s) {
+          fmt::print(stderr, "xlat: {}\n", s.error().message);
+          return Exit::kReset;
+        }
       }
       continue;
     }
@@ -187,6 +209,7 @@ Machine::Exit Machine::run_until(u64 count) {
     const u64 now = pc.clock.count();
     const u64 until = std::min({pc.clock.count_at(pc.clock.next_deadline()), now + kSlice, count});
     const Interp::Stop why = pc.interp.run(until);
+    if (lockstep_ && !lockstep_->follow(why)) return Exit::kDifference;
     if (why == Interp::Stop::kIdle) {
       drain();
       if (!pc.requests.any() && pc.clock.next_deadline() > pc.clock.now()) idle();

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "machine/input_gate.h"
+#include "machine/lockstep.h"
 #include "machine/pc.h"
 
 namespace xlat {
@@ -12,18 +13,21 @@ namespace xlat {
 class Machine {
  public:
   static Result<std::unique_ptr<Machine>> create(const MachineConfig& config);
+  ~Machine();
 
   enum class Exit : u8 {
-    kPowerOff,   // ACPI, or quit()
-    kReset,      // with no_reboot
-    kDebugExit,  // isa-debug-exit: status() says what
-    kCount,      // run_until's limit
+    kPowerOff,    // ACPI, or quit()
+    kReset,       // with no_reboot
+    kDebugExit,   // isa-debug-exit: status() says what
+    kCount,       // run_until's limit
+    kDifference,  // lockstep: difference() says which
   };
   // Runs until the machine ends. The calling thread owns the machine meanwhile.
   Exit run() { return run_until(Clock::kNever); }
   // The same, at most until so many instructions were retired.
   Exit run_until(u64 count);
   u32 exit_status() const { return exit_status_; }
+  std::string difference() const { return lockstep_ ? lockstep_->report() : std::string(); }
 
   // ---- From any thread ----
   InputGate& gate() { return gate_; }
@@ -41,6 +45,8 @@ class Machine {
   void cont();
   bool paused() const { return paused_; }
   Pc& pc() { return *pc_; }
+  // For what acts on the machine past the gate: that PC, and the one that follows it in lockstep.
+  const std::vector<Pc*>& pcs() const { return pcs_; }
   Log& log() { return log_; }
 
  private:
@@ -51,13 +57,17 @@ class Machine {
   bool run_posted();
   void idle();
   void pace();
-  void feed_serial(unsigned port);
+  void feed_serial(unsigned side, unsigned port);
+  Exit end(Exit why);
 
   MachineConfig config_;
   Log log_;
   std::unique_ptr<Pc> pc_;
+  std::unique_ptr<Lockstep> lockstep_;  // null but with -engine lockstep
+  std::vector<Pc*> pcs_;
   InputGate gate_;
-  std::array<std::deque<u8>, 4> serial_waiting_;  // entered, but the UART is full
+  // Entered, but the UART is full; one set each for the PCs of pcs().
+  std::array<std::array<std::deque<u8>, 4>, 2> serial_waiting_;
   std::array<std::atomic<i64>, 4> serial_backlog_{};
   bool paused_ = false;
   std::atomic<bool> quit_ = false;

@@ -7,10 +7,12 @@ namespace {
 
 std::string ide_name(unsigned n, bool cdrom) { return fmt::format("ide{}-{}{}", n / 2, cdrom ? "cd" : "hd", n % 2); }
 
-Result<std::unique_ptr<BlockImage>> open_image(const DriveConfig& d) {
+Result<std::unique_ptr<BlockImage>> open_image(const DriveConfig& d, bool follower) {
   const bool read_only = d.read_only || d.cdrom || d.snapshot;
-  auto image = open_raw_image(d.path, read_only ? ImageAccess::kReadOnly : ImageAccess::kReadWrite);
-  if (!image || !d.snapshot || d.cdrom || d.read_only) return image;
+  auto image = open_raw_image(d.path, follower    ? ImageAccess::kBeside
+                                      : read_only ? ImageAccess::kReadOnly
+                                                  : ImageAccess::kReadWrite);
+  if (!image || !(d.snapshot || follower) || d.cdrom || d.read_only) return image;
   return make_snapshot_image(std::move(*image));
 }
 
@@ -22,7 +24,7 @@ Status Pc::plug_drives() {
     const DriveConfig& d = *config_.ide[n];
     std::unique_ptr<BlockImage> image;
     if (!d.path.empty()) {
-      auto opened = open_image(d);
+      auto opened = open_image(d, config_.follower);
       if (!opened) return opened.error();
       image = std::move(*opened);
     }
@@ -44,7 +46,7 @@ Status Pc::plug_floppies() {
       fdc.attach(n, FloppyType::k2880K);
       continue;
     }
-    auto image = open_image(*config_.floppy[n]);
+    auto image = open_image(*config_.floppy[n], config_.follower);
     if (!image) return image.error();
     const auto format = floppy_format_or_part((*image)->size());
     FloppyType type = format ? format->drive : FloppyType::k1440K;
@@ -113,7 +115,7 @@ Status Pc::change_medium(std::string_view name, const std::string& path, std::op
   if (path == d.path) {
     if (Status s = eject_medium(name, force); !s) return s;
   }
-  auto image = open_image(wanted);
+  auto image = open_image(wanted, config_.follower);
   if (!image) return image.error();
   if (floppy) {
     if (Status s = fdc.drive(n)->insert(std::move(*image)); !s) return s;

@@ -20,8 +20,19 @@ std::array<IrqLine, 16> pirq_outputs(IrqMixer& isa) {
 
 Result<jit::EngineMaker> engine_maker(const MachineConfig& config) {
   if (config.engine != EngineKind::kInterp) {
-    auto jit = jit::prepare_jit({.cache_bytes = config.code_cache_bytes});
-    if (jit.ok() || config.engine == EngineKind::kJit) return jit;
+    const bool lockstep = config.engine == EngineKind::kLockstep;
+    if (lockstep && !jit::jit_available()) {
+      return error("-engine lockstep: this host has no back end to compare with the interpreter; use -engine interp");
+    }
+    jit::JitOptions options{.cache_bytes = config.code_cache_bytes};
+    if (lockstep) options.break_nth = config.lockstep.inject;
+    if (config.perf_map && jit::jit_available()) {
+      auto map = jit::PerfMap::open();
+      if (!map) return map.error();
+      options.perf_map = std::move(*map);
+    }
+    auto jit = jit::prepare_jit(options);
+    if (jit.ok() || config.engine != EngineKind::kDefault) return jit;
     config.warn(fmt::format("{}; the interpreter runs the guest, slowly", jit.error().message));
   }
   return jit::EngineMaker([](Cpu& cpu) { return std::make_unique<Interp>(cpu); });

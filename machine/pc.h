@@ -41,6 +41,7 @@ struct PcRequests {
   bool power_off = false;
   bool shutdown = false;           // triple fault
   std::optional<u32> exit_status;  // isa-debug-exit
+  bool operator==(const PcRequests&) const = default;
   bool any() const { return reset || power_off || shutdown || exit_status.has_value(); }
 };
 

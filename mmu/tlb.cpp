@@ -16,6 +16,7 @@ Tlb::~Tlb() { munmap(tables_[0], kTables * kTableBytes); }
 
 void Tlb::fill(Table table, u32 linear, u8* host_page, bool global) {
   if (local_.size() + global_.size() >= kMostUsed) flush();  // flush_page leaves dead uses behind
+  ++counters_.fills;
   const u32 page = linear >> 12;
   std::uintptr_t& entry = tables_[table][page];
   const std::uintptr_t addend = reinterpret_cast<std::uintptr_t>(host_page) - (std::uintptr_t{page} << 12);
@@ -29,14 +30,19 @@ void Tlb::clear(std::vector<u32>& used) {
   used.clear();
 }
 
-void Tlb::flush_local() { clear(local_); }
+void Tlb::flush_local() {
+  ++counters_.local_flushes;
+  clear(local_);
+}
 
 void Tlb::flush() {
+  ++counters_.flushes;
   clear(local_);
   clear(global_);
 }
 
 void Tlb::flush_page(u32 linear) {
+  ++counters_.page_flushes;
   for (std::uintptr_t* table : tables_) table[linear >> 12] = 0;
 }
 

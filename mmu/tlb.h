@@ -30,6 +30,14 @@ class Tlb {
   // The addends of one table, indexed by linear >> 12.
   std::uintptr_t* addends(Table table) { return tables_[table]; }
 
+  struct Counters {
+    u64 fills = 0;          // entries, each after a miss
+    u64 flushes = 0;        // of everything
+    u64 local_flushes = 0;  // of all but global pages
+    u64 page_flushes = 0;   // of one page
+  };
+  const Counters& counters() const { return counters_; }
+
   // A global page (SDM vol. 3, 4.10.2.4) stays when address spaces are switched.
   void fill(Table table, u32 linear, u8* host_page, bool global = false);
   void flush();
@@ -43,6 +51,7 @@ class Tlb {
   void clear(std::vector<u32>& used);
 
   std::uintptr_t* tables_[kTables];
+  Counters counters_;
   // page << 2 | table, so that a flush costs what was filled. What is filled as local stands in the first.
   std::vector<u32> local_, global_;
 };

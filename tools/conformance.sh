@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # conformance.sh DIR: builds what it needs and runs every captured case in DIR (format: tests/conformance/moo.h).
 # Prints a line for each failing file and closes with `N passed, N failed`. Further arguments go to the runner:
-# --sample N (cases a file), --verbose (every failure).
+# --engine jit (every block translated), --sample N (cases a file), --verbose (every failure).
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
-dir=${1:?usage: conformance.sh DIR [--sample N] [--verbose]}
+dir=${1:?usage: conformance.sh DIR [--engine interp|jit] [--sample N] [--verbose]}
 shift
 [ -f "$root/build/release/build.ninja" ] || (cd "$root" && cmake --preset release) >&2
 cmake --build "$root/build/release" --target xlat_conformance -- --quiet >&2

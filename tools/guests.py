@@ -16,6 +16,10 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "xlat", "guests")
 
 
+# How much longer a run may take.
+PATIENCE = {"interp": 2, "lockstep": 6}
+
+
 class Failure(Exception):
     pass
 
@@ -140,7 +144,7 @@ def with_sums(text, files):
     return re.sub(r"\{md5:([^}]+)\}", md5, text)
 
 
-def run_guest(name, spec):
+def run_guest(name, spec, engine):
     files = os.path.join(CACHE, name)
     subprocess.run([os.path.join(ROOT, "tools/assemble-guest.sh"), spec.get("files", name)], check=True)
     files = os.path.join(CACHE, spec.get("files", name))
@@ -149,8 +153,10 @@ def run_guest(name, spec):
             shutil.copy(os.path.join(files, copied), work)
         outputs = []
         args = [part.replace("{files}", files).replace("{work}", work) for part in shlex.split(spec["command"])]
+        if engine:
+            args += ["-engine", engine]
         for steps in spec["runs"]:
-            run = Run(args, time.monotonic() + spec.get("timeout", 300), work, transcript)
+            run = Run(args, time.monotonic() + spec.get("timeout", 300) * (PATIENCE.get((engine or "").split(",")[0], 1)), work, transcript)
             try:
                 for step in steps["steps"]:
                     for action, value in step.items():
@@ -174,6 +180,12 @@ def main():
             with open(os.path.join(folder, entry), "rb") as file:
                 specs[entry[:-5]] = tomllib.load(file)
     wanted = sys.argv[1:]
+    engine = None
+    if wanted[:1] == ["--engine"]:
+        engine = wanted[1] if len(wanted) > 1 else ""
+        if engine.split(",")[0] not in ("jit", "interp", "lockstep"):
+            sys.exit(f"xlat: --engine '{engine}': give jit, interp or lockstep")
+        wanted = wanted[2:]
     if wanted == ["--smoke"]:
         wanted = [name for name, spec in specs.items() if spec.get("smoke")]
     for name in wanted:
@@ -184,7 +196,7 @@ def main():
     for name in names:
         start = time.monotonic()
         try:
-            run_guest(name, specs[name])
+            run_guest(name, specs[name], engine)
             print(f"{name}: ok, {time.monotonic() - start:.1f} s", flush=True)
         except (Failure, subprocess.SubprocessError, OSError) as failure:
             failed += 1

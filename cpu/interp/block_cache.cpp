@@ -13,6 +13,7 @@ BlockCache::BlockCache(Cpu& cpu, HandlerOf handler_of)
 }
 
 void BlockCache::clear() {
+  ++counters_.clears;
   std::fill(near_.begin(), near_.end(), Near{});
   for (auto& [page, code_page] : pages_) cpu_.memory().code_watch().forget_page(page << 12);
   pages_.clear();
@@ -79,7 +80,7 @@ bool BlockCache::second_page(u32 linear, u64& phys2) {
 Block* BlockCache::decode(u32 linear, u64 phys, CodeMode mode) {
   AddressSpace& memory = cpu_.memory();
   auto block = std::make_unique<Block>();
-  block->serial = decoded_;
+  block->serial = counters_.decoded;
   block->phys = phys;
   block->mode = mode;
   u8 page[4096 + kMaxInsnBytes];
@@ -114,7 +115,7 @@ Block* BlockCache::decode(u32 linear, u64 phys, CodeMode mode) {
     code_page.blocks.push_back(block.get());
     for (unsigned n = 0; n < bytes; ++n) ++code_page.covered[first + n];
   });
-  ++decoded_;
+  ++counters_.decoded;
   if (cpu_.log().enabled(LogItem::kInAsm)) {
     cpu_.log().line(LogItem::kInAsm, "----------------\nIN: {:08x}\n{}", linear,
                     disassemble({page, at}, linear, mode.cs32 ? 32 : 16));
@@ -132,13 +133,16 @@ void BlockCache::drop(u64 phys, unsigned bytes) {
   bool hit = false;
   for (unsigned n = begin; n < end && !hit; ++n) hit = page->second.covered[n] != 0;
   if (!hit) return;
+  ++counters_.code_writes;
   const std::vector<Block*> blocks = page->second.blocks;
   for (Block* block : blocks) {
     bool overlaps = false;
     each_part(*block, [&](u64 number, unsigned first, unsigned length) {
       overlaps = overlaps || (number == phys >> 12 && begin < first + length && end > first);
     });
-    if (overlaps) drop_block(block);
+    if (!overlaps) continue;
+    ++counters_.dropped;
+    drop_block(block);
   }
 }
 

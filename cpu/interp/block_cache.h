@@ -49,6 +49,15 @@ class BlockCache {
     return find_slow(linear, mode);
   }
 
+  struct Counters {
+    u64 decoded = 0;      // blocks
+    u64 clears = 0;       // of the whole cache
+    u64 code_writes = 0;  // stores to bytes of blocks
+    u64 dropped = 0;      // blocks, because of them
+  };
+  const Counters& counters() const { return counters_; }
+  std::size_t size() const { return blocks_.size(); }
+
   // Forgets everything.
   void clear();
   // Called for each block that is forgotten and has a translation.
@@ -94,7 +103,7 @@ class BlockCache {
   std::unordered_map<u64, std::unique_ptr<Block>> blocks_;  // by phys << 8 | mode
   std::unordered_map<u64, CodePage> pages_;                 // by page number
   std::vector<std::unique_ptr<Block>> dropped_blocks_;      // near_ and the loop may still point to them
-  u64 decoded_ = 0;                                         // blocks so far: the next one's serial
+  Counters counters_;
 };
 
 }  // namespace xlat

@@ -1,6 +1,8 @@
 // The interpreter's loop.
 #include "cpu/interp/interp.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "cpu/interp/handlers.h"
@@ -37,6 +39,23 @@ void (*handler_of(u16 encoding, unsigned width, Rep rep))() {
 
 Interp::Interp(Cpu& cpu) : Interp(cpu, handler_of) {}
 Interp::Interp(Cpu& cpu, BlockCache::HandlerOf handlers) : cpu_(cpu), blocks_(cpu, handlers) { cpu.attach(this); }
+
+std::string Interp::statistics() const {
+  const BlockCache::Counters& b = blocks_.counters();
+  const Tlb::Counters& t = cpu_.tlb().counters();
+  std::string text;
+  const auto line = [&](const char* what, u64 n) { text += fmt::format("{:<34}{}\n", what, n); };
+  line("decoded blocks", b.decoded);
+  line("  kept now", blocks_.size());
+  line("block cache flushes", b.clears);
+  line("writes that hit code (SMC)", b.code_writes);
+  line("  blocks dropped by them", b.dropped);
+  line("TLB misses filled", t.fills);
+  line("TLB flushes", t.flushes);
+  line("  of all but global pages", t.local_flushes);
+  line("TLB pages flushed alone", t.page_flushes);
+  return text;
+}
 
 Interp::~Interp() {
   if (cpu_.engine() == this) cpu_.attach(nullptr);
@@ -122,6 +141,8 @@ Interp::Stop Interp::run(u64 until) {
       stop_asked_.store(false, std::memory_order_relaxed);
       return Stop::kAsked;
     }
+    if (after_turn_ && !after_turn_()) [[unlikely]]
+      return Stop::kAsked;
     bool step = false;
     if (cpu_.attention()) {
       u64 events = 0;

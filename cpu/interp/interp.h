@@ -2,6 +2,9 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
+#include <string>
+#include <vector>
 
 #include "cpu/cpu.h"
 #include "cpu/interp/block_cache.h"
@@ -41,7 +44,21 @@ class Interp : public Engine {
   void leave_block() override { leave_ = true; }
 
   // What `info jit` shows.
-  virtual std::string statistics() const { return "no translator: the interpreter runs everything\n"; }
+  virtual std::string statistics() const;
+
+  // For who watches the engine: `after_turn` is called after each turn of the loop (a block, a run of translated code,
+  // an event) with count and state up to date; false makes run() return kAsked. A run of translated code is at most
+  // `most` instructions long then, but at least a block.
+  void watch(u64 most, std::function<bool()> after_turn) {
+    most_at_once_ = most;
+    after_turn_ = std::move(after_turn);
+  }
+  void set_most_at_once(u64 most) { most_at_once_ = most; }
+  // The translations of blocks at `ip`, the one entered last first, for a report. Kept while the engine is watched.
+  struct CodeText {
+    std::string guest, ir, host;
+  };
+  virtual std::vector<CodeText> code_texts(u32 ip) const { return (void)ip, std::vector<CodeText>(); }
 
   BlockCache& blocks() { return blocks_; }
   Cpu& cpu() { return cpu_; }
@@ -63,9 +80,13 @@ class Interp : public Engine {
   Interp(Cpu& cpu, BlockCache::HandlerOf handler_of);
   const Block& block() const { return *block_; }
 
+  bool watched() const { return static_cast<bool>(after_turn_); }
+
   Cpu& cpu_;
   BlockCache blocks_;
   u64 count_ = 0;
+  // A run of translated code ends after so many instructions at the latest, so that stop() is heard.
+  u64 most_at_once_ = 1 << 20;
 
  private:
   friend class InterpEmitter;
@@ -76,6 +97,7 @@ class Interp : public Engine {
 
   u64 until_ = 0;
   std::atomic<bool> stop_asked_ = false;
+  std::function<bool()> after_turn_;
 
   // The block being run.
   bool leave_ = false;      // stop after the current instruction

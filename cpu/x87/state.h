@@ -25,6 +25,8 @@ struct FpuState {
   u16 cs = 0, ds = 0;  // their selectors
   u32 mxcsr = 0x1f80;  // held for FXSAVE only; there is no SSE
 
+  bool operator==(const FpuState&) const = default;
+
   unsigned top() const { return (status >> 11) & 7; }
   void set_top(unsigned t) { status = static_cast<u16>((status & ~0x3800) | (t & 7) << 11); }
 

@@ -90,6 +90,7 @@ void Codegen::begin() {
   load_fpu_ = a_.newLabel();
   a_.sub(kBudget, static_cast<i32>(block_->insns.size()));
   a_.long_().jl(used_up_);
+  if (translation_->broken) a_.not_(gp32(kGuestReg[kEax]));
 }
 
 void Codegen::instruction(unsigned n) {

@@ -52,8 +52,10 @@ bool Codegen::in_place(const Inst& i) {
   if (b_too) values_[alu->b].uses = 0;
   protect(guest);
   if (b_too) values_[alu->b].uses = 1;
+  const bool makes_flags = flags_of_[v] != 0;
   emit_alu(v, *alu, reg);
-  if (swapped && recipe_.b.kind == FlagOperand::Kind::kField) recipe_ = {};  // the interpreter records it as the first
+  // The interpreter records it as the first.
+  if (makes_flags && swapped && recipe_.b.kind == FlagOperand::Kind::kField) recipe_ = {};
   use(v);
   return true;
 }

@@ -10,8 +10,6 @@
 namespace xlat::jit::x64 {
 
 namespace {
-// A run of translated code ends after so many instructions at the latest, so that stop() is heard.
-constexpr u64 kMostAtOnce = 1 << 20;
 constexpr u32 kNeverHot = ~u32{0};  // heat of a block that was tried and is nothing for the code generator
 // A block has a translation for each address and context it runs at, and for ways its flags wait at its entry; so many.
 constexpr unsigned kMostVersions = 6;
@@ -32,6 +30,7 @@ Engine::Engine(Cpu& cpu, const JitOptions& options, CodeCache cache)
       codegen_(layout_, stubs_) {
   frame_.engine = this;
   slow_.resize(encoding_too_long() + 1u);
+  if (options_.perf_map) options_.perf_map->add(stubs_.enter, stubs_.bytes, "xlat_stubs");
   blocks_.on_drop = [this](const Block& block) {
     while (block.translation) drop(static_cast<Translation*>(block.translation));
   };
@@ -98,6 +97,7 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, c
   t->ip = ip;
   t->context = context_number;
   t->entry = entry;
+  t->broken = counters_.translated + 1 == options_.break_nth;
   ir_ = Lifter::lift(block.insns, std::move(ir_));
   const HostCode* host = codegen_.generate(block, ir_, *t, context, cache_.next());
   if (!host || host->bytes.size() > kMostBlockBytes || host->interpreted == block.insns.size()) {
@@ -130,17 +130,39 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, c
   counters_.left_to_interp += host->interpreted;
   counters_.host_bytes += host->bytes.size();
   log(block, *t);
+  if (options_.perf_map) options_.perf_map->add(t->code, t->code_bytes, fmt::format("guest_{:08x}", t->ip));
+  if (watched()) t->text = std::make_unique<Interp::CodeText>(text_of(block, *t));
   return t;
+}
+
+Interp::CodeText Engine::text_of(const Block& block, const Translation& t) const {
+  std::vector<u8> bytes(block.bytes);
+  cpu_.memory().read_block(block.phys, bytes);
+  return {.guest = disassemble(bytes, t.ip, block.mode.cs32 ? 32 : 16),
+          .ir = Lifter::lift(block.insns).dump(),
+          .host = disassemble({t.code, t.code_bytes}, reinterpret_cast<u64>(t.code), 64)};
+}
+
+std::vector<Interp::CodeText> Engine::code_texts(u32 ip) const {
+  std::vector<CodeText> all;
+  const auto take = [&](const Translation& t) {
+    if (t.ip == ip && t.text) all.push_back(*t.text);
+  };
+  if (ran_) take(*ran_);
+  for (const auto& [t, owned] : translations_) {
+    if (t != ran_) take(*t);
+  }
+  // One that was dropped by its own store.
+  if (all.empty() && !dropped_.empty()) take(*dropped_.back());
+  return all;
 }
 
 void Engine::log(const Block& block, const Translation& t) {
   Log& log = cpu_.log();
-  if (log.enabled(LogItem::kIr)) log.line(LogItem::kIr, "IR of {:08x}\n{}", t.ip, Lifter::lift(block.insns).dump());
-  if (!log.enabled(LogItem::kOutAsm)) return;
-  std::vector<u8> bytes(block.bytes);
-  cpu_.memory().read_block(block.phys, bytes);
-  log.line(LogItem::kOutAsm, "IN:\n{}OUT: {} bytes\n{}", disassemble(bytes, t.ip, t.block->mode.cs32 ? 32 : 16),
-           t.code_bytes, disassemble({t.code, t.code_bytes}, reinterpret_cast<u64>(t.code), 64));
+  if (!log.enabled(LogItem::kIr) && !log.enabled(LogItem::kOutAsm)) return;
+  const CodeText text = text_of(block, t);
+  log.line(LogItem::kIr, "IR of {:08x}\n{}", t.ip, text.ir);
+  log.line(LogItem::kOutAsm, "IN:\n{}OUT: {} bytes\n{}", text.guest, t.code_bytes, text.host);
 }
 
 unsigned Engine::versions_of(const Block& block) {
@@ -235,6 +257,7 @@ void Engine::flush_cache() {
   for (auto& [t, owned] : translations_) t->block->translation = nullptr;
   translations_.clear();
   dropped_.clear();
+  ran_ = nullptr;
   std::fill(jumps_.begin(), jumps_.end(), JumpEntry{});
   wanted_ = nullptr;
   cache_.truncate(stubs_.bytes);
@@ -260,11 +283,12 @@ bool Engine::run_translated(const Block& block, u64 budget) {
   if (t->uses_fpu && !host_may_run_fpu(s)) return false;
   s.flags.pack();
   s.mid_rep = false;
-  const u64 allowed = std::min(budget, kMostAtOnce);
+  const u64 allowed = std::min(budget, std::max<u64>(most_at_once_, block.insns.size()));
   count_at_zero_ = count_ + allowed;
   frame_.budget = static_cast<i64>(allowed);
   frame_.read_table = cpu_.read_table();
   ++counters_.entries;
+  ran_ = t;
   reinterpret_cast<void (*)(CpuState*, Frame*, const void*)>(reinterpret_cast<std::uintptr_t>(stubs_.enter))(
       &s, &frame_, t->code);
   take_fpu();
@@ -358,7 +382,7 @@ std::string Engine::statistics() const {
   line("host code bytes", c.host_bytes);
   line("code cache used, bytes", cache_.used());
   line("code cache size, bytes", cache_.size());
-  line("code cache flushes", c.cache_flushes);
+  line("code cache flushes (evictions)", c.cache_flushes);
   line("translations dropped", c.dropped);
   line("contexts", contexts_.size());
   line("chained exits", c.chained);
@@ -366,7 +390,7 @@ std::string Engine::statistics() const {
   line("x87 state brought to the host", c.fpu_loads);
   line("instructions interpreted in place", c.slow);
   for (const auto& [name, count] : slow_by_name()) line(("  " + name).c_str(), count);
-  return text;
+  return text + Interp::statistics();
 }
 
 // The encodings most often interpreted in place.

@@ -14,6 +14,7 @@ class Engine : public Interp {
 
   const JitCounters& counters() const { return counters_; }
   std::string statistics() const override;
+  std::vector<CodeText> code_texts(u32 ip) const override;
 
  protected:
   bool run_translated(const Block& block, u64 budget) override;
@@ -41,6 +42,7 @@ class Engine : public Interp {
   void drop(Translation* translation);
   void flush_cache();
   std::vector<std::pair<std::string, u64>> slow_by_name() const;
+  CodeText text_of(const Block& block, const Translation& translation) const;
   void log(const Block& block, const Translation& translation);
 
   const JitOptions options_;
@@ -61,6 +63,7 @@ class Engine : public Interp {
   std::vector<std::unique_ptr<Translation>> dropped_;  // their code may still be running
   Exit* wanted_ = nullptr;                             // exit taken last, to be linked to what runs next
   bool jump_wanted_ = false;                           // an indirect jump missed: its target goes into the table
+  const Translation* ran_ = nullptr;                   // entered last
   u64 count_at_zero_ = 0;                              // instruction count when the budget is used up
 };
 

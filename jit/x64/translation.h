@@ -4,7 +4,7 @@
 #include <memory>
 #include <vector>
 
-#include "cpu/interp/block_cache.h"
+#include "cpu/interp/interp.h"
 #include "jit/x64/flag_recipe.h"
 
 namespace xlat::jit::x64 {
@@ -47,7 +47,9 @@ struct Translation {
   u32 code_bytes = 0;
   bool uses_fpu = false;  // by x87 or MMX instructions that the host executes
   std::vector<std::unique_ptr<Exit>> exits;
-  std::vector<Exit*> incoming;  // linked to this translation
+  std::vector<Exit*> incoming;             // linked to this translation
+  bool broken = false;                     // made wrong, see JitOptions::break_nth
+  std::unique_ptr<Interp::CodeText> text;  // while the engine is watched
 };
 
 // One place an indirect jump may lead to, found by its EIP.

@@ -1,4 +1,5 @@
-// Runs hardware-captured cases: xlat_conformance DIR [--list FILE] [--sample N] [--verbose].
+// Runs hardware-captured cases: xlat_conformance DIR [--engine interp|jit] [--list FILE] [--sample N] [--verbose].
+// On the JIT each block of a case is translated the first time it runs.
 // tools/conformance.sh builds and calls it; the format is MOO (moo.h).
 #include <fnmatch.h>
 
@@ -12,6 +13,7 @@
 #include <set>
 #include <thread>
 
+#include "../support/hot_jit.h"
 #include "cpu/interp/interp.h"
 #include "moo.h"
 
@@ -21,12 +23,15 @@ using namespace xlat::conformance;
 
 namespace {
 
+using EngineMaker = std::function<std::unique_ptr<Interp>(Cpu&)>;
+
 // Ports of the capture set-up: every IN reads ones.
 class Bench {
  public:
   static constexpr u32 kRamBytes = 16 << 20;
 
-  Bench() : ram_(kRamBytes), cpu_(find_cpu_model("max").value(), memory_, ports_, clock_, log_), interp_(cpu_) {
+  explicit Bench(const EngineMaker& make)
+      : ram_(kRamBytes), cpu_(find_cpu_model("max").value(), memory_, ports_, clock_, log_), engine_(make(cpu_)) {
     memory_.map_ram(0, kRamBytes, ram_.data());
   }
 
@@ -34,12 +39,12 @@ class Bench {
   std::string run(const Case& c, u16 flags_mask, bool ss_as_gp = false) {
     load(c);
     if (ss_as_gp) memory_.write(4 * 12, 4, memory_.read(4 * 13, 4));
-    interp_.run(clock_.count() + 300'000);
+    engine_->run(clock_.count() + 300'000);
     std::string wrong = compare(c, flags_mask);
     // A case that went astray may have written anywhere.
     if (!wrong.empty()) {
       std::fill(ram_.begin(), ram_.end(), u8{0});
-      interp_.blocks().clear();
+      engine_->blocks().clear();
     }
     for (const Side* side : {&c.initial, &c.final}) {
       for (const Ram& r : side->ram) memory_.write(r.address & (kRamBytes - 1), 1, 0);
@@ -114,7 +119,7 @@ class Bench {
   Log log_;
   std::vector<u8> ram_;
   Cpu cpu_;
-  Interp interp_;
+  const std::unique_ptr<Interp> engine_;
 };
 
 // flags-mask of an opcode from metadata.json; all ones where nothing is undefined.
@@ -161,6 +166,7 @@ struct Options {
   std::string directory, list;
   std::size_t sample = 0;
   bool verbose = false;
+  EngineMaker engine = [](Cpu& cpu) { return std::make_unique<Interp>(cpu); };
 };
 
 struct Totals {
@@ -215,7 +221,19 @@ int main(int argc, char** argv) {
       options.sample = std::stoul(argv[++i]);
     else if (arg == "--verbose")
       options.verbose = true;
-    else
+    else if (arg == "--engine" && i + 1 < argc) {
+      const std::string name = argv[++i];
+#ifdef XLAT_JIT_X64
+      if (name == "jit") {
+        options.engine = [](Cpu& cpu) { return std::make_unique<test::HotJit>(cpu); };
+        continue;
+      }
+#endif
+      if (name != "interp") {
+        fmt::print(stderr, "xlat: --engine '{}': there is no such engine here\n", name);
+        return 1;
+      }
+    } else
       options.directory = arg;
   }
   std::vector<fs::path> files;
@@ -242,7 +260,7 @@ int main(int argc, char** argv) {
   Totals totals;
   std::atomic<std::size_t> next = 0;
   const auto work = [&] {
-    Bench bench;
+    Bench bench(options.engine);
     for (std::size_t n; (n = next++) < files.size();)
       run_file(files[n], options, metadata, revoked, list, bench, totals);
   };

@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "../support/bare_cpu.h"
-#include "jit/eval.h"
+#include "../support/compared_engine.h"
 
 using namespace xlat;
 using test::BareMachine;
@@ -52,7 +52,7 @@ struct Expected {
 void faults(const char* what, auto set_up, Expected expected, auto check) {
   INFO(what);
   Scene<Interp> a;
-  Scene<jit::EvalEngine> b;
+  Scene<test::ComparedEngine> b;
   set_up(a);
   set_up(b);
   const CpuState before = a.cpu.s;
@@ -98,7 +98,7 @@ TEST_CASE("PUSH that faults changes nothing") {
 
 TEST_CASE("a fault while pushing the frame of a fault is a double fault on both engines") {
   Scene<Interp> a;
-  Scene<jit::EvalEngine> b;
+  Scene<test::ComparedEngine> b;
   const auto set_up = [](auto& m) {
     m.put(kCode, {0x50});
     m.page(kStack, kAbsent);
@@ -192,7 +192,7 @@ TEST_CASE("REP MOVS stops at the faulting element with the others done") {
 
 TEST_CASE("an interrupt in the middle of REP is taken between two elements") {
   Scene<Interp> a;
-  Scene<jit::EvalEngine> b;
+  Scene<test::ComparedEngine> b;
   const auto run = [](auto& m) {
     m.put(kCode, {0xf3, 0xa4});
     m.cpu.s.gpr[kEsi] = kPageA;
@@ -233,7 +233,7 @@ TEST_CASE("ENTER copies frame pointers one by one: a frame that overlaps the new
     CHECK(m.cpu.s.reg32(kEsp) == 0x7fe0);
   };
   test::BareMachine<Interp> a;
-  test::BareMachine<jit::EvalEngine> b;
+  test::BareMachine<test::ComparedEngine> b;
   run(a);
   run(b);
 }

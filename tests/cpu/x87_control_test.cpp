@@ -1,8 +1,8 @@
 // x87 control instructions: words, environments, images, availability and pending exceptions.
 #include <catch2/catch.hpp>
 
-#include "jit/eval.h"
 #include "tests/support/bare_cpu.h"
+#include "tests/support/compared_engine.h"
 
 using namespace xlat;
 using test::BareCpu;
@@ -198,7 +198,7 @@ TEST_CASE("FXSAVE wants 16-byte alignment; FXRSTOR wants no reserved MXCSR bits"
 
 TEST_CASE("whatever follows D8-DF and 0F runs or faults, and both engines agree") {
   BareMachine<Interp> a;
-  BareMachine<jit::EvalEngine> b;
+  BareMachine<test::ComparedEngine> b;
   const auto run = [](auto& m, u8 first, u8 second, u32 image) {
     m.real16(0, 0x1000, 0x8000);
     m.cpu.s.cr0 |= kCr0Ne;

@@ -283,4 +283,25 @@ TEST_CASE("time", "[frontend]") {
   CHECK(bad({"-rtc", "base=yesterday"}).find("yesterday") != std::string::npos);
 }
 
+TEST_CASE("engines", "[frontend]") {
+  CHECK(good({}).machine.engine == EngineKind::kDefault);
+  CHECK(good({"-engine", "interp"}).machine.engine == EngineKind::kInterp);
+  CHECK(good({"-engine", "lockstep"}).machine.engine == EngineKind::kLockstep);
+  const MachineConfig m = good({"-engine", "lockstep,window=500,memory=1000000,inject=7"}).machine;
+  CHECK(m.engine == EngineKind::kLockstep);
+  CHECK(m.time.deterministic);
+  CHECK(m.time.shift == 5);
+  CHECK_FALSE(good({"-icount", "auto", "-engine", "lockstep"}).machine.time.deterministic);
+  CHECK(m.lockstep.window == 500u);
+  CHECK_FALSE(good({"-engine", "lockstep"}).machine.lockstep.window.has_value());
+  CHECK(m.lockstep.memory_every == 1'000'000);
+  CHECK(m.lockstep.inject == 7);
+  CHECK(bad({"-engine", "locksetp"}).find("lockstep") != std::string::npos);
+  CHECK(bad({"-engine", "lockstep,windw=1"}).find("window, memory, inject") != std::string::npos);
+  CHECK(bad({"-engine", "lockstep,memory=0"}).find("memory=0") != std::string::npos);
+  CHECK(bad({"-engine", "lockstep,window=all"}).find("window=all") != std::string::npos);
+  CHECK(good({"-perfmap"}).machine.perf_map);
+  CHECK(bad({"-engine", "interp", "-perfmap"}).find("-perfmap") != std::string::npos);
+}
+
 }  // namespace xlat

@@ -1,12 +1,16 @@
 // The binary from outside: bad input, channels, terminal, signals, exit statuses.
 #include <fmt/format.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <termios.h>
 
 #include <catch2/catch.hpp>
+#include <fstream>
+#include <sstream>
 
+#include "jit/engine.h"
 #include "tests/frontend/process.h"
 #include "tests/frontend/temp_dir.h"
 
@@ -334,6 +338,108 @@ TEST_CASE("-S waits for the monitor", "[program]") {
   CHECK(p.expect("VM status: running"));
   p.send("quit\n");
   CHECK(p.wait() == 0);
+}
+
+TEST_CASE("lockstep prints the difference and exits with status 1", "[frontend]") {
+  if (!jit::jit_available()) return;
+  Process p({"-display", "none", "-m", "8", "-icount", "shift=2,sleep=off", "-engine", "lockstep,inject=20"});
+  CHECK(p.wait() == 1);
+  INFO(p.errors);
+  for (const char* part : {"lockstep: ", "DIFFERING: eax", "GUEST CODE:", "IR:", "HOST CODE:", "not eax", "STATES:"}) {
+    CHECK(p.errors.find(part) != std::string::npos);
+  }
+}
+
+TEST_CASE("translated code has names in perf's map", "[frontend]") {
+  if (!jit::jit_available()) return;
+  Process p({"-display", "none", "-m", "8", "-monitor", "stdio", "-perfmap"});
+  const std::string path = fmt::format("/tmp/perf-{}.map", p.pid());
+  std::string text;
+  for (int tries = 0; tries < 300 && text.find("guest_") == std::string::npos; ++tries) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    std::ifstream in(path);
+    text.assign(std::istreambuf_iterator<char>(in), {});
+  }
+  p.send("quit\n");
+  CHECK(p.wait() == 0);
+  INFO(text);
+  std::istringstream lines(text);
+  std::string line;
+  unsigned named = 0;
+  while (std::getline(lines, line) && !lines.eof()) {
+    unsigned long start = 0, size = 0;
+    char name[64] = {};
+    REQUIRE(std::sscanf(line.c_str(), "%lx %lx %63s", &start, &size, name) == 3);
+    CHECK(start > 0x10000);
+    CHECK(size > 0);
+    CHECK((std::string(name) == "xlat_stubs" || std::string(name).starts_with("guest_")));
+    ++named;
+  }
+  CHECK(named > 1);
+  unlink(path.c_str());
+}
+
+TEST_CASE("the engine's counters are in the monitor and, at the end, in the log", "[frontend]") {
+  const std::vector<std::string> everywhere = {"writes that hit code (SMC)", "TLB misses filled", "TLB flushes"};
+  const std::vector<std::string> jit = {"translated blocks", "chained exits", "code cache flushes"};
+  for (const char* engine : {"interp", "jit"}) {
+    const bool translates = std::string(engine) == "jit";
+    if (translates && !jit::jit_available()) continue;
+    Process p({"-display", "none", "-m", "8", "-monitor", "stdio", "-engine", engine, "-d", "jit"});
+    CHECK(p.expect("(xlat)"));
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    p.send("info jit\n");
+    CHECK(p.expect("TLB flushes"));
+    p.send("quit\n");
+    CHECK(p.wait() == 0);
+    INFO(p.output << p.errors);
+    for (const std::string& text : {p.output, p.errors}) {
+      for (const std::string& name : everywhere) CHECK(text.find(name) != std::string::npos);
+      for (const std::string& name : jit) CHECK((text.find(name) != std::string::npos) == translates);
+    }
+  }
+}
+
+// Under sanitizers address space cannot be limited.
+#ifndef __SANITIZE_ADDRESS__
+TEST_CASE("a host without the memory for the code cache", "[frontend]") {
+  if (!jit::jit_available()) return;
+  const auto start = [](std::vector<std::string> args) {
+    rlimit limit{};
+    getrlimit(RLIMIT_AS, &limit);
+    const rlimit small{u64{1500} << 20, limit.rlim_max};
+    setrlimit(RLIMIT_AS, &small);
+    args.insert(args.end(), {"-m", "8", "-display", "none", "-monitor", "stdio"});
+    auto process = std::make_unique<Process>(args);
+    setrlimit(RLIMIT_AS, &limit);
+    return process;
+  };
+  // Asked for, it is one line and status 1.
+  for (const std::vector<std::string>& args : std::vector<std::vector<std::string>>{
+           {"-accel", "jit,tb-size=1024"}, {"-engine", "lockstep", "-accel", "tcg,tb-size=1024"}}) {
+    const auto p = start(args);
+    CHECK(p->wait() == 1);
+    INFO(p->errors);
+    CHECK(p->errors.starts_with("xlat: code cache: a mapping of 1024 MiB failed: Cannot allocate memory; give less"));
+    CHECK(std::count(p->errors.begin(), p->errors.end(), '\n') == 1);
+    CHECK(p->output.empty());
+  }
+  // By default the interpreter takes its place, with a warning.
+  const auto p = start({"-accel", "tcg,tb-size=1024"});
+  CHECK(p->expect("(xlat)"));
+  p->send("info jit\nquit\n");
+  CHECK(p->wait() == 0);
+  INFO(p->errors);
+  CHECK(p->errors.starts_with("xlat: warning: code cache: a mapping of 1024 MiB failed"));
+  CHECK(std::count(p->errors.begin(), p->errors.end(), '\n') == 1);
+  CHECK(p->output.find("translated blocks") == std::string::npos);
+}
+#endif
+
+TEST_CASE("code caches of sizes that are none", "[frontend]") {
+  for (const char* size : {"0", "-1", "1025", "99999999999999999999", "many", "1K", ""}) {
+    fails({"-accel", fmt::format("jit,tb-size={}", size)}, "tb-size=");
+  }
 }
 
 }  // namespace xlat

@@ -5,6 +5,9 @@
 #include <span>
 
 #include "cpu/interp/interp.h"
+#ifdef XLAT_TEST_JIT
+#include "hot_jit.h"
+#endif
 
 namespace xlat::test {
 
@@ -63,6 +66,13 @@ class BareMachine {
   EngineType interp;
 };
 
-using BareCpu = BareMachine<Interp>;
+// The processor's tests are built twice: tests_cpu runs them on the interpreter, tests_cpu_jit on the JIT with every
+// block translated the first time it runs.
+#ifdef XLAT_TEST_JIT
+using TestedEngine = HotJit;
+#else
+using TestedEngine = Interp;
+#endif
+using BareCpu = BareMachine<TestedEngine>;
 
 }  // namespace xlat::test
