@@ -15,19 +15,23 @@ Tlb::Tlb() {
 Tlb::~Tlb() { munmap(tables_[0], kTables * kTableBytes); }
 
 void Tlb::fill(Table table, u32 linear, u8* host_page, bool global) {
-  if (local_.size() + global_.size() >= kMostUsed) flush();  // flush_page leaves dead uses behind
+  Uses& uses = global ? global_ : local_;
+  if (uses[0].size() + uses[1].size() >= kMostUsed) flush();  // flush_page leaves dead uses behind
   ++counters_.fills;
   const u32 page = linear >> 12;
   std::uintptr_t& entry = tables_[table][page];
   const std::uintptr_t addend = reinterpret_cast<std::uintptr_t>(host_page) - (std::uintptr_t{page} << 12);
-  // One that was filled before may stand among the others: then it goes with both.
-  if (entry == 0 || !global) (global ? global_ : local_).push_back(page << 2 | table);
+  if (entry == addend) return;
+  // One that led elsewhere may stand among the global ones: then it goes with both.
+  if (entry == 0 || !global) uses[table & 1].push_back(page << 2 | table);
   entry = addend;
 }
 
-void Tlb::clear(std::vector<u32>& used) {
-  for (const u32 use : used) tables_[use & 3][use >> 2] = 0;
-  used.clear();
+void Tlb::clear(Uses& uses) {
+  for (std::vector<u32>& used : uses) {
+    for (const u32 use : used) tables_[use & 3][use >> 2] = 0;
+    used.clear();
+  }
 }
 
 void Tlb::flush_local() {
@@ -48,12 +52,13 @@ void Tlb::flush_page(u32 linear) {
 
 void Tlb::drop_writes_to(const u8* host_page) {
   const auto host = reinterpret_cast<std::uintptr_t>(host_page);
-  for (const std::vector<u32>* used : {&local_, &global_}) {
-    for (const u32 use : *used) {
-      if (!(use & 1)) continue;
+  for (Uses* uses : {&local_, &global_}) {
+    std::erase_if((*uses)[1], [&](u32 use) {
       std::uintptr_t& entry = tables_[use & 3][use >> 2];
-      if (entry + (std::uintptr_t{use >> 2} << 12) == host) entry = 0;
-    }
+      if (entry + (std::uintptr_t{use >> 2} << 12) != host) return false;
+      entry = 0;
+      return true;
+    });
   }
 }
 

@@ -1,6 +1,7 @@
 // The software TLB for 32-bit linear addresses: flat tables from page number to host address.
 #pragma once
 
+#include <array>
 #include <vector>
 
 #include "base/types.h"
@@ -48,12 +49,13 @@ class Tlb {
 
  private:
   static constexpr std::size_t kMostUsed = std::size_t{1} << 16;
-  void clear(std::vector<u32>& used);
+  using Uses = std::array<std::vector<u32>, 2>;  // of read and of write tables
+  void clear(Uses& uses);
 
   std::uintptr_t* tables_[kTables];
   Counters counters_;
   // page << 2 | table, so that a flush costs what was filled. What is filled as local stands in the first.
-  std::vector<u32> local_, global_;
+  Uses local_, global_;
 };
 
 }  // namespace xlat

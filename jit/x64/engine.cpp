@@ -13,7 +13,7 @@ namespace {
 constexpr u32 kNeverHot = ~u32{0};  // heat of a block that was tried and is nothing for the code generator
 // A block has a translation for each address and context it runs at, and for ways its flags wait at its entry; so many.
 constexpr unsigned kMostVersions = 6;
-constexpr unsigned kTakenOften = 4;  // an exit taken so often is worth a version of its own
+constexpr unsigned kTakenOften = 8;  // an exit taken so often is worth a version of its own
 
 bool loads_segment(const Insn& i) { return encodings()[i.encoding].attributes & attr::Seg; }
 
