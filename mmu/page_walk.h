@@ -29,7 +29,7 @@ struct WalkResult {
   u64 phys = 0;           // of the address itself, not its page
   u32 error_code = 0;     // when not ok
   bool writable = false;  // this privilege may write and the page is dirty: a write entry may be cached
-  bool global = false;     // bit G of the last entry, if CR4.PGE is set
+  bool global = false;    // bit G of the last entry, if CR4.PGE is set
   bool executable = true;
 };
 
