@@ -85,11 +85,15 @@ Block* BlockCache::decode(u32 linear, u64 phys, CodeMode mode) {
   block->mode = mode;
   u8 page[4096 + kMaxInsnBytes];
   const unsigned in_page = 4096 - (phys & 0xfff);
-  memory.read_block(phys, {page, in_page});
+  constexpr unsigned kMostBytes = kMaxInsns * kMaxInsnBytes;
+  memory.read_block(phys, {page, std::min(in_page, kMostBytes)});
+  std::array<Insn, kMaxInsns> insns;
+  std::size_t count = 0;
   unsigned at = 0;
   const auto table = encodings();
-  while (at < in_page && block->insns.size() < kMaxInsns) {
-    Insn insn;
+  while (at < in_page && count < kMaxInsns) {
+    Insn& insn = insns[count];
+    insn = {};
     unsigned available = in_page - at;
     if (!decoder_.decode({page + at, std::min(available, kMaxInsnBytes)}, mode, insn)) {
       if (at != 0) break;  // the one that crosses the page starts its own block
@@ -102,12 +106,13 @@ Block* BlockCache::decode(u32 linear, u64 phys, CodeMode mode) {
     insn.off = static_cast<u16>(at);
     insn.handler = handler_of_(insn.encoding, insn.width, insn.rep);
     at += insn.len;
-    block->insns.push_back(insn);
+    ++count;
     const u32 attributes = table[insn.encoding].attributes;
     block->branch = attributes & attr::Branch;
     if ((attributes & (attr::Branch | attr::End)) || block->phys2 != 0) break;
   }
   block->bytes = at;
+  block->insns.assign(insns.begin(), insns.begin() + static_cast<std::ptrdiff_t>(count));
 
   each_part(*block, [&](u64 page_number, unsigned first, unsigned bytes) {
     memory.code_watch().watch(page_number << 12 | first, bytes);

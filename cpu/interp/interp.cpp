@@ -69,25 +69,9 @@ void Interp::publish_count() {
 // Runs at most `most` instructions of `block`, and at most `budget` of them and of their iterations. Leaves s.ip at the
 // next instruction to execute, or at the faulting one.
 void Interp::run_block(const Block& block, u64 budget, std::size_t most) {
-  CpuState& s = cpu_.s;
-  block_ip_ = static_cast<u32>(s.ip);
-  block_ = &block;
-  first_ = block.insns.data();
-  budget_ = budget;
-  iterations_ = 0;
-  leave_ = again_ = overspent_ = false;
-  running_ = true;
-  const Insn* const end = first_ + std::min<u64>(budget, most);
-  const Insn* i = first_;
-  do {
-    current_ = i;
-    reinterpret_cast<Handler>(i->handler)(*this, *i);
-    if (leave_ || overspent_) [[unlikely]]
-      break;
-  } while (++i != end);
-  running_ = false;
-
-  count_ += after_last();
+  u64 executed = 0;
+  run_part(block, static_cast<u32>(cpu_.s.ip), 0, std::min<u64>(budget, most), count_, budget, executed);
+  count_ += executed;
   cpu_.clock().set_count(count_);
 }
 

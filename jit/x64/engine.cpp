@@ -109,8 +109,9 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, c
   t->code = cache_.add(host->bytes);
   t->code_bytes = static_cast<u32>(host->bytes.size());
   t->uses_fpu = host->uses_fpu;
+  t->exits.reserve(host->exits.size());
   for (const HostCode::ExitPlace& place : host->exits) {
-    auto exit = std::make_unique<Exit>();
+    Exit* exit = &t->exits.emplace_back();
     exit->owner = t;
     exit->ip = place.ip;
     exit->site = t->code + place.site;
@@ -118,9 +119,7 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, c
     exit->stub = t->code + place.stub;
     exit->stored_site = place.stored_site ? t->code + place.stored_site : nullptr;
     exit->recipe = place.recipe;
-    const Exit* address = exit.get();
-    std::memcpy(cache_.writable(t->code + place.exit_slot), &address, sizeof address);
-    t->exits.push_back(std::move(exit));
+    std::memcpy(cache_.writable(t->code + place.exit_slot), &exit, sizeof exit);
   }
   t->next = static_cast<Translation*>(block.translation);
   block.translation = t;
@@ -239,10 +238,10 @@ void Engine::drop(Translation* t) {
   }
   for (Exit* exit : t->incoming) unlink(*exit);
   t->incoming.clear();
-  for (const auto& exit : t->exits) {
-    if (exit->target) std::erase(exit->target->incoming, exit.get());
-    exit->target = nullptr;
-    if (wanted_ == exit.get()) wanted_ = nullptr;
+  for (Exit& exit : t->exits) {
+    if (exit.target) std::erase(exit.target->incoming, &exit);
+    exit.target = nullptr;
+    if (wanted_ == &exit) wanted_ = nullptr;
   }
   JumpEntry& jump = jumps_[jump_slot(t->ip)];
   if (jump.code == t->code) jump = {};

@@ -45,8 +45,8 @@ struct Translation {
   u64 rests_since = 0;
   const u8* code = nullptr;
   u32 code_bytes = 0;
-  bool uses_fpu = false;  // by x87 or MMX instructions that the host executes
-  std::vector<std::unique_ptr<Exit>> exits;
+  bool uses_fpu = false;                   // by x87 or MMX instructions that the host executes
+  std::vector<Exit> exits;                 // made once: others point to them
   std::vector<Exit*> incoming;             // linked to this translation
   bool broken = false;                     // made wrong, see JitOptions::break_nth
   std::unique_ptr<Interp::CodeText> text;  // while the engine is watched
