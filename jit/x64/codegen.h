@@ -123,6 +123,10 @@ class Codegen {
   unsigned reg_of(Ref r);
   unsigned low_bits_of(Ref r, unsigned w);
   unsigned modifiable(Ref r);
+  bool address(Ref r, host::Mem& mem) const;
+  void use_tree(Ref r);
+
+  // codegen_compute.cpp
   unsigned compute(Ref r);
   unsigned compute_alu(Ref r, const Alu& alu);
   void emit_shift(Op op, const Gp& dest, u64 count);
@@ -132,8 +136,6 @@ class Codegen {
   unsigned compute_address(Ref r, const host::Mem& mem);
   std::optional<Alu> as_alu(Ref r) const;
   void emit_alu(Ref r, const Alu& alu, unsigned dest);
-  bool address(Ref r, host::Mem& mem) const;
-  void use_tree(Ref r);
 
   // codegen_registers.cpp
   void protect(unsigned guest);
