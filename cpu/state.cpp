@@ -23,7 +23,7 @@ void CpuState::reset(u32 signature) {
   dr[6] = kDr6Fixed1;
   dr[7] = kDr7Fixed1;
   fpu.control = 0x0040;
-  fpu.tag = 0x5555;
+  fpu.tag = 0;  // reads as 5555H: full and zero
 }
 
 void CpuState::serialize(Archive& ar) {
