@@ -151,6 +151,7 @@ class Codegen {
   void flush_flags();
   void store_flags();
   FlagRecipe waiting_flags() const;
+  void pack_host_flags(FlagKind kind, u64 count);
   void overflow_of_shl(unsigned t);
   void load_host_flags();
   void flags(const Inst& i);
