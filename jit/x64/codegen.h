@@ -129,7 +129,7 @@ class Codegen {
   // codegen_compute.cpp
   unsigned compute(Ref r);
   unsigned compute_alu(Ref r, const Alu& alu);
-  void emit_shift(Op op, const Gp& dest, u64 count);
+  void emit_shift(Ref r, unsigned dest, u64 count);
   unsigned compute_shift(Ref r);
   unsigned compute_select(Ref r);
   unsigned compute_division(Ref r);
