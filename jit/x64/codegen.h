@@ -217,6 +217,7 @@ class Codegen {
   // codegen_exits.cpp
   void slow_jump(Cond cc);
   void jump_out(const u8* target);
+  void emit_tail(const Label& label, const u8* stub);
   bool in_another_page(u32 ip) const;
   void exit_to(u32 ip);
   void exit_if(Cond cc, u32 ip);
