@@ -4,6 +4,7 @@
 #include <atomic>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cpu/cpu.h"
@@ -79,6 +80,8 @@ class Interp : public Engine {
   // For engines that run the same blocks by other handlers.
   Interp(Cpu& cpu, BlockCache::HandlerOf handler_of);
   const Block& block() const { return *block_; }
+
+  static std::string counter_line(std::string_view what, u64 n);  // of statistics()
 
   bool watched() const { return static_cast<bool>(after_turn_); }
 
