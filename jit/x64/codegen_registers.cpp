@@ -218,7 +218,7 @@ void Codegen::when(const Inst& i) {
     flags_too =
         flags_too || (e.op == Op::kSetFlags && !analysis_.dead[r]) || (e.op == Op::kSetReg && e.w == 8 && e.aux > 3);
   }
-  flags_too ? store_flags() : void();
+  if (flags_too) store_flags();
   const Cond cc = condition_of(i.a);
   host_valid_ = false;
   const Label skip = a_.newLabel();
