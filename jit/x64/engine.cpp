@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <limits>
+
 #include "cpu/disasm.h"
 #include "cpu/encoding.h"
 #include "jit/lift/lifter.h"
@@ -14,7 +16,6 @@ constexpr u32 kNeverHot = ~u32{0};  // heat of a block that was tried and is not
 // A block has a translation for each address and context it runs at, and for ways its flags wait at its entry; so many.
 constexpr unsigned kMostVersions = 6;
 constexpr std::size_t kMostRoom = 2 * Codegen::kMostCodeBytes;
-constexpr unsigned kTakenOften = 8;  // an exit taken so often is worth a version of its own
 
 bool loads_segment(const Insn& i) { return encodings()[i.encoding].attributes & attr::Seg; }
 }  // namespace
@@ -120,7 +121,10 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, c
     exit->stub = t->cold + place.stub;
     exit->stored_site = place.stored_site ? t->cold + place.stored_site : nullptr;
     exit->recipe = place.recipe;
-    std::memcpy(cache_.writable(t->cold + place.exit_slot), &exit, sizeof exit);
+    exit->passes = static_cast<i32>(options_.passes);
+    for (const u32 slot : place.exit_slots) {
+      if (slot != 0) std::memcpy(cache_.writable(t->cold + slot), &exit, sizeof exit);
+    }
   }
   t->next = static_cast<Translation*>(block.translation);
   block.translation = t;
@@ -188,27 +192,31 @@ void Engine::drop_oldest_version(const Block& block) {
 
 // An exit led to `target`, which takes its flags from memory.
 void Engine::follow(Exit& exit, Translation& target) {
-  if (!exit.recipe || !target.settles || exit.owner->context != target.context) return link(exit, target);
+  if (!exit.recipe || exit.owner->context != target.context) return link(exit, target);
   Translation* better = version(*target.block, target.ip, target.context, exit.recipe);
-  if (!better && ++exit.taken < std::min(kTakenOften, options_.threshold)) return;
-  if (!better && cache_.left() >= kMostRoom) {
-    if (versions_of(*target.block) < kMostVersions) {
-      better = translate(*target.block, target.ip, target.context, exit.recipe);
-    }
+  const bool wanted = exit.passes < 0 && target.settles && versions_of(*target.block) < kMostVersions;
+  if (!better && wanted && cache_.left() >= kMostRoom) {
+    better = translate(*target.block, target.ip, target.context, exit.recipe);
   }
+  if (exit.passes < 0) exit.passes = std::numeric_limits<i32>::max();
   link(exit, better ? *better : target);
 }
 
 // Flags that wait are taken over by a target that was made for them, or stored on the way.
 void Engine::link(Exit& exit, Translation& target) {
-  if ((exit.target && exit.target != &target) || exit.owner->context != target.context) return;
+  if (exit.owner->context != target.context) return;
+  if (exit.target && exit.target->block != target.block) return;
   if (exit.guard) {
     const u32 linear = target.ip + contexts_[target.context - 1].cs_base;
     const u64 entry = page_entry(linear);
     if (entry == 0) return;
     std::memcpy(cache_.writable(exit.guard), &entry, sizeof entry);
   }
-  if (exit.target) return;  // the TLB had lost the page the guard asks for
+  if (exit.target == &target) return;  // the TLB had lost the page the guard asks for
+  if (exit.target) {
+    std::erase(exit.target->incoming, &exit);
+    unlink(exit);
+  }
   set_jump(exit.recipe == target.entry ? exit.site : exit.stored_site, target.code);
   exit.target = &target;
   target.incoming.push_back(&exit);
@@ -217,7 +225,7 @@ void Engine::link(Exit& exit, Translation& target) {
 
 void Engine::unlink(Exit& exit) {
   set_jump(exit.site, exit.stub);
-  if (exit.stored_site) set_jump(exit.stored_site, exit.stored_site + 4);
+  if (exit.stored_site) set_jump(exit.stored_site, stubs_.leave_by_exit);
   exit.target = nullptr;
 }
 
