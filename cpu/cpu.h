@@ -269,6 +269,7 @@ class Cpu : public IrqSink, private MappingListener, private CodeListener {
 
   // Far transfer pieces.
   void jump_to_code(u16 selector, const Descriptor& d, u32 linear, u32 offset, u8 cpl);
+  void call_code(u16 selector, const Descriptor& d, u32 linear, u32 offset, unsigned bytes);
   bool find_target(u16 selector, Descriptor& d, u32& linear);
   bool check_code_target(u16 selector, const Descriptor& d);
   bool check_return_target(u16 cs, Descriptor& d, u32& linear);
@@ -280,9 +281,11 @@ class Cpu : public IrqSink, private MappingListener, private CodeListener {
   bool load_inner_ss(u16 selector, unsigned cpl, u8 vector, Segment& out, u32& linear);
   void invalidate_outer_segments();
   void set_accessed(u32 linear, const Descriptor& d);
+  u32 io_map();
   bool redirected(u8 vector);
   void interrupt_redirected(u8 vector);
   void interrupt_real(u8 vector);
+  void enter_16bit_handler(u32 entry, u32 flags, u32 cleared);
   u32 pushed_rf(u8 vector, Event event) const;
   void interrupt_protected(u8 vector, Event event, bool with_code, u32 code);
   void interrupt_gate(u8 vector, const Descriptor& gate, Event event, bool with_code, u32 code);

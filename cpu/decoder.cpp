@@ -5,8 +5,6 @@
 
 namespace xlat {
 
-namespace {
-
 bool uses_modrm(const Encoding& e) {
   if (e.match & (match::Mem | match::Reg | match::kHasExt | match::kHasRm)) return true;
   for (const OpCode o : e.operands) {
@@ -34,6 +32,8 @@ bool uses_modrm(const Encoding& e) {
   }
   return false;
 }
+
+namespace {
 
 // MOV to and from control and debug registers: ModRM.mod is ignored. SDM vol. 2, MOV.
 bool names_register_always(const Encoding& e) { return e.operands[0] == OpCode::Rd || e.operands[1] == OpCode::Rd; }

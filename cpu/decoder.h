@@ -11,6 +11,8 @@ namespace xlat {
 
 inline constexpr unsigned kMaxInsnBytes = 15;
 
+bool uses_modrm(const Encoding& e);
+
 class Decoder {
  public:
   // `features`: the attr::F... bits of the encodings this processor has; the others decode as invalid.

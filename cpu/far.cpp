@@ -37,6 +37,15 @@ void Cpu::jump_to_code(u16 selector, const Descriptor& d, u32 linear, u32 offset
   if (cpl != s.cpl) set_cpl(cpl);
 }
 
+// CALL to a code segment of the same level.
+void Cpu::call_code(u16 selector, const Descriptor& d, u32 linear, u32 offset, unsigned bytes) {
+  if (offset > d.limit()) return raise(kGP, 0);
+  Stack stack(*this);
+  stack.push_return(bytes);
+  jump_to_code(selector, d, linear, offset, s.cpl);
+  if (!faulted_) s.gpr[kEsp] = stack.esp();
+}
+
 void Cpu::far_jump(u16 selector, u32 offset, unsigned bytes) {
   if (faulted_) return;
   if (bytes == 2) offset &= 0xffff;
@@ -62,8 +71,7 @@ void Cpu::far_call(u16 selector, u32 offset, unsigned bytes) {
   if (s.real_or_vm86()) {
     if (offset > s.seg[kCs].limit) return raise(kGP, 0);
     Stack stack(*this);
-    stack.push(s.seg[kCs].selector, bytes);
-    stack.push(static_cast<u32>(s.ip), bytes);
+    stack.push_return(bytes);
     if (faulted_) return;
     s.gpr[kEsp] = stack.esp();
     load_segment(kCs, selector);
@@ -74,13 +82,7 @@ void Cpu::far_call(u16 selector, u32 offset, unsigned bytes) {
   u32 linear = 0;
   if (!find_target(selector, d, linear)) return;
   if (!d.code()) return call_gate(selector, d, true);
-  if (!check_code_target(selector, d)) return;
-  if (offset > d.limit()) return raise(kGP, 0);
-  Stack stack(*this);
-  stack.push(s.seg[kCs].selector, bytes);
-  stack.push(static_cast<u32>(s.ip), bytes);
-  jump_to_code(selector, d, linear, offset, s.cpl);
-  if (!faulted_) s.gpr[kEsp] = stack.esp();
+  if (check_code_target(selector, d)) call_code(selector, d, linear, offset, bytes);
 }
 
 // A far JMP or CALL whose selector names a system descriptor: call gate, task gate or TSS.
@@ -112,15 +114,7 @@ void Cpu::call_gate(u16 selector, const Descriptor& gate, bool is_call) {
   if (!is_call && !d.conforming() && d.dpl() != s.cpl) return raise_selector(kGP, target);
   if (!d.present()) return raise_selector(kNP, target);
   if (!is_call) return jump_to_code(target, d, linear, offset, s.cpl);
-  if (d.conforming() || d.dpl() == s.cpl) {
-    if (offset > d.limit()) return raise(kGP, 0);
-    Stack stack(*this);
-    stack.push(s.seg[kCs].selector, bytes);
-    stack.push(static_cast<u32>(s.ip), bytes);
-    jump_to_code(target, d, linear, offset, s.cpl);
-    if (!faulted_) s.gpr[kEsp] = stack.esp();
-    return;
-  }
+  if (d.conforming() || d.dpl() == s.cpl) return call_code(target, d, linear, offset, bytes);
 
   // To an inner level: the stack comes from the TSS, parameters are copied.
   const u8 cpl = static_cast<u8>(d.dpl());
@@ -133,8 +127,7 @@ void Cpu::call_gate(u16 selector, const Descriptor& gate, bool is_call) {
   stack.push(s.seg[kSs].selector, bytes);
   stack.push(s.reg32(kEsp), bytes);
   for (unsigned n = gate.gate_params(); n-- > 0;) stack.push(old_stack.peek(n * bytes, bytes), bytes);
-  stack.push(s.seg[kCs].selector, bytes);
-  stack.push(static_cast<u32>(s.ip), bytes);
+  stack.push_return(bytes);
   jump_to_code(target, d, linear, offset, cpl);
   if (faulted_) return;
   s.seg[kSs] = ss;
@@ -143,7 +136,7 @@ void Cpu::call_gate(u16 selector, const Descriptor& gate, bool is_call) {
 
 // SS:ESP of an inner level from the current TSS. SDM vol. 3, figures 7-2 and 7-10.
 bool Cpu::inner_stack(unsigned cpl, u16& ss, u32& esp) {
-  const bool is32 = (s.tr.attr & kAttrType) == kTss32Busy || (s.tr.attr & kAttrType) == kTss32;
+  const bool is32 = s.tr.tss32();
   const u32 at = is32 ? 4 + 8 * cpl : 2 + 4 * cpl;
   if (!s.tr.usable() || at + (is32 ? 5 : 3) > s.tr.limit) {
     raise_selector(kTS, s.tr.selector);

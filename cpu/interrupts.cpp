@@ -101,14 +101,7 @@ void Cpu::software_interrupt(u8 vector, bool is_int_n) {
 // With VME the 32 bytes before the TSS's I/O map say which INT n of virtual-8086 code goes to the 8086 program's own
 // handler (bit clear). SDM vol. 3, 20.3.3.
 bool Cpu::redirected(u8 vector) {
-  const u8 type = s.tr.attr & kAttrType;
-  const bool is32 = type == kTss32Busy || type == kTss32;
-  if (!s.tr.usable() || !is32 || s.tr.limit < 103) {
-    raise(kGP, 0);
-    return false;
-  }
-  const u32 io_map = static_cast<u32>(load_system(s.tr.base + 102, 2));
-  const u32 at = io_map - 32 + vector / 8;
+  const u32 at = io_map() - 32 + vector / 8;
   if (!faulted_ && at > s.tr.limit) raise(kGP, 0);
   return !(load_system(s.tr.base + at, 1) & (1u << (vector & 7))) && !faulted_;
 }
@@ -118,29 +111,25 @@ void Cpu::interrupt_redirected(u8 vector) {
   const u32 entry = static_cast<u32>(load_system(4u * vector, 4));
   const bool is_virtual = s.iopl() < 3;
   const u32 eflags = s.flags.get();
-  Stack stack(*this);
-  stack.push((is_virtual ? CpuState::virtual_image(eflags) : eflags) & 0xffff, 2);
-  stack.push(s.seg[kCs].selector, 2);
-  stack.push(static_cast<u32>(s.ip), 2);
-  if (faulted_) return;
-  flow_changed_ = true;
-  s.gpr[kEsp] = stack.esp();
-  s.flags.set_system(kTf | (is_virtual ? kVif : kIf), 0);
-  s.seg[kCs].load_v86(static_cast<u16>(entry >> 16));
-  s.ip = entry & 0xffff;
+  enter_16bit_handler(entry, is_virtual ? CpuState::virtual_image(eflags) : eflags, kTf | (is_virtual ? kVif : kIf));
+  if (!faulted_) flow_changed_ = true;
 }
 
 void Cpu::interrupt_real(u8 vector) {
   if (4u * vector + 3 > s.idtr.limit) return raise(kGP, 0);
   const u32 entry = static_cast<u32>(load_system(s.idtr.base + 4u * vector, 4));
+  enter_16bit_handler(entry, s.flags.get(), kIf | kTf | kAc | kRf);
+}
+
+// Goes where `entry` of an 8086 interrupt table says. `flags` are pushed; those of `cleared` are clear in the handler.
+void Cpu::enter_16bit_handler(u32 entry, u32 flags, u32 cleared) {
   Stack stack(*this);
-  stack.push(s.flags.get() & 0xffff, 2);
-  stack.push(s.seg[kCs].selector, 2);
-  stack.push(static_cast<u32>(s.ip), 2);
+  stack.push(flags & 0xffff, 2);
+  stack.push_return(2);
   if (faulted_) return;
   s.gpr[kEsp] = stack.esp();
-  s.flags.set_system(kIf | kTf | kAc | kRf, 0);
-  s.seg[kCs].load_real(static_cast<u16>(entry >> 16));
+  s.flags.set_system(cleared, 0);
+  load_segment(kCs, static_cast<u16>(entry >> 16));
   s.ip = entry & 0xffff;
 }
 
@@ -205,8 +194,7 @@ void Cpu::interrupt_gate(u8 vector, const Descriptor& gate, Event event, bool wi
     stack.push(s.reg32(kEsp), bytes);
   }
   stack.push(eflags, bytes);
-  stack.push(s.seg[kCs].selector, bytes);
-  stack.push(static_cast<u32>(s.ip), bytes);
+  stack.push_return(bytes);
   if (with_code) stack.push(code, bytes);
   if (faulted_) return;
   if (offset > d.limit()) return raise(kGP, ext_);

@@ -198,15 +198,16 @@ void Cpu::set_a20(bool on) {
 
 // ---- Ports ----
 
+// Where the I/O map begins in the TSS; one of 32 bits has it.
+u32 Cpu::io_map() {
+  if (!s.tr.usable() || !s.tr.tss32() || s.tr.limit < 103) raise(kGP, 0);
+  return faulted_ ? 0 : static_cast<u32>(load_system(s.tr.base + 102, 2));
+}
+
 // SDM vol. 1, 19.5.2: the bitmap in the TSS decides when CPL > IOPL, and always in virtual-8086 mode.
 bool Cpu::io_allowed(u16 port, unsigned bytes) {
   if (!s.protected_mode() || (!s.vm86() && s.cpl <= s.iopl())) return true;
-  const u8 type = s.tr.attr & kAttrType;
-  if (!s.tr.usable() || (type != kTss32Busy && type != kTss32) || s.tr.limit < 103) {
-    raise(kGP, 0);
-    return false;
-  }
-  const u32 map = static_cast<u32>(load_system(s.tr.base + 102, 2));
+  const u32 map = io_map();
   // The bitmap is read two bytes at a time: both must lie within the limit.
   const u32 at = map + port / 8;
   if (!faulted_ && at + 1 > s.tr.limit) raise(kGP, 0);

@@ -11,6 +11,9 @@ enum Gpr : u8 { kEax, kEcx, kEdx, kEbx, kEsp, kEbp, kEsi, kEdi, kZeroReg = 16 };
 // Segment registers in encoding order.
 enum SegReg : u8 { kEs, kCs, kSs, kDs, kFs, kGs, kSegRegs };
 
+inline constexpr const char* kGprNames[] = {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"};
+inline constexpr const char* kSegNames[kSegRegs] = {"es", "cs", "ss", "ds", "fs", "gs"};
+
 inline constexpr u32 kCf = 1 << 0, kFlagsFixed1 = 1 << 1, kPf = 1 << 2, kAf = 1 << 4, kZf = 1 << 6, kSf = 1 << 7,
                      kTf = 1 << 8, kIf = 1 << 9, kDf = 1 << 10, kOf = 1 << 11, kIopl = 3 << 12, kNt = 1 << 14,
                      kRf = 1 << 16, kVm = 1 << 17, kAc = 1 << 18, kVif = 1 << 19, kVip = 1 << 20, kId = 1 << 21,

@@ -61,6 +61,7 @@ struct Segment {
   bool big() const { return attr & kAttrDb; }
   unsigned dpl() const { return (attr >> 5) & 3; }
   bool usable() const { return attr & kAttrP; }
+  bool tss32() const { return (attr & kAttrType) == kTss32Busy || (attr & kAttrType) == kTss32; }
 
   // Recomputes the valid ranges from base, limit and attr.
   void update() {

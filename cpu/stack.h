@@ -23,6 +23,12 @@ class Stack {
     cpu_.store_slow(ss_.base + offset, bytes, value, user_);
   }
 
+  // CS and EIP.
+  void push_return(unsigned bytes) {
+    push(cpu_.s.seg[kCs].selector, bytes);
+    push(static_cast<u32>(cpu_.s.ip), bytes);
+  }
+
   u32 pop(unsigned bytes) {
     const u32 value = peek(0, bytes);
     move(bytes);

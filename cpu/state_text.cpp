@@ -7,9 +7,6 @@ namespace xlat {
 
 namespace {
 
-constexpr const char* kGprNames[] = {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"};
-constexpr const char* kSegNames[] = {"es", "cs", "ss", "ds", "fs", "gs"};
-
 std::string flag_names(u32 eflags) {
   static constexpr struct {
     u32 bit;

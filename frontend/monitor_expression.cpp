@@ -103,15 +103,13 @@ class Evaluator {
     while (n < text_.size() && std::isalnum(static_cast<unsigned char>(text_[n]))) ++n;
     const std::string_view name = text_.substr(1, n - 1);
     const CpuState& s = cpu_.s;
-    static constexpr std::string_view kGprs[] = {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"};
-    static constexpr std::string_view kSegs[] = {"es", "cs", "ss", "ds", "fs", "gs"};
     Result<u64> value = error("unknown register");
     for (unsigned r = 0; r < 8; ++r) {
       // QEMU knows the 16-bit names as well, for the whole registers.
-      if (name == kGprs[r] || name == kGprs[r].substr(1)) value = u64{s.reg32(r)};
+      if (name == kGprNames[r] || name == kGprNames[r] + 1) value = u64{s.reg32(r)};
     }
     for (unsigned r = 0; r < kSegRegs; ++r) {
-      if (name == kSegs[r]) value = u64{s.seg[r].selector};
+      if (name == kSegNames[r]) value = u64{s.seg[r].selector};
     }
     if (name == "eip") value = s.ip;
     if (name == "pc") value = u64{static_cast<u32>(s.seg[kCs].base + s.ip)};  // linear

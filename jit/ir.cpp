@@ -3,45 +3,35 @@
 
 #include <fmt/format.h>
 
-#include <bit>
-
-#include "base/bits.h"
+#include "cpu/values.h"
 
 namespace xlat::jit {
 
 u64 compute(Op op, unsigned w, unsigned aux, u64 a, u64 b, u64 c) {
-  const u64 m = mask(w);
   switch (op) {
-    case Op::kAdd: return (a + b) & m;
-    case Op::kSub: return (a - b) & m;
-    case Op::kMul: return (a * b) & m;
-    case Op::kUdiv: return b == 0 ? 0 : (a / b) & m;
-    case Op::kUrem: return b == 0 ? 0 : (a % b) & m;
-    case Op::kSdiv: {
-      const i64 n = sign_extend(a, w), d = sign_extend(b, w);
-      if (d == 0) return 0;
-      return (d == -1 ? 0 - static_cast<u64>(n) : static_cast<u64>(n / d)) & m;
-    }
-    case Op::kSrem: {
-      const i64 n = sign_extend(a, w), d = sign_extend(b, w);
-      return d == 0 || d == -1 ? 0 : static_cast<u64>(n % d) & m;
-    }
+    case Op::kAdd: return value::add(w, a, b);
+    case Op::kSub: return value::sub(w, a, b);
+    case Op::kMul: return value::mul(w, a, b);
+    case Op::kUdiv: return value::udiv(w, a, b);
+    case Op::kUrem: return value::urem(w, a, b);
+    case Op::kSdiv: return value::sdiv(w, a, b);
+    case Op::kSrem: return value::srem(w, a, b);
     case Op::kAnd: return a & b;
     case Op::kOr: return a | b;
     case Op::kXor: return a ^ b;
-    case Op::kShl: return b >= w ? 0 : (a << b) & m;
-    case Op::kShr: return b >= w ? 0 : a >> b;
-    case Op::kSar: return static_cast<u64>(sign_extend(a, w) >> (b >= w ? w - 1 : b)) & m;
-    case Op::kNot: return ~a & m;
-    case Op::kTrunc: return a & m;
-    case Op::kBswap: return w == 32 ? __builtin_bswap32(static_cast<u32>(a)) : __builtin_bswap64(a);
-    case Op::kBitScanForward: return a == 0 ? 0 : static_cast<u64>(std::countr_zero(a));
-    case Op::kBitScanReverse: return a == 0 ? 0 : 63 - static_cast<u64>(std::countl_zero(a));
-    case Op::kSext: return static_cast<u64>(sign_extend(a, aux)) & m;
+    case Op::kShl: return value::shl(w, a, b);
+    case Op::kShr: return value::shr(w, a, b);
+    case Op::kSar: return value::sar(w, a, b);
+    case Op::kNot: return value::not_(w, a);
+    case Op::kTrunc: return value::trunc(w, a);
+    case Op::kBswap: return value::bswap(w, a);
+    case Op::kBitScanForward: return value::bit_scan_forward(a);
+    case Op::kBitScanReverse: return value::bit_scan_reverse(a);
+    case Op::kSext: return value::sext(aux, w, a);
     case Op::kEq: return a == b;
     case Op::kNe: return a != b;
     case Op::kUlt: return a < b;
-    case Op::kSlt: return sign_extend(a, w) < sign_extend(b, w);
+    case Op::kSlt: return value::slt(w, a, b);
     case Op::kSelect: return a ? b : c;
     default: ASSERT(!"not a value operation"); return 0;
   }

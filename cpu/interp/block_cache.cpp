@@ -93,7 +93,6 @@ Block* BlockCache::decode(u32 linear, u64 phys, CodeMode mode) {
   const auto table = encodings();
   while (at < in_page && count < kMaxInsns) {
     Insn& insn = insns[count];
-    insn = {};
     unsigned available = in_page - at;
     if (!decoder_.decode({page + at, std::min(available, kMaxInsnBytes)}, mode, insn)) {
       if (at != 0) break;  // the one that crosses the page starts its own block

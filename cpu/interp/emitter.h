@@ -3,6 +3,7 @@
 
 #include "cpu/emitter.h"
 #include "cpu/interp/interp.h"
+#include "cpu/values.h"
 
 namespace xlat {
 
@@ -22,46 +23,33 @@ class InterpEmitter : public OperandAccess<InterpEmitter> {
   using OperandAccess::call;
 
   Val imm(u64 v) { return {v}; }
-  Val add(auto w, Val a, Val b) { return {(a.v + b.v) & mask(w)}; }
-  Val sub(auto w, Val a, Val b) { return {(a.v - b.v) & mask(w)}; }
-  Val mul(auto w, Val a, Val b) { return {(a.v * b.v) & mask(w)}; }
-  Val udiv(auto w, Val a, Val b) { return {b.v == 0 ? 0 : (a.v / b.v) & mask(w)}; }
-  Val urem(auto w, Val a, Val b) { return {b.v == 0 ? 0 : (a.v % b.v) & mask(w)}; }
-  Val sdiv(auto w, Val a, Val b) {
-    const i64 n = sign_extend(a.v, w), d = sign_extend(b.v, w);
-    if (d == 0) return {0};
-    return {(d == -1 ? 0 - static_cast<u64>(n) : static_cast<u64>(n / d)) & mask(w)};
-  }
-  Val srem(auto w, Val a, Val b) {
-    const i64 n = sign_extend(a.v, w), d = sign_extend(b.v, w);
-    if (d == 0 || d == -1) return {0};
-    return {static_cast<u64>(n % d) & mask(w)};
-  }
+  Val add(auto w, Val a, Val b) { return {value::add(w, a.v, b.v)}; }
+  Val sub(auto w, Val a, Val b) { return {value::sub(w, a.v, b.v)}; }
+  Val mul(auto w, Val a, Val b) { return {value::mul(w, a.v, b.v)}; }
+  Val udiv(auto w, Val a, Val b) { return {value::udiv(w, a.v, b.v)}; }
+  Val urem(auto w, Val a, Val b) { return {value::urem(w, a.v, b.v)}; }
+  Val sdiv(auto w, Val a, Val b) { return {value::sdiv(w, a.v, b.v)}; }
+  Val srem(auto w, Val a, Val b) { return {value::srem(w, a.v, b.v)}; }
   Val and_(auto, Val a, Val b) { return {a.v & b.v}; }
   Val or_(auto, Val a, Val b) { return {a.v | b.v}; }
   Val xor_(auto, Val a, Val b) { return {a.v ^ b.v}; }
-  Val not_(auto w, Val a) { return {~a.v & mask(w)}; }
-  Val shl(auto w, Val a, Val n) { return {n.v >= w ? 0 : (a.v << n.v) & mask(w)}; }
-  Val shr(auto w, Val a, Val n) { return {n.v >= w ? 0 : a.v >> n.v}; }
-  Val sar(auto w, Val a, Val n) {
-    return {static_cast<u64>(sign_extend(a.v, w) >> (n.v >= w ? w - 1 : n.v)) & mask(w)};
-  }
-  Val trunc(auto w, Val a) { return {a.v & mask(w)}; }
-  Val sext(auto from, auto to, Val a) { return {static_cast<u64>(sign_extend(a.v, from)) & mask(to)}; }
+  Val not_(auto w, Val a) { return {value::not_(w, a.v)}; }
+  Val shl(auto w, Val a, Val n) { return {value::shl(w, a.v, n.v)}; }
+  Val shr(auto w, Val a, Val n) { return {value::shr(w, a.v, n.v)}; }
+  Val sar(auto w, Val a, Val n) { return {value::sar(w, a.v, n.v)}; }
+  Val trunc(auto w, Val a) { return {value::trunc(w, a.v)}; }
+  Val sext(auto from, auto to, Val a) { return {value::sext(from, to, a.v)}; }
   Val eq(Val a, Val b) { return {a.v == b.v}; }
   Val ne(Val a, Val b) { return {a.v != b.v}; }
   Val ult(Val a, Val b) { return {a.v < b.v}; }
-  Val slt(auto w, Val a, Val b) { return {sign_extend(a.v, w) < sign_extend(b.v, w)}; }
+  Val slt(auto w, Val a, Val b) { return {value::slt(w, a.v, b.v)}; }
   Val select(Val c, Val a, Val b) { return c.v ? a : b; }
   void when(Val c, auto&& fn) {
     if (c.v) fn();
   }
-  Val bswap(auto w, Val a) {
-    if constexpr (w.bits == 32) return {__builtin_bswap32(static_cast<u32>(a.v))};
-    return {__builtin_bswap64(a.v)};
-  }
-  Val bit_scan_forward(Val a) { return {a.v == 0 ? 0 : static_cast<u64>(std::countr_zero(a.v))}; }
-  Val bit_scan_reverse(Val a) { return {a.v == 0 ? 0 : 63 - static_cast<u64>(std::countl_zero(a.v))}; }
+  Val bswap(auto w, Val a) { return {value::bswap(w, a.v)}; }
+  Val bit_scan_forward(Val a) { return {value::bit_scan_forward(a.v)}; }
+  Val bit_scan_reverse(Val a) { return {value::bit_scan_reverse(a.v)}; }
 
   Val reg(auto w, unsigned n) {
     if constexpr (w.bits == 8) return {n < 4 ? s_.gpr[n] & 0xff : (s_.gpr[n - 4] >> 8) & 0xff};

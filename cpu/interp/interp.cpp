@@ -40,11 +40,13 @@ void (*handler_of(u16 encoding, unsigned width, Rep rep))() {
 Interp::Interp(Cpu& cpu) : Interp(cpu, handler_of) {}
 Interp::Interp(Cpu& cpu, BlockCache::HandlerOf handlers) : cpu_(cpu), blocks_(cpu, handlers) { cpu.attach(this); }
 
+std::string Interp::counter_line(std::string_view what, u64 n) { return fmt::format("{:<34}{}\n", what, n); }
+
 std::string Interp::statistics() const {
   const BlockCache::Counters& b = blocks_.counters();
   const Tlb::Counters& t = cpu_.tlb().counters();
   std::string text;
-  const auto line = [&](const char* what, u64 n) { text += fmt::format("{:<34}{}\n", what, n); };
+  const auto line = [&text](const char* what, u64 n) { text += counter_line(what, n); };
   line("decoded blocks", b.decoded);
   line("  kept now", blocks_.size());
   line("block cache flushes", b.clears);

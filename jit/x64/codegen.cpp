@@ -204,14 +204,8 @@ void Codegen::finish() {
     a_.long_().jmp(l.back);
   }
   for (const PendingExit& e : exits_) emit_stub(e);
-  a_.bind(interpret_);
-  a_.mov(host::r9, reinterpret_cast<u64>(translation_));
-  jump_out(stubs_.interpret);
-  if (last_fpu_ >= 0) {
-    a_.bind(load_fpu_);
-    a_.mov(host::r9, reinterpret_cast<u64>(translation_));
-    jump_out(stubs_.load_fpu);
-  }
+  emit_tail(interpret_, stubs_.interpret);
+  if (last_fpu_ >= 0) emit_tail(load_fpu_, stubs_.load_fpu);
   for (const Storer& s : storers_) emit_storer(s);
   const asmjit::CodeBuffer& buffer = code_.sectionById(0)->buffer();
   if (code_.hasUnresolvedLinks()) code_.resolveUnresolvedLinks();

@@ -129,7 +129,7 @@ class Codegen {
   // codegen_compute.cpp
   unsigned compute(Ref r);
   unsigned compute_alu(Ref r, const Alu& alu);
-  void emit_shift(Op op, const Gp& dest, u64 count);
+  void emit_shift(Ref r, unsigned dest, u64 count);
   unsigned compute_shift(Ref r);
   unsigned compute_select(Ref r);
   unsigned compute_division(Ref r);
@@ -151,6 +151,7 @@ class Codegen {
   void flush_flags();
   void store_flags();
   FlagRecipe waiting_flags() const;
+  void pack_host_flags(FlagKind kind, u64 count);
   void overflow_of_shl(unsigned t);
   void load_host_flags();
   void flags(const Inst& i);
@@ -230,6 +231,7 @@ class Codegen {
   // codegen_exits.cpp
   void slow_jump(Cond cc);
   void jump_out(const u8* target);
+  void emit_tail(const Label& label, const u8* stub);
   bool in_another_page(u32 ip) const;
   void exit_to(u32 ip);
   void exit_if(Cond cc, u32 ip);

@@ -105,8 +105,18 @@ unsigned Codegen::compute_address(Ref r, const host::Mem& mem) {
   return t;
 }
 
-void Codegen::emit_shift(Op op, const Gp& dest, u64 count) {
-  a_.emit(op == Op::kShl ? id::kIdShl : op == Op::kShr ? id::kIdShr : id::kIdSar, dest, asmjit::Imm(count));
+// `dest` = `dest` shifted as `r` says, with the flags if somebody wants them; `count` is below the width.
+void Codegen::emit_shift(Ref r, unsigned dest, u64 count) {
+  const auto& i = inst(r);
+  before_alu(r, false);
+  const bool flags_too = flags_of_[r] != 0 && count != 0;
+  const FlagRecipe recipe = flags_too ? shift_recipe(i.op, i.w, dest, count) : FlagRecipe{};
+  if (count != 0) {
+    const InstId id = i.op == Op::kShl ? id::kIdShl : i.op == Op::kShr ? id::kIdShr : id::kIdSar;
+    a_.emit(id, gp(dest, i.w), asmjit::Imm(count));
+  }
+  after_alu(r, count);
+  if (flags_too) recipe_ = recipe;
 }
 
 unsigned Codegen::compute_shift(Ref r) {
@@ -121,13 +131,7 @@ unsigned Codegen::compute_shift(Ref r) {
       return t;
     }
     const unsigned t = modifiable(a);
-    before_alu(r, false);
-    const unsigned by = static_cast<unsigned>(std::min<u64>(count, i.w - 1u));
-    const bool flags_too = flags_of_[r] != 0 && by != 0;
-    const FlagRecipe recipe = flags_too ? shift_recipe(i.op, i.w, t, by) : FlagRecipe{};
-    if (by != 0) emit_shift(i.op, gp(t, i.w), by);
-    after_alu(r, by);
-    if (flags_too) recipe_ = recipe;
+    emit_shift(r, t, std::min<u64>(count, i.w - 1u));
     return t;
   }
   // In 64 bits, so that a count of the width or more gives what it should; the count is known to be below 64.

@@ -12,6 +12,13 @@ void Codegen::absolute(std::initializer_list<u8> opcode, const u8* target) {
 
 void Codegen::jump_out(const u8* target) { absolute({0xe9}, target); }
 
+// The way from all of the translation to a stub that has to know which one it is.
+void Codegen::emit_tail(const Label& label, const u8* stub) {
+  a_.bind(label);
+  a_.mov(host::r9, reinterpret_cast<u64>(translation_));
+  jump_out(stub);
+}
+
 // The instruction starts again in the interpreter, so nothing may have changed yet.
 void Codegen::slow_jump(Cond cc) {
   if (committed_) return fail();

@@ -32,34 +32,35 @@ void Codegen::store_flags() {
 // How flags wait that are to be handed on to the next block; they must have a recipe or be stored.
 FlagRecipe Codegen::waiting_flags() const { return flags_dirty_ ? recipe_ : FlagRecipe{}; }
 
-// Stores what the host's flags hold. They stay valid, but after shifts: the host's AF and, for counts above 1, OF are
-// not what flags_of() says.
+// Stores what the host's flags hold. They stay valid, but after shifts.
 void Codegen::flush_flags() {
   if (!flags_dirty_) return;
   flags_dirty_ = false;
   if (!host_valid_) return void(a_.call(storer_of(recipe_)));
   const unsigned t = temp();
   a_.mov(gp64(t), host::rax);
-  a_.lahf();
-  if (!is_shift(host_kind_)) {
-    a_.seto(host::al);
-  } else {
-    host_valid_ = false;
-    if (host_count_ == 1) {
-      a_.seto(host::al);
-    } else {
-      a_.mov(host::al, 0);
-      if (host_kind_ == FlagKind::kShl) {
-        const unsigned u = temp();
-        overflow_of_shl(u);
-        free_temp(u);
-      }
-    }
-    a_.and_(host::ah, static_cast<i32>(static_cast<u8>(~kAf)));
-  }
-  a_.mov(layout_.at(layout_.packed_flags, 2), host::ax);
+  pack_host_flags(host_kind_, host_count_);
+  if (is_shift(host_kind_)) host_valid_ = false;
   a_.mov(host::rax, gp64(t));
   free_temp(t);
+}
+
+// Stores the host's flags as an operation of `kind` made them, a shift by `count`: the host's AF and, for counts above
+// 1, OF are not what flags_of() says. Changes RAX.
+void Codegen::pack_host_flags(FlagKind kind, u64 count) {
+  a_.lahf();
+  if (!is_shift(kind) || count == 1) {
+    a_.seto(host::al);
+  } else {
+    a_.mov(host::al, 0);
+    if (kind == FlagKind::kShl) {
+      const unsigned t = temp();
+      overflow_of_shl(t);
+      free_temp(t);
+    }
+  }
+  if (is_shift(kind)) a_.and_(host::ah, static_cast<i32>(static_cast<u8>(~kAf)));
+  a_.mov(layout_.at(layout_.packed_flags, 2), host::ax);
 }
 
 // SF xor CF goes to AL, with both in AH as LAHF left them; `t` is a temporary to work in.

@@ -58,10 +58,7 @@ bool Codegen::worth_waiting() const {
     const FlagEffect& effect = effects_[n];
     if (left_out_[n]) return false;
     if (effect.reads || effect.replaces) return true;
-    if ((recipe_.a.kind == FlagOperand::Kind::kRegister && bit(effect.writes, recipe_.a.reg)) ||
-        (recipe_.b.kind == FlagOperand::Kind::kRegister && bit(effect.writes, recipe_.b.reg))) {
-      return false;
-    }
+    if (effect.writes & recipe_.registers()) return false;
   }
   return direct_end_;
 }
@@ -188,10 +185,8 @@ void Codegen::remake_flags() {
   emit_recipe(recipe_, scratch);
   if (needs) free_temp(scratch);
   host_valid_ = true;
-  host_kind_ = FlagKind::kPacked;
-  if (!recipe_.shifts()) return;
-  host_kind_ = recipe_.form == FlagRecipe::Form::kShr ? FlagKind::kShr : FlagKind::kSar;
-  host_count_ = static_cast<u64>(recipe_.b.imm);
+  host_kind_ = recipe_.kind();
+  host_count_ = recipe_.count();
 }
 
 // Where the routine begins that stores the recipe's flags and changes nothing else.
@@ -215,14 +210,7 @@ void Codegen::emit_storer(const Storer& storer) {
   } else {
     emit_recipe(storer.recipe, host::rax.id());
   }
-  a_.lahf();
-  if (!storer.recipe.shifts()) {
-    a_.seto(host::al);
-  } else {  // as flush_flags() does
-    storer.recipe.b.imm == 1 ? a_.seto(host::al) : a_.mov(host::al, 0);
-    a_.and_(host::ah, static_cast<i32>(static_cast<u8>(~kAf)));
-  }
-  a_.mov(layout_.at(layout_.packed_flags, 2), host::ax);
+  pack_host_flags(storer.recipe.kind(), storer.recipe.count());
   a_.pop(host::rax);
   a_.ret();
 }

@@ -29,12 +29,7 @@ bool Codegen::in_place(const Inst& i) {
     if (!count || *count == 0 || *count >= i.w || !is_register(a, guest, i.w) || values_[a].uses != 1) return false;
     use(a);
     protect(guest);
-    before_alu(v, false);
-    const bool flags_too = flags_of_[v] != 0;
-    const FlagRecipe recipe = flags_too ? shift_recipe(op.op, i.w, reg, *count) : FlagRecipe{};
-    emit_shift(op.op, gp(reg, i.w), *count);
-    after_alu(v, *count);
-    if (flags_too) recipe_ = recipe;
+    emit_shift(v, reg, *count);
     use(v);
     return true;
   }
@@ -223,7 +218,7 @@ void Codegen::when(const Inst& i) {
     flags_too =
         flags_too || (e.op == Op::kSetFlags && !analysis_.dead[r]) || (e.op == Op::kSetReg && e.w == 8 && e.aux > 3);
   }
-  flags_too ? store_flags() : void();
+  if (flags_too) store_flags();
   const Cond cc = condition_of(i.a);
   host_valid_ = false;
   const Label skip = a_.newLabel();

@@ -13,11 +13,10 @@ namespace {
 constexpr u32 kNeverHot = ~u32{0};  // heat of a block that was tried and is nothing for the code generator
 // A block has a translation for each address and context it runs at, and for ways its flags wait at its entry; so many.
 constexpr unsigned kMostVersions = 6;
-constexpr unsigned kTakenOften = 8;  // an exit taken so often is worth a version of its own
+constexpr unsigned kTakenOften = 8;                // an exit taken so often is worth a version of its own
+constexpr std::size_t kMostBlockBytes = 64 << 10;  // of host code, far above what 64 instructions take
 
 bool loads_segment(const Insn& i) { return encodings()[i.encoding].attributes & attr::Seg; }
-
-constexpr std::size_t kMostBlockBytes = 64 << 10;  // of host code, far above what 64 instructions take
 }  // namespace
 
 Engine::Engine(Cpu& cpu, const JitOptions& options, CodeCache cache)
@@ -437,7 +436,7 @@ void Engine::count_rest(Translation& t) {
 std::string Engine::statistics() const {
   const JitCounters& c = counters_;
   std::string text;
-  const auto line = [&](const char* what, u64 n) { text += fmt::format("{:<34}{}\n", what, n); };
+  const auto line = [&text](const std::string& what, u64 n) { text += counter_line(what, n); };
   line("translated blocks", c.translated);
   line("guest instructions in them", c.guest_insns);
   line("  left to the interpreter", c.left_to_interp);
@@ -451,7 +450,7 @@ std::string Engine::statistics() const {
   line("entries from the loop", c.entries);
   line("x87 state brought to the host", c.fpu_loads);
   line("instructions interpreted in place", c.slow);
-  for (const auto& [name, count] : slow_by_name()) line(("  " + name).c_str(), count);
+  for (const auto& [name, count] : slow_by_name()) line("  " + name, count);
   return text + Interp::statistics();
 }
 

@@ -2,7 +2,7 @@
 // are needed for something else: most flags are overwritten before anything looks at them.
 #pragma once
 
-#include "base/types.h"
+#include "cpu/flags.h"
 
 namespace xlat::jit::x64 {
 
@@ -39,10 +39,21 @@ struct FlagRecipe {
   bool uses_fields() const {
     return form != Form::kNone && (a.kind == FlagOperand::Kind::kField || b.kind == FlagOperand::Kind::kField);
   }
-  bool uses(unsigned reg) const {
-    const auto is = [reg](const FlagOperand& o) { return o.kind == FlagOperand::Kind::kRegister && o.reg == reg; };
-    return form != Form::kNone && (is(a) || is(b));
+  // The host registers it needs, a bit each.
+  u32 registers() const {
+    const auto of = [](const FlagOperand& o) { return o.kind == FlagOperand::Kind::kRegister ? 1u << o.reg : 0; };
+    return form != Form::kNone ? of(a) | of(b) : 0;
   }
+  bool uses(unsigned reg) const { return bit(registers(), reg); }
+  // What the host's flags are when they have been made again: of a shift not all are those of the guest.
+  FlagKind kind() const {
+    switch (form) {
+      case Form::kShr: return FlagKind::kShr;
+      case Form::kSar: return FlagKind::kSar;
+      default: return FlagKind::kPacked;
+    }
+  }
+  u64 count() const { return shifts() ? static_cast<u64>(b.imm) : 0; }
 };
 
 }  // namespace xlat::jit::x64

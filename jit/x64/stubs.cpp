@@ -62,6 +62,28 @@ class StubMaker {
     a.mov(host::dword_ptr(host::rsp, pushed + kFpuSlot), 0);
     a.bind(not_held);
   }
+  // Calls `fn` for the caller of a stub: rdi = Frame*, r8d = instruction, r9 = Translation*. `vectors`: the vector
+  // registers are kept; they hold TLB entries of groups, of which only the low halves count. Then the guest's registers
+  // are loaded, r9 = Frame*, and the host's ZF is clear if the code is to be left.
+  void call_engine(InterpretFn fn, bool vectors) {
+    const u32 kept = vectors ? AddressGroups::kMostGroups : 0;
+    const auto saved = [](u32 n) { return host::qword_ptr(host::rsp, static_cast<i32>(8 * n)); };
+    static_assert(AddressGroups::kMostGroups % 2 == 0);  // or the stack is not aligned
+    a.mov(host::rsi, host::r9);
+    a.mov(host::edx, host::r8d);
+    a.mov(host::rcx, kBudget);
+    a.sub(host::rsp, 8 * kept + 8);
+    for (u32 n = 0; n < kept; ++n) a.movq(saved(n), host::xmm(n));
+    a.mov(host::rax, reinterpret_cast<u64>(fn));
+    a.call(host::rax);
+    for (u32 n = 0; n < kept; ++n) a.movq(host::xmm(n), saved(n));
+    a.add(host::rsp, 8 * kept + 8);
+    a.mov(kBudget, host::rdx);
+    a.mov(host::r8, host::rax);
+    a.mov(host::r9, host::qword_ptr(host::rsp, 8));
+    load_guest();
+    a.test(host::r8d, host::r8d);
+  }
   std::size_t here() const { return a.offset(); }
   std::span<const u8> bytes() {
     if (code_.hasUnresolvedLinks()) code_.resolveUnresolvedLinks();
@@ -102,40 +124,30 @@ Stubs make_stubs(CodeCache& cache, const StateLayout& layout, const JumpEntry* j
   m.load_guest();
   a.jmp(host::r8);
 
-  const asmjit::Label leave = a.newLabel(), leave_at_ip = a.newLabel(), go_on = a.newLabel(), look_up = a.newLabel();
+  const asmjit::Label leave_at_ip = a.newLabel(), leave_after_call = a.newLabel(),
+                      look_up = a.newLabel();
   const std::size_t interpret_at = m.here();
   m.save_guest();
   m.store_fpu(8, host::rdi);
-  a.mov(host::rsi, host::r9);
-  a.mov(host::edx, host::r8d);
-  a.mov(host::rcx, kBudget);
-  a.sub(host::rsp, 8);
-  a.mov(host::rax, reinterpret_cast<u64>(interpret));
-  a.call(host::rax);
-  a.add(host::rsp, 8);
-  a.mov(host::r8, host::rax);
-  a.mov(kBudget, host::rdx);
-  a.mov(host::rax, host::qword_ptr(host::rsp, 8));
-  a.mov(kTlb, field(host::rax, offsetof(Frame, read_table)));
-  m.load_guest();
-  a.test(host::r8d, host::r8d);
-  a.jz(go_on);
+  m.call_engine(interpret, false);
+  a.mov(kTlb, field(host::r9, offsetof(Frame, read_table)));
+  a.jnz(leave_after_call);
+  a.ret();
+
+  const asmjit::Label leave = a.newLabel();
+  a.bind(leave_after_call);  // r8d: Interpreted::how
   a.add(host::rsp, 8);
   a.mov(host::r11d, host::r8d);
   a.shr(host::r11d, 1);
+  a.jz(leave);
   a.mov(host::r8d, layout.at(layout.ip, 4));
-  a.jnz(look_up);
-  a.xor_(host::r8d, host::r8d);
-  a.jmp(leave);
-  a.bind(go_on);
-  a.ret();
-
+  a.jmp(look_up);
   const std::size_t leave_at = m.here();
   a.bind(leave_at_ip);
   a.mov(layout.at(layout.ip, 8), host::r8);
+  a.bind(leave);
   a.xor_(host::r8d, host::r8d);
   const std::size_t leave_by_exit = m.here();
-  a.bind(leave);
   m.save_guest();
   m.store_fpu(0, host::rsi);
   a.mov(field(host::rsi, offsetof(Frame, budget)), kBudget);
@@ -169,35 +181,13 @@ Stubs make_stubs(CodeCache& cache, const StateLayout& layout, const JumpEntry* j
 
   // The other way round; r8d and r9 as for `interpret`.
   const std::size_t load_fpu_at = m.here();
-  const asmjit::Label refused = a.newLabel();
   m.save_guest();
   a.mov(host::rdi, host::qword_ptr(host::rsp, 8));
-  a.mov(host::rsi, host::r9);
-  a.mov(host::edx, host::r8d);
-  a.mov(host::rcx, kBudget);
-  // The vector registers hold TLB entries of groups; only the low halves count.
-  constexpr i32 kVectors = 8 * AddressGroups::kMostGroups;
-  a.sub(host::rsp, kVectors + 8);
-  for (u32 n = 0; n < AddressGroups::kMostGroups; ++n)
-    a.movq(host::qword_ptr(host::rsp, static_cast<i32>(8 * n)), host::xmm(n));
-  a.mov(host::rax, reinterpret_cast<u64>(load_fpu));
-  a.call(host::rax);
-  for (u32 n = 0; n < AddressGroups::kMostGroups; ++n)
-    a.movq(host::xmm(n), host::qword_ptr(host::rsp, static_cast<i32>(8 * n)));
-  a.add(host::rsp, kVectors + 8);
-  a.mov(kBudget, host::rdx);
-  a.mov(host::r8, host::rax);
-  a.mov(host::r9, host::qword_ptr(host::rsp, 8));
-  m.load_guest();
-  a.test(host::r8d, host::r8d);
-  a.jne(refused);
+  m.call_engine(load_fpu, true);
+  a.jnz(leave_after_call);
   a.frstor(host::ptr(host::r9, offsetof(Frame, fpu_image)));
   a.mov(host::dword_ptr(host::rsp, 8 + kFpuSlot), FpuSlot{1}.word());
   a.ret();
-  a.bind(refused);
-  a.add(host::rsp, 8);
-  a.xor_(host::r8d, host::r8d);
-  a.jmp(leave);
 
   // Registers that C++ may change are kept on the stack, a multiple of 16 with the return address.
   constexpr unsigned kKept[] = {0, 1, 2, 6, 7, 8, 9, 10, 11};

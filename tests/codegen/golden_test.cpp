@@ -110,10 +110,9 @@ class Translator {
   }
 
   static std::map<i64, std::string> field_names(const StateLayout& layout) {
-    static constexpr const char* kGprs[] = {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"};
-    static constexpr const char* kSegs[] = {"es", "cs", "ss", "ds", "fs", "gs"};
     std::map<i64, std::string> names;
-    for (unsigned n = 0; n < 8; ++n) names[layout.gpr + i64{n} * static_cast<i64>(sizeof(CpuState::gpr[0]))] = kGprs[n];
+    for (unsigned n = 0; n < 8; ++n)
+      names[layout.gpr + i64{n} * static_cast<i64>(sizeof(CpuState::gpr[0]))] = kGprNames[n];
     names[layout.ip] = "ip";
     names[layout.packed_flags] = "packed_flags";
     names[layout.system_flags] = "system_flags";
@@ -123,7 +122,7 @@ class Translator {
     names[layout.fpu_dp] = "fpu_dp";
     names[layout.fpu_opcode] = "fpu_opcode";
     for (unsigned n = 0; n < 6; ++n) {
-      const std::string seg = kSegs[n];
+      const std::string seg = kSegNames[n];
       names[layout.seg_base[n]] = seg + ".base";
       names[layout.seg_lo[n]] = seg + ".lo";
       names[layout.seg_hi_read[n]] = seg + ".hi_read";

@@ -10,9 +10,6 @@ namespace xlat::test {
 
 namespace {
 
-constexpr const char* kRegNames[] = {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"};
-constexpr const char* kSegNames[] = {"es", "cs", "ss", "ds", "fs", "gs"};
-
 // Tags but for what empty and full mean.
 u32 empties(const u8* image) {
   const u32 tag = load_le<u16>(image + 8);
@@ -151,7 +148,7 @@ std::string compare(const UserState& host, const UserState& guest, u32 flags) {
     differs("at", host.trap_ip, guest.trap_ip);
     differs("error code", host.trap_code, guest.trap_code);
   }
-  for (unsigned n = 0; n < 8; ++n) differs(kRegNames[n], host.gpr[n], guest.gpr[n]);
+  for (unsigned n = 0; n < 8; ++n) differs(kGprNames[n], host.gpr[n], guest.gpr[n]);
   for (unsigned n = 0; n < 6; ++n) {
     if (n != kCs) differs(kSegNames[n], host.seg[n], guest.seg[n]);
   }
@@ -177,7 +174,7 @@ std::string describe(const Program& program) {
   std::string text = disassemble(program.code(), Native::kCode, 32);
   text += fmt::format("bytes: {{0x{:02x}}}\n", fmt::join(program.code(), ", 0x"));
   const UserState& s = program.start;
-  for (unsigned n = 0; n < 8; ++n) text += fmt::format("{} {:08x}{}", kRegNames[n], s.gpr[n], n == 7 ? "\n" : "  ");
+  for (unsigned n = 0; n < 8; ++n) text += fmt::format("{} {:08x}{}", kGprNames[n], s.gpr[n], n == 7 ? "\n" : "  ");
   text += fmt::format("eflags {:08x}", s.eflags);
   for (unsigned n = 0; n < 6; ++n) text += fmt::format("  {} {:02x}", kSegNames[n], s.seg[n]);
   text += fmt::format("\nx87 control {:04x} status {:04x} tag {:04x}", load_le<u16>(s.fpu.data()),

@@ -35,7 +35,6 @@ void RandomInstruction::forget(const Insn& i, const std::string& name) {
 RandomInstruction::Form RandomInstruction::draw(const Encoding& e) {
   Form f;
   const bool floating = e.attributes & (attr::FFpu | attr::FMmx);
-  const bool has_modrm = has_modrm_byte(e);
   const bool memory = (e.match & match::Mem) || (!(e.match & match::Reg) && !(e.match & match::kHasRm) && one_in(2));
   bool small = false;
   Bytes prefixes;
@@ -61,38 +60,12 @@ RandomInstruction::Form RandomInstruction::draw(const Encoding& e) {
     f.disp_bytes = small ? 2 : 4;
   } else if (e.match & match::kHasRm) {
     f.bytes.push_back(static_cast<u8>(e.match));
-  } else if (has_modrm) {
+  } else if (uses_modrm(e)) {
     modrm(f, (e.match & match::kHasExt) ? e.match & 7 : below(8), memory, small);
   }
   f.bytes.resize(f.bytes.size() + f.disp_bytes);
   for (unsigned k = 0; k < 8; ++k) f.bytes.push_back(static_cast<u8>(random()));  // immediates, as many as it has
   return f;
-}
-
-bool RandomInstruction::has_modrm_byte(const Encoding& e) {
-  if (e.match & (match::Mem | match::Reg | match::kHasExt | match::kHasRm)) return true;
-  for (const OpCode o : e.operands) {
-    switch (o) {
-      case OpCode::Eb:
-      case OpCode::Ew:
-      case OpCode::Ed:
-      case OpCode::Ev:
-      case OpCode::Eq:
-      case OpCode::Gb:
-      case OpCode::Gw:
-      case OpCode::Gd:
-      case OpCode::Gv:
-      case OpCode::M:
-      case OpCode::Sw:
-      case OpCode::Pq:
-      case OpCode::Pd:
-      case OpCode::Qq:
-      case OpCode::Qd:
-      case OpCode::Rd: return true;
-      default: break;
-    }
-  }
-  return false;
 }
 
 void RandomInstruction::modrm(Form& f, unsigned reg, bool memory, bool small) {

@@ -27,7 +27,6 @@ class RandomInstruction : public ProgramDraft {
   };
 
   Form draw(const Encoding& e);
-  static bool has_modrm_byte(const Encoding& e);
   void modrm(Form& f, unsigned reg, bool memory, bool small);
   bool aim(const Insn& i, Form& f, u32& linear, u32 avoid, u32 esp, std::vector<Bytes>& setup);
   u32 draw_target(const Insn& i);
