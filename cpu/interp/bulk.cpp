@@ -20,18 +20,17 @@ u64 run_length(const Segment& seg, u32 offset, unsigned bytes, i64 high, bool sm
 }
 
 void fill(u8* to, u32 value, unsigned bytes, u64 count) {
-  if (bytes == 1) {
-    std::memset(to, static_cast<int>(value), count);
-    return;
+  const u32 byte = value & 0xff;
+  if (bytes == 1 || value == byte * 0x01010101) {
+    std::memset(to, static_cast<int>(byte), count * bytes);
+  } else if (bytes == 2) {
+    for (u64 n = 0; n < count; ++n) store_le_fixed<2>(to + 2 * n, value);
+  } else {
+    for (u64 n = 0; n < count; ++n) store_le_fixed<4>(to + 4 * n, value);
   }
-  for (u64 n = 0; n < count; ++n, to += bytes) std::memcpy(to, &value, bytes);
 }
 
-u64 element(const u8* at, unsigned bytes) {
-  u64 value = 0;
-  std::memcpy(&value, at, bytes);
-  return value;
-}
+u64 element(const u8* at, unsigned bytes) { return load_le_n(at, bytes); }
 
 // How many elements at the start are the same. `step` 0: all of `b` is its first eight bytes.
 u64 same_elements(const u8* a, const u8* b, u64 step, unsigned bytes, u64 count) {

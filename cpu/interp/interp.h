@@ -83,6 +83,7 @@ class Interp : public Engine {
 
   // Whether the run goes on up to `count` for all that is known now.
   bool goes_on_to(u64 count) const { return until_ >= count && !stop_asked_.load(std::memory_order_relaxed); }
+
   static std::string counter_line(std::string_view what, u64 n);  // of statistics()
 
   bool watched() const { return static_cast<bool>(after_turn_); }
