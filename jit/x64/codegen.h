@@ -165,6 +165,11 @@ class Codegen {
   Cond compare(Ref r);
   Cond condition_of(Ref r);
 
+  // codegen_double_shift.cpp
+  void double_shift_flags(const Inst& f);
+  void double_shift_flags(Ref condition, const Inst& f);
+  void pack_shift_flags(const Inst& f, unsigned a, unsigned r, unsigned scratch, std::optional<unsigned> bit);
+
   // codegen_recipes.cpp
   void find_flag_effects();
   bool settles_flags() const;

@@ -124,8 +124,7 @@ Stubs make_stubs(CodeCache& cache, const StateLayout& layout, const JumpEntry* j
   m.load_guest();
   a.jmp(host::r8);
 
-  const asmjit::Label leave_at_ip = a.newLabel(), leave_after_call = a.newLabel(),
-                      look_up = a.newLabel();
+  const asmjit::Label leave_at_ip = a.newLabel(), leave_after_call = a.newLabel(), look_up = a.newLabel();
   const std::size_t interpret_at = m.here();
   m.save_guest();
   m.store_fpu(8, host::rdi);
