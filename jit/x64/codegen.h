@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 
 #include "jit/address_groups.h"
 #include "jit/analysis.h"
@@ -12,18 +13,20 @@
 
 namespace xlat::jit::x64 {
 
-// What the code generator gives back: bytes, and where in them the exits are.
+// What the code generator gives back: code, in two parts, and where in them the exits are.
 struct HostCode {
   struct ExitPlace {
     u32 ip = 0;
+    // In `hot`:
     u32 site = 0;
     u32 guard = 0;  // 0: none
+    // In `cold`:
     u32 stub = 0;
-    u32 exit_slot = 0;  // the 64-bit Exit* to fill in
-    u32 stored_site = 0;
+    u32 exit_slot = 0;    // the 64-bit Exit* to fill in
+    u32 stored_site = 0;  // 0: none
     FlagRecipe recipe;
   };
-  std::vector<u8> bytes;
+  std::span<const u8> hot, cold;
   std::vector<ExitPlace> exits;
   unsigned interpreted = 0;  // instructions left to the interpreter
   bool uses_fpu = false;
@@ -32,11 +35,15 @@ struct HostCode {
 
 class Codegen {
  public:
+  // Of either part; far above what the 64 instructions of a block take.
+  static constexpr std::size_t kMostCodeBytes = 32 << 10;
+
   Codegen(const StateLayout& layout, const Stubs& stubs);
 
-  // `base` is where the code will run. Null if the block cannot be translated; else good until the next call.
+  // The code will run at `base`, its cold part where it ends in front of `cold_end`, at most 2 GiB behind. Null if the
+  // block cannot be translated; else good until the next call.
   const HostCode* generate(const Block& block, const IrBlock& ir, const Translation& translation,
-                           const Context& context, const u8* base);
+                           const Context& context, const u8* base, const u8* cold_end);
 
  private:
   using Label = asmjit::Label;
@@ -100,13 +107,21 @@ class Codegen {
     FlagRecipe recipe;
   };
 
-  bool run(const u8* base);
+  // A jump or call in the cold code to an address in the code cache: where its displacement is.
+  struct Absolute {
+    u32 section, at;
+    const u8* target;
+  };
+
+  bool run();
+  void new_code();
   bool calls_out(unsigned n) const;
   void begin();
   void instruction(unsigned n);
   void operations(unsigned n);
   void interpret(unsigned n);
   void finish();
+  void lay_out();
 
   // codegen_values.cpp
   Ref resolve(Ref r) const {
@@ -225,6 +240,8 @@ class Codegen {
   void helper_flags(const Inst& call, u32& set, bool& reads) const;
   u8 helper_width(const Inst& call) const;
   void call(const Inst& i, Ref r);
+  bool is_cmpxchg8b(unsigned n) const;
+  void cmpxchg8b(unsigned n);
   unsigned push_flags();
   void need_cpl0();
   void pop_flags(const Inst& i, unsigned bytes);
@@ -235,14 +252,14 @@ class Codegen {
 
   // codegen_exits.cpp
   void slow_jump(Cond cc);
-  void jump_out(const u8* target);
+  void transfer_out(u8 opcode, const u8* target);
+  void jump_out(const u8* target) { transfer_out(0xe9, target); }
   void emit_tail(const Label& label, const u8* stub);
   bool in_another_page(u32 ip) const;
   void exit_to(u32 ip);
   void exit_if(Cond cc, u32 ip);
   void set_ip(const Inst& i);
   void emit_stub(const PendingExit& exit);
-  void absolute(std::initializer_list<u8> opcode, const u8* target);
 
   void fail() { failed_ = true; }
 
@@ -251,7 +268,10 @@ class Codegen {
   const bool bmi2_;
   asmjit::CodeHolder code_;
   host::Assembler a_;
-  const u8* base_ = nullptr;
+  std::vector<u8> buffers_[2];  // by section
+  asmjit::Section* cold_section_ = nullptr;
+  const u8 *base_ = nullptr, *cold_end_ = nullptr;
+  std::vector<Absolute> absolutes_;
   const Block* block_ = nullptr;
   const IrBlock* ir_ = nullptr;
   const Translation* translation_ = nullptr;

@@ -3,14 +3,13 @@
 
 namespace xlat::jit::x64 {
 
-// An instruction that ends in a 32-bit displacement to an address in the code cache.
-void Codegen::absolute(std::initializer_list<u8> opcode, const u8* target) {
-  for (const u8 byte : opcode) a_.db(byte);
-  const u8* after = base_ + a_.offset() + 4;
-  a_.dd(static_cast<u32>(target - after));
+// A jump (E9) or call (E8) to an address in the code cache. Its displacement is filled in when it is known where the code
+// will lie.
+void Codegen::transfer_out(u8 opcode, const u8* target) {
+  a_.db(opcode);
+  absolutes_.push_back({a_.currentSection()->id(), static_cast<u32>(a_.offset()), target});
+  a_.dd(0);
 }
-
-void Codegen::jump_out(const u8* target) { absolute({0xe9}, target); }
 
 // The way from all of the translation to a stub that has to know which one it is.
 void Codegen::emit_tail(const Label& label, const u8* stub) {

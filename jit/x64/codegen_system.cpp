@@ -1,5 +1,5 @@
-// System instructions that translated code can do itself, or by a function that takes a few nanoseconds: flags, segment
-// loads, system calls. What is unusual (faults, interrupts that wait, traps) is the interpreter's.
+// CMPXCHG8B, and system instructions that translated code can do itself, or by a function that takes a few nanoseconds:
+// flags, segment loads, system calls. What is unusual (faults, interrupts that wait, traps) is the interpreter's.
 #include <cstddef>
 
 #include "cpu/helpers.h"
@@ -163,7 +163,7 @@ void Codegen::call_helper(HelperRoutine routine, Ref arg, u32 info) {
   const host::Mem at = host::dword_ptr(host::rsp, kHelperArg);
   known ? a_.mov(at, static_cast<i32>(*known)) : a_.mov(at, gp32(reg));
   a_.mov(host::dword_ptr(host::rsp, kHelperInfo), info);
-  absolute({0xe8}, stubs_.helpers[static_cast<unsigned>(routine)]);
+  transfer_out(0xe8, stubs_.helpers[static_cast<unsigned>(routine)]);
   slow_jump(Cond::kNotZero);
   committed_ = true;
 }
@@ -177,7 +177,7 @@ void Codegen::change_level(HelperRoutine routine) {
     a_.mov(gpr(kEcx), gp64(kGuestReg[kEcx]));
     a_.mov(gpr(kEdx), gp64(kGuestReg[kEdx]));
   }
-  absolute({0xe8}, stubs_.helpers[static_cast<unsigned>(routine)]);
+  transfer_out(0xe8, stubs_.helpers[static_cast<unsigned>(routine)]);
   slow_jump(Cond::kNotZero);
   a_.mov(gp64(kGuestReg[kEsp]), gpr(kEsp));
   a_.mov(host::r8, host::qword_ptr(host::rsp));
@@ -186,6 +186,26 @@ void Codegen::change_level(HelperRoutine routine) {
   a_.mov(host::r11d, translation_->context);
   jump_out(stubs_.indirect);
   committed_ = ended_ = true;
+}
+
+bool Codegen::is_cmpxchg8b(unsigned n) const { return block_->insns[n].opcode == 0xc7 && block_->insns[n].width == 8; }
+
+// The host's own, on the guest's registers. It changes ZF alone.
+void Codegen::cmpxchg8b(unsigned n) {
+  Ref probe = ir_->starts[n];
+  while (inst(probe).op != Op::kProbe) ++probe;
+  const Place at = place(inst(probe), probe, true);
+  store_flags();
+  host::Mem mem = at.at;
+  mem.setSize(8);
+  const unsigned t = temp();
+  a_.cmpxchg8b(mem);
+  a_.setz(gp(t, 8));
+  a_.shl(gp(t, 8), static_cast<i32>(std::countr_zero(u32{kZf})));
+  const host::Mem ah = layout_.at(layout_.packed_flags + 1, 1);
+  a_.and_(ah, static_cast<i32>(static_cast<i8>(~u32{kZf})));
+  a_.or_(ah, gp(t, 8));
+  committed_ = true;
 }
 
 }  // namespace xlat::jit::x64

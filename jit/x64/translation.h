@@ -43,8 +43,8 @@ struct Translation {
   Translation* next = nullptr;  // another translation of the same block
   u32 rests = 0;                // times the interpreter took over the rest of the block, since so many instructions
   u64 rests_since = 0;
-  const u8* code = nullptr;
-  u32 code_bytes = 0;
+  const u8 *code = nullptr, *cold = nullptr;
+  u32 code_bytes = 0, cold_bytes = 0;
   bool uses_fpu = false;                   // by x87 or MMX instructions that the host executes
   std::vector<Exit> exits;                 // made once: others point to them
   std::vector<Exit*> incoming;             // linked to this translation
