@@ -167,7 +167,7 @@ class Codegen {
   void store_flags();
   FlagRecipe waiting_flags() const;
   void pack_host_flags(FlagKind kind, u64 count);
-  void overflow_of_shl(unsigned t);
+  void overflow_of_shl();
   void load_host_flags();
   void flags(const Inst& i);
   void find_natural_flags(unsigned n);

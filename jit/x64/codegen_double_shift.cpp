@@ -56,7 +56,7 @@ void Codegen::pack_shift_flags(const Inst& f, unsigned a, unsigned r, unsigned s
   if (!known) a_.bt(gp32(a), gp32(scratch));
   if (bit || !known) a_.adc(host::ah, 0);
   if (f.aux == static_cast<u8>(FlagKind::kShl)) {
-    overflow_of_shl(scratch);
+    overflow_of_shl();
   } else {
     a_.lea(gp32(scratch), host::ptr(gp64(r), gp64(r)));
     a_.xor_(gp32(scratch), gp32(r));

@@ -33,7 +33,7 @@ bool Codegen::in_another_page(u32 ip) const {
 // A jump that can be linked to the block at `ip`. In another page the TLB must still lead to the page it was linked in.
 void Codegen::exit_to(u32 ip) {
   const bool guarded = in_another_page(ip);
-  if (guarded || !recipe_) flush_flags();
+  if (!recipe_) flush_flags();
   PendingExit exit{a_.newLabel(), ip, 0, 0, waiting_flags()};
   if (guarded) {
     a_.db(0x49);
@@ -42,6 +42,7 @@ void Codegen::exit_to(u32 ip) {
     a_.dq(0);
     a_.cmp(host::qword_ptr(kTlb, static_cast<i32>(((ip + context_->cs_base) >> 12) * 8)), host::r8);
     a_.long_().jne(exit.stub);
+    host_valid_ = false;
   }
   a_.long_().jmp(exit.stub);
   exit.site = static_cast<u32>(a_.offset()) - 4;
@@ -51,9 +52,11 @@ void Codegen::exit_to(u32 ip) {
 void Codegen::exit_if(Cond cc, u32 ip) {
   if (in_another_page(ip)) {
     const Label over = a_.newLabel();
+    const bool host_valid = host_valid_;
     a_.j(host::negateCond(cc), over);
     exit_to(ip);
     a_.bind(over);
+    host_valid_ = host_valid;
     return;
   }
   PendingExit exit{a_.newLabel(), ip, 0, 0, waiting_flags()};
@@ -71,9 +74,12 @@ void Codegen::set_ip(const Inst& i) {
   if (select.op == Op::kSelect && values_[target].temp < 0) {
     const auto taken = constant(select.b), next = constant(select.c);
     if (taken && next) {
-      if (in_another_page(static_cast<u32>(*taken)) || in_another_page(static_cast<u32>(*next))) flush_flags();
-      exit_if(condition_of(select.a), static_cast<u32>(*taken));
-      return exit_to(static_cast<u32>(*next));
+      const Cond cc = condition_of(select.a);
+      const u32 there = static_cast<u32>(*taken), here = static_cast<u32>(*next);
+      // The one without a guard first: it is a jump by itself.
+      const bool other_way = in_another_page(there) && !in_another_page(here);
+      exit_if(other_way ? host::negateCond(cc) : cc, other_way ? here : there);
+      return exit_to(other_way ? there : here);
     }
   }
   const unsigned reg = reg_of(target);

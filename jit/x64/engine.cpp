@@ -14,7 +14,7 @@ constexpr u32 kNeverHot = ~u32{0};  // heat of a block that was tried and is not
 // A block has a translation for each address and context it runs at, and for ways its flags wait at its entry; so many.
 constexpr unsigned kMostVersions = 6;
 constexpr std::size_t kMostRoom = 2 * Codegen::kMostCodeBytes;
-constexpr unsigned kTakenOften = 8;                // an exit taken so often is worth a version of its own
+constexpr unsigned kTakenOften = 8;  // an exit taken so often is worth a version of its own
 
 bool loads_segment(const Insn& i) { return encodings()[i.encoding].attributes & attr::Seg; }
 }  // namespace
