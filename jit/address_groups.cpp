@@ -32,7 +32,7 @@ class Finder {
     forget_registers();
   }
 
-  AddressGroups run(const std::vector<bool>& left_out) {
+  AddressGroups run(const std::vector<bool>& left_out, const std::vector<bool>& ends_groups) {
     for (u32 n = 0; n + 1 < ir_.starts.size(); ++n) {
       insn_ = n;
       probed_.reset();
@@ -48,6 +48,7 @@ class Finder {
         if (ir_.code[r].op == Op::kWhen) conditional_until = static_cast<Ref>(ir_.code[r].imm);
         step(r, r < conditional_until);
       }
+      if (ends_groups[n]) open_.clear();
     }
     keep_those_that_pay();
     return std::move(result_);
@@ -167,8 +168,9 @@ class Finder {
 
 }  // namespace
 
-AddressGroups find_address_groups(const IrBlock& ir, const std::vector<bool>& left_out, u8 flat, AddressGroups reuse) {
-  return Finder(ir, flat, std::move(reuse)).run(left_out);
+AddressGroups find_address_groups(const IrBlock& ir, const std::vector<bool>& left_out,
+                                  const std::vector<bool>& ends_groups, u8 flat, AddressGroups reuse) {
+  return Finder(ir, flat, std::move(reuse)).run(left_out, ends_groups);
 }
 
 }  // namespace xlat::jit

@@ -5,12 +5,13 @@
 
 namespace xlat::jit::x64 {
 
-// A jump to an address in the code cache. Its displacement is filled in when it is known where the code will lie.
-void Codegen::jump_out(const u8* target) {
-  a_.db(0xe9);
+// A jump (E9) or call (E8) to an address in the code cache.
+void Codegen::transfer_out(u8 opcode, const u8* target) {
+  a_.db(opcode);
   out_displacement(target);
 }
 
+// The displacement that ends such an instruction. It is filled in when it is known where the code will lie.
 void Codegen::out_displacement(const u8* target) {
   absolutes_.push_back({a_.currentSection()->id(), static_cast<u32>(a_.offset()), target});
   a_.dd(0);
@@ -137,7 +138,7 @@ void Codegen::emit_stub(const PendingExit& exit) {
     a_.db(0x0f);
     a_.db(0x88);  // js
     out_displacement(stubs_.leave_by_exit);
-    a_.db(0xe9);
+    a_.db(0xe9);  // jmp
     stored_site = static_cast<u32>(a_.offset());
     out_displacement(stubs_.leave_by_exit);
     if (exit.missed.isValid()) {

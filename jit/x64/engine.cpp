@@ -24,9 +24,10 @@ Engine::Engine(Cpu& cpu, const JitOptions& options, CodeCache cache)
     : Interp(cpu),
       options_(options),
       cache_(std::move(cache)),
-      layout_(cpu.s),
+      layout_(cpu),
       jumps_(std::size_t{1} << kJumpEntriesLog2),
-      stubs_(make_stubs(cache_, layout_, jumps_.data(), &Engine::interpret, &Engine::load_fpu)),
+      stubs_(make_stubs(cache_, layout_, jumps_.data(), &Engine::interpret, &Engine::load_fpu,
+                        {&Engine::load_segment, &Engine::verify, &Engine::sysenter, &Engine::sysexit})),
       codegen_(layout_, stubs_) {
   frame_.engine = this;
   slow_.resize(encoding_too_long() + 1u);
@@ -40,31 +41,42 @@ Engine::~Engine() {
   blocks_.on_drop = [](const Block&) {};
 }
 
+u8 Engine::flat_segments() const {
+  u8 flat = 0;
+  for (const SegReg n : {kEs, kCs, kSs, kDs, kFs, kGs}) flat |= static_cast<u8>(cpu_.s.seg[n].flat << n);
+  return flat;
+}
+
 Context Engine::context() const {
   const CpuState& s = cpu_.s;
   Context c;
   c.mode = s.mode();
-  for (const SegReg n : {kEs, kCs, kSs, kDs, kFs, kGs}) {
-    if (s.seg[n].flat) c.flat |= static_cast<u8>(1u << n);
-  }
+  c.flat = flat_segments();
   c.cs_base = s.seg[kCs].base;
   c.cs_limit = s.seg[kCs].limit;
   return c;
 }
 
-u32 Engine::context_number() {
+u32 Engine::known_context() {
   const Context now = context();
   if (last_number_ != 0 && now == last_context_) return last_number_;
-  last_context_ = now;
   for (std::size_t n = 0; n < contexts_.size(); ++n) {
-    if (contexts_[n] == now) return last_number_ = static_cast<u32>(n + 1);
+    if (contexts_[n] != now) continue;
+    last_context_ = now;
+    return last_number_ = static_cast<u32>(n + 1);
   }
+  return 0;
+}
+
+u32 Engine::context_number() {
+  if (const u32 known = known_context()) return known;
+  last_context_ = context();
   constexpr std::size_t kMostContexts = 4096;  // real-mode programs have one for each code segment
   if (contexts_.size() >= kMostContexts) {
     flush_cache();
     contexts_.clear();
   }
-  contexts_.push_back(now);
+  contexts_.push_back(last_context_);
   return last_number_ = static_cast<u32>(contexts_.size());
 }
 
@@ -333,19 +345,70 @@ Interpreted Engine::interpret_part(Translation& t, unsigned from, i64 budget) {
   u64 executed = 0;
   const bool go_on = run_part(block, t.ip, n, rest ? block.insns.size() : n + 1,
                               count_at_zero_ - static_cast<u64>(at_start), static_cast<u64>(at_start), executed);
-  frame_.read_table = cpu_.read_table();
-  cpu_.s.flags.pack();
-  if (rest) {
-    count_rest(t);
-    return {1, at_start - static_cast<i64>(executed)};
-  }
   const bool last = n + 1 == block.insns.size();
   const i64 left = budget - static_cast<i64>(executed - (n + 1));  // iterations beyond one were not paid for
-  // Instructions that load segments may have changed what this translation takes for granted.
-  if (go_on && !last && left >= 0 && (!loads_segment(block.insns[n]) || context() == contexts_[t.context - 1])) {
-    return {0, left};
+  if (rest) {
+    count_rest(t);
+  } else if (go_on && !last && left >= 0 &&
+             // Instructions that load segments may have changed what this translation takes for granted.
+             (!loads_segment(block.insns[n]) || flat_segments() == contexts_[t.context - 1].flat)) {
+    frame_.read_table = cpu_.read_table();
+    cpu_.s.flags.pack();
+    return {Interpreted::kNext, left};
   }
-  return {1, at_start - static_cast<i64>(executed)};
+  count_ += executed;
+  const u64 how = where_to_go_on(go_on);
+  frame_.read_table = cpu_.read_table();
+  cpu_.s.flags.pack();
+  return {how, static_cast<i64>(count_at_zero_ - count_)};
+}
+
+// After an instruction that ends a run through a block: what the loop would do, if that is simple. `as_planned`:
+// nothing asked for the block to be left.
+u64 Engine::where_to_go_on(bool as_planned) {
+  if (cpu_.faulted()) {
+    cpu_.clock().set_count(count_);
+    cpu_.deliver_fault();
+    ++count_;
+    cpu_.clock().set_count(count_);
+    as_planned = goes_on_to(count_at_zero_);
+  }
+  if (!as_planned || cpu_.attention()) return Interpreted::kLeave;
+  return Interpreted::jump(known_context());
+}
+
+// ---- Called from translated code: see HelperFn ----
+
+u64 Engine::load_segment(Frame* frame, u32 selector, u32 seg, u32 fpu_slot) {
+  if (fpu_slot != 0) return 1;  // FDS is still to be taken from the segment register
+  Cpu& cpu = static_cast<Engine*>(frame->engine)->cpu_;
+  return !cpu.load_segment_fast(static_cast<SegReg>(seg), static_cast<u16>(selector));
+}
+
+u64 Engine::verify(Frame* frame, u32 selector, u32 writing, u32) {
+  Cpu& cpu = static_cast<Engine*>(frame->engine)->cpu_;
+  Descriptor d;
+  if (!cpu.visible_fast(static_cast<u16>(selector), d)) return 1;
+  u16& packed = cpu.s.flags.packed();
+  const u16 zf = pack_flags(kZf);
+  packed = static_cast<u16>((packed & ~zf) | ((writing ? d.writable_data() : d.readable()) ? zf : 0));
+  return 0;
+}
+
+u64 Engine::sysenter(Frame* frame, u32, u32, u32 fpu_slot) {
+  Cpu& cpu = static_cast<Engine*>(frame->engine)->cpu_;
+  if (fpu_slot != 0 || (cpu.s.sysenter_cs & 0xfffc) == 0) return 1;
+  cpu.sysenter();
+  frame->read_table = cpu.read_table();
+  return 0;
+}
+
+u64 Engine::sysexit(Frame* frame, u32, u32, u32 fpu_slot) {
+  Cpu& cpu = static_cast<Engine*>(frame->engine)->cpu_;
+  if (fpu_slot != 0 || cpu.s.cpl != 0 || (cpu.s.sysenter_cs & 0xfffc) == 0) return 1;
+  cpu.sysexit();
+  frame->read_table = cpu.read_table();
+  return 0;
 }
 
 Interpreted Engine::load_fpu(Frame* frame, Translation* translation, u64 n, i64 budget) {
