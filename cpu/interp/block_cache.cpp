@@ -48,7 +48,7 @@ const Block* BlockCache::find_slow(u32 linear, CodeMode mode) {
   Block* block = nullptr;
   if (const auto known = blocks_.find(block_key); known != blocks_.end()) {
     block = known->second.get();
-    if (block->phys2 != 0) {
+    if (block->two_pages()) {
       // The second page must still be the one the block was decoded from, and be executable.
       u64 phys2 = 0;
       if (!second_page(linear, phys2)) return nullptr;
@@ -62,8 +62,11 @@ const Block* BlockCache::find_slow(u32 linear, CodeMode mode) {
     block = decode(linear, phys, mode);
     if (!block) return nullptr;
   }
-  // Blocks over two pages are looked up in full each time: their second page may change owner.
-  if (block->phys2 == 0) near_[slot(linear)] = {linear, key(mode), cpu_.read_table()[linear >> 12], block};
+  const std::uintptr_t addend2 = block->two_pages() ? cpu_.read_table()[page_after(linear)] : 0;
+  // A second page that the TLB does not have must be looked up each time.
+  if (!block->two_pages() || addend2 != 0) {
+    near_[slot(linear)] = {linear, key(mode), cpu_.read_table()[linear >> 12], addend2, block};
+  }
   return block;
 }
 
@@ -74,7 +77,7 @@ bool BlockCache::second_page(u32 linear, u64& phys2) {
     cpu_.raise(kGP, 0);
     return false;
   }
-  return cpu_.translate((linear | 0xfff) + 1, Access::kExecute, cpu_.user(), phys2);
+  return cpu_.translate_code((linear | 0xfff) + 1, phys2);
 }
 
 Block* BlockCache::decode(u32 linear, u64 phys, CodeMode mode) {
@@ -108,7 +111,7 @@ Block* BlockCache::decode(u32 linear, u64 phys, CodeMode mode) {
     ++count;
     const u32 attributes = table[insn.encoding].attributes;
     block->branch = attributes & attr::Branch;
-    if ((attributes & (attr::Branch | attr::End)) || block->phys2 != 0) break;
+    if (attributes & (attr::Branch | attr::End)) break;
   }
   block->bytes = at;
   block->insns.assign(insns.begin(), insns.begin() + static_cast<std::ptrdiff_t>(count));
@@ -144,7 +147,7 @@ void BlockCache::drop(u64 phys, unsigned bytes) {
     each_part(*block, [&](u64 number, unsigned first, unsigned length) {
       overlaps = overlaps || (number == phys >> 12 && begin < first + length && end > first);
     });
-    if (!overlaps) continue;
+    if (!overlaps || !block->valid) continue;  // one whose pages are the same one stands there twice
     ++counters_.dropped;
     drop_block(block);
   }
@@ -164,7 +167,7 @@ void BlockCache::drop_block(Block* block) {
       const auto at = code_page.covered.begin() + line * 64;
       if (std::all_of(at, at + 64, [](u16 n) { return n == 0; })) watch.forget_line(number << 12 | line << 6);
     }
-    std::erase(code_page.blocks, block);
+    code_page.blocks.erase(std::find(code_page.blocks.begin(), code_page.blocks.end(), block));
     if (code_page.blocks.empty()) pages_.erase(page);
   });
   const auto owner = blocks_.find(block->phys << 8 | block->mode.key());

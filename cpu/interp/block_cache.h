@@ -17,7 +17,7 @@ namespace xlat {
 struct Block {
   u64 serial = 0;  // no two blocks of a cache ever have the same
   u64 phys = 0;
-  u64 phys2 = 0;  // of the second page's first byte; 0 if the block lies in one page
+  u64 phys2 = 0;  // of the second page's first byte, if the block lies in two
   u32 bytes = 0;
   CodeMode mode;
   bool branch = false;  // the last instruction sets EIP itself
@@ -27,6 +27,8 @@ struct Block {
   mutable void* translation = nullptr;
   mutable bool apart = false;  // its accesses are to be checked each by itself
   std::vector<Insn> insns;
+
+  bool two_pages() const { return (phys & 0xfff) + bytes > 4096; }
 };
 
 class BlockCache {
@@ -43,11 +45,15 @@ class BlockCache {
     const Near& near = near_[slot(linear)];
     // The TLB must still lead to the page where the block was found, and zero leads nowhere.
     const std::uintptr_t addend = cpu_.read_table()[linear >> 12];
-    if (near.linear == linear && near.addend == addend && addend != 0 && near.key == key(mode) && near.block->valid) {
+    if (near.linear == linear && near.addend == addend && addend != 0 && near.key == key(mode) && near.block->valid &&
+        (near.addend2 == 0 || near.addend2 == cpu_.read_table()[page_after(linear)])) {
       return near.block;
     }
     return find_slow(linear, mode);
   }
+
+  // The index in the TLB of the page behind that of `linear`.
+  static std::size_t page_after(u32 linear) { return ((linear >> 12) + 1) & (Tlb::kEntries - 1); }
 
   struct Counters {
     u64 decoded = 0;      // blocks
@@ -67,7 +73,8 @@ class BlockCache {
   struct alignas(32) Near {
     u32 linear = 0;
     u32 key = 0;
-    std::uintptr_t addend = 0;  // the TLB's read entry
+    std::uintptr_t addend = 0;   // the TLB's read entry
+    std::uintptr_t addend2 = 0;  // that of the second page; 0 if the block lies in one page
     const Block* block = nullptr;
   };
   // A page with code: its blocks, and how many of them cover each byte.

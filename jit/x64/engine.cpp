@@ -84,8 +84,7 @@ Translation* Engine::version(const Block& block, u32 ip, u32 context, const Flag
 
 Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, const FlagRecipe& entry) {
   const Context& context = contexts_[context_number - 1];
-  // A block over two pages depends on both mappings.
-  if (block.phys2 != 0 || u64{ip} + block.bytes - 1 > context.cs_limit) return nullptr;
+  if (u64{ip} + block.bytes - 1 > context.cs_limit) return nullptr;
   if (cache_.left() < kMostBlockBytes) {
     flush_cache();
     return nullptr;
@@ -96,6 +95,10 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, c
   t->ip = ip;
   t->context = context_number;
   t->entry = entry;
+  if (block.two_pages()) {
+    t->entry2 = second_page_entry(*t);
+    if (t->entry2 == 0) return nullptr;
+  }
   t->broken = counters_.translated + 1 == options_.break_nth;
   ir_ = Lifter::lift(block.insns, std::move(ir_));
   const HostCode* host = codegen_.generate(block, ir_, *t, context, cache_.next());
@@ -133,9 +136,16 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, c
   return t;
 }
 
-Interp::CodeText Engine::text_of(const Block& block, const Translation& t) const {
+std::vector<u8> Engine::guest_bytes(const Block& block) const {
   std::vector<u8> bytes(block.bytes);
-  cpu_.memory().read_block(block.phys, bytes);
+  const std::size_t first = std::min<std::size_t>(block.bytes, 4096 - (block.phys & 0xfff));
+  cpu_.memory().read_block(block.phys, std::span(bytes).first(first));
+  if (block.two_pages()) cpu_.memory().read_block(block.phys2, std::span(bytes).subspan(first));
+  return bytes;
+}
+
+Interp::CodeText Engine::text_of(const Block& block, const Translation& t) const {
+  const std::vector<u8> bytes = guest_bytes(block);
   return {.guest = disassemble(bytes, t.ip, block.mode.cs32 ? 32 : 16),
           .ir = Lifter::lift(block.insns).dump(),
           .host = disassemble({t.code, t.code_bytes}, reinterpret_cast<u64>(t.code), 64)};
@@ -192,6 +202,12 @@ void Engine::follow(Exit& exit, Translation& target) {
   link(exit, better ? *better : target);
 }
 
+// Whether `to` begins in a page of the block that the exit belongs to.
+bool leads_into_own_page(const Exit& exit, const Block& to) {
+  const Block& from = *exit.owner->block;
+  return to.phys >> 12 == from.phys >> 12 || (from.two_pages() && to.phys >> 12 == from.phys2 >> 12);
+}
+
 // Flags that wait are taken over by a target that was made for them, or stored on the way.
 void Engine::link(Exit& exit, Translation& target) {
   if ((exit.target && exit.target != &target) || exit.owner->context != target.context) return;
@@ -200,6 +216,8 @@ void Engine::link(Exit& exit, Translation& target) {
     const u64 entry = page_entry(linear);
     if (entry == 0) return;
     std::memcpy(cache_.writable(exit.guard), &entry, sizeof entry);
+  } else if (!leads_into_own_page(exit, *target.block)) {
+    return;  // what was mapped there changed in between
   }
   if (exit.target) return;  // the TLB had lost the page the guard asks for
   set_jump(exit.recipe == target.entry ? exit.site : exit.stored_site, target.code);
@@ -273,6 +291,8 @@ bool Engine::run_translated(const Block& block, u64 budget) {
   const u64 flushes = counters_.cache_flushes;
   Translation* t = translation_of(block, ip, number);
   if (!t || budget < block.insns.size()) return false;
+  // It would come straight back.
+  if (block.two_pages() && t->entry2 != second_page_entry(*t)) return false;
   if (flushes == counters_.cache_flushes) {
     if (wanted && wanted->ip == ip) follow(*wanted, *t);
     if (jump_wanted) remember_jump(*t);

@@ -39,6 +39,7 @@ struct Translation {
   u32 ip = 0;
   u32 context = 0;              // number of its Context
   FlagRecipe entry;             // how its flags wait when it is entered
+  u64 entry2 = 0;               // the TLB's entry of the second page if the block lies in two; compared when it is entered
   bool settles = false;         // it replaces or reads the flags it is entered with
   Translation* next = nullptr;  // another translation of the same block
   u32 rests = 0;                // times the interpreter took over the rest of the block, since so many instructions
