@@ -9,6 +9,7 @@
 
 #include "cpu/cpu.h"
 #include "cpu/decoder.h"
+#include "cpu/interp/block_table.h"
 
 namespace xlat {
 
@@ -82,12 +83,13 @@ class BlockCache {
     std::vector<Block*> blocks;
     std::array<u16, 4096> covered{};
   };
-  static constexpr std::size_t kNearSlots = 8192;
+  static constexpr unsigned kNearSlotsLog2 = 15;
   static constexpr unsigned kMaxInsns = 64;
   static constexpr std::size_t kMaxBlocks = 1 << 18;
   static constexpr std::size_t kMaxDropped = 1024;
 
-  static std::size_t slot(u32 linear) { return (linear ^ linear >> 13) & (kNearSlots - 1); }
+  static std::size_t slot(u32 linear) { return linear * 0x9e3779b1 >> (32 - kNearSlotsLog2); }
+  static u64 block_key(u64 phys, CodeMode mode) { return phys << 8 | mode.key(); }
   // User code needs its own near entries, as its right to fetch differs.
   u32 key(CodeMode mode) const { return mode.key() | (cpu_.user() ? 0x100u : 0); }
   const Block* find_slow(u32 linear, CodeMode mode);
@@ -106,10 +108,10 @@ class BlockCache {
   Cpu& cpu_;
   HandlerOf handler_of_;
   Decoder decoder_;
-  std::vector<Near> near_{kNearSlots};
-  std::unordered_map<u64, std::unique_ptr<Block>> blocks_;  // by phys << 8 | mode
-  std::unordered_map<u64, CodePage> pages_;                 // by page number
-  std::vector<std::unique_ptr<Block>> dropped_blocks_;      // near_ and the loop may still point to them
+  std::vector<Near> near_{std::size_t{1} << kNearSlotsLog2};
+  BlockTable blocks_;                                   // by block_key()
+  std::unordered_map<u64, CodePage> pages_;             // by page number
+  std::vector<std::unique_ptr<Block>> dropped_blocks_;  // near_ and the loop may still point to them
   Counters counters_;
 };
 

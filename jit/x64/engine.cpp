@@ -125,7 +125,8 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, c
   }
   t->next = static_cast<Translation*>(block.translation);
   block.translation = t;
-  translations_.emplace(t, std::move(owned));
+  t->index = translations_.size();
+  translations_.push_back(std::move(owned));
   ++counters_.translated;
   counters_.guest_insns += block.insns.size();
   counters_.left_to_interp += host->interpreted;
@@ -157,8 +158,8 @@ std::vector<Interp::CodeText> Engine::code_texts(u32 ip) const {
     if (t.ip == ip && t.text) all.push_back(*t.text);
   };
   if (ran_) take(*ran_);
-  for (const auto& [t, owned] : translations_) {
-    if (t != ran_) take(*t);
+  for (const auto& t : translations_) {
+    if (t.get() != ran_) take(*t);
   }
   // One that was dropped by its own store.
   if (all.empty() && !dropped_.empty()) take(*dropped_.back());
@@ -241,7 +242,8 @@ void Engine::remember_jump(const Translation& target) {
   const u32 linear = target.ip + contexts_[target.context - 1].cs_base;
   const u64 entry = page_entry(linear);
   if (entry == 0) return;
-  jumps_[jump_slot(target.ip)] = {target.ip, target.context, u64{linear >> 12} * 8, entry, target.code};
+  jumps_[jump_slot(target.ip)] = {JumpEntry::key_of(target.ip, target.context), u64{linear >> 12} * 8, entry,
+                                  target.code};
 }
 
 // The block is gone, or its translation is to be replaced. The code stays where it is: it may be running.
@@ -262,15 +264,16 @@ void Engine::drop(Translation* t) {
   }
   JumpEntry& jump = jumps_[jump_slot(t->ip)];
   if (jump.code == t->code) jump = {};
-  const auto owner = translations_.find(t);
-  dropped_.push_back(std::move(owner->second));
-  translations_.erase(owner);
+  translations_.back()->index = t->index;
+  std::swap(translations_[t->index], translations_.back());
+  dropped_.push_back(std::move(translations_.back()));
+  translations_.pop_back();
   ++counters_.dropped;
 }
 
 // Only between blocks: nothing of the cache runs.
 void Engine::flush_cache() {
-  for (auto& [t, owned] : translations_) t->block->translation = nullptr;
+  for (const auto& t : translations_) t->block->translation = nullptr;
   translations_.clear();
   dropped_.clear();
   ran_ = nullptr;

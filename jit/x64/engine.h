@@ -63,7 +63,7 @@ class Engine : public Interp {
   std::vector<Context> contexts_;  // numbered from 1
   Context last_context_;
   u32 last_number_ = 0;
-  std::unordered_map<Translation*, std::unique_ptr<Translation>> translations_;
+  std::vector<std::unique_ptr<Translation>> translations_;
   std::vector<std::unique_ptr<Translation>> dropped_;  // their code may still be running
   Exit* wanted_ = nullptr;                             // exit taken last, to be linked to what runs next
   bool jump_wanted_ = false;                           // an indirect jump missed: its target goes into the table

@@ -110,7 +110,9 @@ TEST_CASE("the second page of an instruction is remapped, with INVLPG") {
 TEST_CASE("the second page of an instruction is another one in another address space") {
   both(
       // xor edi,directory A ^ directory B / mov cr3,edi
-      [](auto& m) { m.driver({0x81, 0xf7, BYTES32(kDirectoryA ^ kDirectoryB), 0x0f, 0x22, 0xdf}); },
+      [](auto& m) {
+        m.driver({0x81, 0xf7, BYTES32(kDirectoryA ^ kDirectoryB), 0x0f, 0x22, 0xdf});
+      },
       [](auto& m) { CHECK(m.cpu.s.reg32(kEax) == 3 * kRounds / 2 * (kAddA + kAddB)); });
 }
 
@@ -118,8 +120,8 @@ TEST_CASE("the second page of an instruction is not present: #PF with its addres
   both(
       [](auto& m) {
         // cmp esi,2 / jne over / and dword [pte],~1 / invlpg [second] / over:
-        m.driver({0x83, 0xfe, 2, 0x75, 14, 0x83, 0x25, BYTES32(kPteOfSecond), 0xfe, 0x0f, 0x01, 0x3d,
-                  BYTES32(kSecond)});
+        m.driver(
+            {0x83, 0xfe, 2, 0x75, 14, 0x83, 0x25, BYTES32(kPteOfSecond), 0xfe, 0x0f, 0x01, 0x3d, BYTES32(kSecond)});
       },
       [](auto& m) {
         CHECK(m.cpu.s.ip == kHandlers + 16 * kPF + 1);
@@ -146,7 +148,7 @@ TEST_CASE("the second page of an instruction is brought by #PF each time") {
 TEST_CASE("flags set before an instruction over two pages survive its #PF") {
   both(
       [](auto& m) {
-        m.put(kLoop, {0x83, 0xc3, 0xff, 0x90, 0x90, 0xb8, 0x01, 0x00});  // add ebx,-1 ; crossing: mov eax,imm
+        m.put(kLoop, {0x83, 0xc3, 0xff, 0x90, 0x90, 0xb8, 0x01, 0x00});     // add ebx,-1 ; crossing: mov eax,imm
         m.put(kA, {0x10, 0x00, 0x83, 0xd5, 0x00, 0x49, 0x75, 0xf0, 0xc3});  // ... / adc ebp,0 / dec ecx / jnz / ret
         m.cpu.s.gpr[kEbp] = 0;
         m.cpu.s.gpr[kEbx] = 1000;
@@ -241,7 +243,8 @@ TEST_CASE("the second page of an instruction is for the supervisor alone, which 
   CHECK(m.cpu.s.reg32(kEax) == 0);
 }
 
-TEST_CASE("the second page of an instruction loses the right to execute, and is read before the instruction runs again") {
+TEST_CASE(
+    "the second page of an instruction loses the right to execute, and is read before the instruction runs again") {
   const auto set_up = [](auto& m) {
     // PAE: page directory pointers at directory B, one directory, one table of 2 MiB.
     m.driver({});
