@@ -42,7 +42,8 @@ CodeCache::CodeCache(CodeCache&& other) noexcept
     : writable_(std::exchange(other.writable_, nullptr)),
       executable_(other.executable_),
       size_(other.size_),
-      used_(other.used_) {}
+      used_(other.used_),
+      cold_(other.cold_) {}
 
 CodeCache::~CodeCache() {
   if (!writable_) return;
@@ -54,8 +55,15 @@ const u8* CodeCache::add(std::span<const u8> code) {
   const u8* const at = next();
   ASSERT(code.size() <= left());
   std::memcpy(writable_ + used_, code.data(), code.size());
-  used_ = std::min(size_, (used_ + code.size() + kAlign - 1) & ~(kAlign - 1));
+  used_ = std::min(size_ - cold_, (used_ + code.size() + kAlign - 1) & ~(kAlign - 1));
   return at;
+}
+
+const u8* CodeCache::add_cold(std::span<const u8> code) {
+  ASSERT(code.size() <= left());
+  cold_ += code.size();
+  std::memcpy(writable(cold_end()), code.data(), code.size());
+  return cold_end();
 }
 
 }  // namespace xlat::jit

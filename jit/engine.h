@@ -13,7 +13,7 @@ struct JitCounters {
   u64 translated = 0;      // blocks
   u64 guest_insns = 0;     // in them
   u64 left_to_interp = 0;  // of these, instructions run by the interpreter
-  u64 host_bytes = 0;
+  u64 host_bytes = 0, cold_bytes = 0;
   u64 entries = 0;        // from the loop into translated code
   u64 chained = 0;        // exits linked
   u64 fpu_loads = 0;      // x87 state brought to the host's unit

@@ -8,21 +8,25 @@
 namespace xlat::jit::x64 {
 
 Codegen::Codegen(const StateLayout& layout, const Stubs& stubs)
-    : layout_(layout), stubs_(stubs), bmi2_(asmjit::CpuInfo::host().features().x86().hasBMI2()) {}
+    : layout_(layout), stubs_(stubs), bmi2_(asmjit::CpuInfo::host().features().x86().hasBMI2()) {
+  for (std::vector<u8>& buffer : buffers_) buffer.resize(kMostCodeBytes);
+}
 
 const HostCode* Codegen::generate(const Block& block, const IrBlock& ir, const Translation& translation,
-                                  const Context& context, const u8* base) {
+                                  const Context& context, const u8* base, const u8* cold_end) {
   block_ = &block;
   ir_ = &ir;
   translation_ = &translation;
   context_ = &context;
+  base_ = base;
+  cold_end_ = cold_end;
   analysis_ = analyse(ir, std::move(analysis_));
   find_fpu_forms();
   left_out_.assign(block.insns.size(), false);
   for (unsigned n = 0; n < block.insns.size(); ++n) left_out_[n] = calls_out(n);
   // What else cannot be translated shows on the way; then the pass begins again without it.
   for (std::size_t tries = 0; tries <= block.insns.size(); ++tries) {
-    if (run(base)) {
+    if (run()) {
       for (std::size_t n = 0; n < left_out_.size(); ++n) {
         out_.interpreted += left_out_[n];
         out_.uses_fpu |= fpu_forms_[n] && !left_out_[n];
@@ -42,15 +46,26 @@ bool Codegen::calls_out(unsigned n) const {
                      [](const Inst& i) { return i.op == Op::kCall || i.op == Op::kRaise || i.op == Op::kRepeatIf; });
 }
 
-bool Codegen::run(const u8* base) {
-  base_ = base;
-  out_.bytes.clear();
+// The assembler begins with two empty sections in our buffers, so that it need not allocate any.
+void Codegen::new_code() {
+  code_.reset();
+  code_.init(asmjit::Environment::host());
+  code_.newSection(&cold_section_, "cold");
+  for (u32 n = 0; n < std::size(buffers_); ++n) {
+    asmjit::CodeBuffer& buffer = code_.sectionById(n)->buffer();
+    buffer._data = buffers_[n].data();
+    buffer._capacity = buffers_[n].size();
+    buffer._flags = asmjit::CodeBufferFlags::kIsExternal | asmjit::CodeBufferFlags::kIsFixed;
+  }
+  code_.attach(&a_);
+}
+
+bool Codegen::run() {
+  new_code();
+  absolutes_.clear();
   out_.exits.clear();
   out_.interpreted = 0;
   out_.uses_fpu = false;
-  code_.reset();
-  code_.init(asmjit::Environment::host());
-  code_.attach(&a_);
   values_.assign(ir_->code.size(), {});
   for (Ref r = 0; r < values_.size(); ++r) values_[r].uses = analysis_.uses[r];
   done_.assign(ir_->code.size(), false);
@@ -171,6 +186,7 @@ void Codegen::interpret(unsigned n) {
 
 // The cold code: slow paths, accesses that may cross a page, exits not yet linked.
 void Codegen::finish() {
+  a_.section(cold_section_);
   a_.bind(used_up_);
   a_.add(kBudget, static_cast<i32>(block_->insns.size()));
   if (translation_->entry) a_.call(storer_of(translation_->entry));
@@ -208,9 +224,24 @@ void Codegen::finish() {
   emit_tail(interpret_, stubs_.interpret);
   if (last_fpu_ >= 0) emit_tail(load_fpu_, stubs_.load_fpu);
   for (const Storer& s : storers_) emit_storer(s);
-  const asmjit::CodeBuffer& buffer = code_.sectionById(0)->buffer();
+  lay_out();
+}
+
+// Now that their sizes are known, so are the places of both parts, and the distances between them.
+void Codegen::lay_out() {
+  const asmjit::CodeBuffer* const parts[] = {&code_.textSection()->buffer(), &cold_section_->buffer()};
+  constexpr std::size_t kMostInsnBytes = 16;  // with less room left an instruction may be missing
+  for (const asmjit::CodeBuffer* part : parts) {
+    if (part->size() + kMostInsnBytes > part->capacity()) return fail();
+  }
+  const u8* const bases[] = {base_, cold_end_ - parts[1]->size()};
+  cold_section_->setOffset(static_cast<u64>(bases[1] - bases[0]));
   if (code_.hasUnresolvedLinks()) code_.resolveUnresolvedLinks();
-  out_.bytes.assign(buffer.begin(), buffer.end());
+  for (const Absolute& a : absolutes_) {
+    store_le<u32>(&buffers_[a.section][a.at], static_cast<u32>(a.target - (bases[a.section] + a.at + 4)));
+  }
+  out_.hot = {parts[0]->data(), parts[0]->size()};
+  out_.cold = {parts[1]->data(), parts[1]->size()};
 }
 
 }  // namespace xlat::jit::x64

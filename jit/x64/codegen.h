@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 
 #include "jit/address_groups.h"
 #include "jit/analysis.h"
@@ -12,18 +13,20 @@
 
 namespace xlat::jit::x64 {
 
-// What the code generator gives back: bytes, and where in them the exits are.
+// What the code generator gives back: code, in two parts, and where in them the exits are.
 struct HostCode {
   struct ExitPlace {
     u32 ip = 0;
+    // In `hot`:
     u32 site = 0;
     u32 guard = 0;  // 0: none
+    // In `cold`:
     u32 stub = 0;
-    u32 exit_slot = 0;  // the 64-bit Exit* to fill in
-    u32 stored_site = 0;
+    u32 exit_slot = 0;    // the 64-bit Exit* to fill in
+    u32 stored_site = 0;  // 0: none
     FlagRecipe recipe;
   };
-  std::vector<u8> bytes;
+  std::span<const u8> hot, cold;
   std::vector<ExitPlace> exits;
   unsigned interpreted = 0;  // instructions left to the interpreter
   bool uses_fpu = false;
@@ -32,11 +35,15 @@ struct HostCode {
 
 class Codegen {
  public:
+  // Of either part; far above what the 64 instructions of a block take.
+  static constexpr std::size_t kMostCodeBytes = 32 << 10;
+
   Codegen(const StateLayout& layout, const Stubs& stubs);
 
-  // `base` is where the code will run. Null if the block cannot be translated; else good until the next call.
+  // The code will run at `base`, its cold part where it ends in front of `cold_end`, at most 2 GiB behind. Null if the
+  // block cannot be translated; else good until the next call.
   const HostCode* generate(const Block& block, const IrBlock& ir, const Translation& translation,
-                           const Context& context, const u8* base);
+                           const Context& context, const u8* base, const u8* cold_end);
 
  private:
   using Label = asmjit::Label;
@@ -100,13 +107,21 @@ class Codegen {
     FlagRecipe recipe;
   };
 
-  bool run(const u8* base);
+  // A jump or call in the cold code to an address in the code cache: where its displacement is.
+  struct Absolute {
+    u32 section, at;
+    const u8* target;
+  };
+
+  bool run();
+  void new_code();
   bool calls_out(unsigned n) const;
   void begin();
   void instruction(unsigned n);
   void operations(unsigned n);
   void interpret(unsigned n);
   void finish();
+  void lay_out();
 
   // codegen_values.cpp
   Ref resolve(Ref r) const {
@@ -152,7 +167,7 @@ class Codegen {
   void store_flags();
   FlagRecipe waiting_flags() const;
   void pack_host_flags(FlagKind kind, u64 count);
-  void overflow_of_shl(unsigned t);
+  void overflow_of_shl();
   void load_host_flags();
   void flags(const Inst& i);
   void find_natural_flags(unsigned n);
@@ -223,7 +238,6 @@ class Codegen {
   void exit_if(Cond cc, u32 ip);
   void set_ip(const Inst& i);
   void emit_stub(const PendingExit& exit);
-  void absolute(std::initializer_list<u8> opcode, const u8* target);
 
   void fail() { failed_ = true; }
 
@@ -232,7 +246,10 @@ class Codegen {
   const bool bmi2_;
   asmjit::CodeHolder code_;
   host::Assembler a_;
-  const u8* base_ = nullptr;
+  std::vector<u8> buffers_[2];  // by section
+  asmjit::Section* cold_section_ = nullptr;
+  const u8 *base_ = nullptr, *cold_end_ = nullptr;
+  std::vector<Absolute> absolutes_;
   const Block* block_ = nullptr;
   const IrBlock* ir_ = nullptr;
   const Translation* translation_ = nullptr;

@@ -3,14 +3,12 @@
 
 namespace xlat::jit::x64 {
 
-// An instruction that ends in a 32-bit displacement to an address in the code cache.
-void Codegen::absolute(std::initializer_list<u8> opcode, const u8* target) {
-  for (const u8 byte : opcode) a_.db(byte);
-  const u8* after = base_ + a_.offset() + 4;
-  a_.dd(static_cast<u32>(target - after));
+// A jump to an address in the code cache. Its displacement is filled in when it is known where the code will lie.
+void Codegen::jump_out(const u8* target) {
+  a_.db(0xe9);
+  absolutes_.push_back({a_.currentSection()->id(), static_cast<u32>(a_.offset()), target});
+  a_.dd(0);
 }
-
-void Codegen::jump_out(const u8* target) { absolute({0xe9}, target); }
 
 // The way from all of the translation to a stub that has to know which one it is.
 void Codegen::emit_tail(const Label& label, const u8* stub) {
@@ -36,7 +34,7 @@ bool Codegen::in_another_page(u32 ip) const {
 // A jump that can be linked to the block at `ip`. In another page the TLB must still lead to the page it was linked in.
 void Codegen::exit_to(u32 ip) {
   const bool guarded = in_another_page(ip);
-  if (guarded || !recipe_) flush_flags();
+  if (!recipe_) flush_flags();
   PendingExit exit{a_.newLabel(), ip, 0, 0, waiting_flags()};
   if (guarded) {
     a_.db(0x49);
@@ -45,6 +43,7 @@ void Codegen::exit_to(u32 ip) {
     a_.dq(0);
     a_.cmp(host::qword_ptr(kTlb, static_cast<i32>(((ip + context_->cs_base) >> 12) * 8)), host::r8);
     a_.long_().jne(exit.stub);
+    host_valid_ = false;
   }
   a_.long_().jmp(exit.stub);
   exit.site = static_cast<u32>(a_.offset()) - 4;
@@ -54,9 +53,11 @@ void Codegen::exit_to(u32 ip) {
 void Codegen::exit_if(Cond cc, u32 ip) {
   if (in_another_page(ip)) {
     const Label over = a_.newLabel();
+    const bool host_valid = host_valid_;
     a_.j(host::negateCond(cc), over);
     exit_to(ip);
     a_.bind(over);
+    host_valid_ = host_valid;
     return;
   }
   PendingExit exit{a_.newLabel(), ip, 0, 0, waiting_flags()};
@@ -74,9 +75,12 @@ void Codegen::set_ip(const Inst& i) {
   if (select.op == Op::kSelect && values_[target].temp < 0) {
     const auto taken = constant(select.b), next = constant(select.c);
     if (taken && next) {
-      if (in_another_page(static_cast<u32>(*taken)) || in_another_page(static_cast<u32>(*next))) flush_flags();
-      exit_if(condition_of(select.a), static_cast<u32>(*taken));
-      return exit_to(static_cast<u32>(*next));
+      const Cond cc = condition_of(select.a);
+      const u32 there = static_cast<u32>(*taken), here = static_cast<u32>(*next);
+      // The one without a guard first: it is a jump by itself.
+      const bool other_way = in_another_page(there) && !in_another_page(here);
+      exit_if(other_way ? host::negateCond(cc) : cc, other_way ? here : there);
+      return exit_to(other_way ? there : here);
     }
   }
   const unsigned reg = reg_of(target);

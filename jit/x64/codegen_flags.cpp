@@ -52,25 +52,18 @@ void Codegen::pack_host_flags(FlagKind kind, u64 count) {
   if (!is_shift(kind) || count == 1) {
     a_.seto(host::al);
   } else {
-    a_.mov(host::al, 0);
-    if (kind == FlagKind::kShl) {
-      const unsigned t = temp();
-      overflow_of_shl(t);
-      free_temp(t);
-    }
+    kind == FlagKind::kShl ? overflow_of_shl() : void(a_.mov(host::al, 0));
   }
   if (is_shift(kind)) a_.and_(host::ah, static_cast<i32>(static_cast<u8>(~kAf)));
   a_.mov(layout_.at(layout_.packed_flags, 2), host::ax);
 }
 
-// SF xor CF goes to AL, with both in AH as LAHF left them; `t` is a temporary to work in.
-void Codegen::overflow_of_shl(unsigned t) {
-  a_.mov(gp32(t), host::eax);
-  a_.shr(gp32(t), 7);
-  a_.xor_(gp32(t), host::eax);
-  a_.shr(gp32(t), 8);
-  a_.and_(gp32(t), 1);
-  a_.mov(host::al, gp(t, 8));
+// SF xor CF goes to AL, with both in AH as LAHF left them.
+void Codegen::overflow_of_shl() {
+  a_.mov(host::al, host::ah);
+  a_.rol(host::al, 1);
+  a_.xor_(host::al, host::ah);
+  a_.and_(host::al, 1);
 }
 
 void Codegen::load_host_flags() {
@@ -241,7 +234,7 @@ void Codegen::shift_flags(const Inst& when, const Inst& f) {
     a_.shr(gp32(t), 30);
     a_.mov(host::al, gp(t, 8));
   } else if (kind == FlagKind::kShl) {
-    overflow_of_shl(t);
+    overflow_of_shl();
   }
   a_.and_(host::ah, static_cast<i32>(static_cast<u8>(~kAf)));
   a_.mov(layout_.at(layout_.packed_flags, 2), host::ax);

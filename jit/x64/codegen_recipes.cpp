@@ -103,11 +103,13 @@ void Codegen::set_recipe(const Alu& alu, unsigned dest, unsigned b, std::optiona
   set_recipe(alu.op == Op::kAdd ? FlagRecipe::Form::kUndoAdd : FlagRecipe::Form::kUndoSub, alu.w, dest, b, known);
 }
 
-// The flags are about to be made by shifting `reg` right, which does not leave enough of it.
+// The flags are about to be made by shifting `reg`, which does not leave enough of it.
 FlagRecipe Codegen::shift_recipe(Op op, unsigned w, unsigned reg, u64 count) {
   FlagRecipe recipe;
-  if (op == Op::kShl || w > 32) return recipe;
-  recipe.form = op == Op::kShr ? FlagRecipe::Form::kShr : FlagRecipe::Form::kSar;
+  if (w > 32) return recipe;
+  recipe.form = op == Op::kShl   ? FlagRecipe::Form::kShl
+                : op == Op::kShr ? FlagRecipe::Form::kShr
+                                 : FlagRecipe::Form::kSar;
   recipe.w = static_cast<u8>(w);
   recipe.a.kind = FlagOperand::Kind::kField;
   a_.mov(layout_.at(layout_.flag_field[static_cast<unsigned>(FlagField::kA)], 4), gp32(reg));
@@ -165,6 +167,7 @@ void Codegen::emit_recipe(const FlagRecipe& recipe, unsigned scratch) {
       with(id::kIdAdd, a, recipe.b);
       with(id::kIdCmp, a, recipe.b);
       break;
+    case FlagRecipe::Form::kShl: a_.shl(gp(a, w), recipe.b.imm); break;
     case FlagRecipe::Form::kShr: a_.shr(gp(a, w), recipe.b.imm); break;
     case FlagRecipe::Form::kSar: a_.sar(gp(a, w), recipe.b.imm); break;
   }

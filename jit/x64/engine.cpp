@@ -13,10 +13,16 @@ namespace {
 constexpr u32 kNeverHot = ~u32{0};  // heat of a block that was tried and is nothing for the code generator
 // A block has a translation for each address and context it runs at, and for ways its flags wait at its entry; so many.
 constexpr unsigned kMostVersions = 6;
-constexpr unsigned kTakenOften = 8;                // an exit taken so often is worth a version of its own
-constexpr std::size_t kMostBlockBytes = 64 << 10;  // of host code, far above what 64 instructions take
+constexpr std::size_t kMostRoom = 2 * Codegen::kMostCodeBytes;
+constexpr unsigned kTakenOften = 8;  // an exit taken so often is worth a version of its own
 
 bool loads_segment(const Insn& i) { return encodings()[i.encoding].attributes & attr::Seg; }
+
+// Whether `to` begins in a page of the block that the exit belongs to.
+bool leads_into_own_page(const Exit& exit, const Block& to) {
+  const Block& from = *exit.owner->block;
+  return to.phys >> 12 == from.phys >> 12 || (from.two_pages() && to.phys >> 12 == from.phys2 >> 12);
+}
 }  // namespace
 
 Engine::Engine(Cpu& cpu, const JitOptions& options, CodeCache cache)
@@ -85,7 +91,7 @@ Translation* Engine::version(const Block& block, u32 ip, u32 context, const Flag
 Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, const FlagRecipe& entry) {
   const Context& context = contexts_[context_number - 1];
   if (u64{ip} + block.bytes - 1 > context.cs_limit) return nullptr;
-  if (cache_.left() < kMostBlockBytes) {
+  if (cache_.left() < kMostRoom) {
     flush_cache();
     return nullptr;
   }
@@ -101,15 +107,17 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, c
   }
   t->broken = counters_.translated + 1 == options_.break_nth;
   ir_ = Lifter::lift(block.insns, std::move(ir_));
-  const HostCode* host = codegen_.generate(block, ir_, *t, context, cache_.next());
-  if (!host || host->bytes.size() > kMostBlockBytes || host->interpreted == block.insns.size()) {
+  const HostCode* host = codegen_.generate(block, ir_, *t, context, cache_.next(), cache_.cold_end());
+  if (!host || host->interpreted == block.insns.size()) {
     block.heat = kNeverHot;
     return nullptr;
   }
   drop_oldest_version(block);
   t->settles = host->settles;
-  t->code = cache_.add(host->bytes);
-  t->code_bytes = static_cast<u32>(host->bytes.size());
+  t->code = cache_.add(host->hot);
+  t->cold = cache_.add_cold(host->cold);
+  t->code_bytes = static_cast<u32>(host->hot.size());
+  t->cold_bytes = static_cast<u32>(host->cold.size());
   t->uses_fpu = host->uses_fpu;
   t->exits.reserve(host->exits.size());
   for (const HostCode::ExitPlace& place : host->exits) {
@@ -118,10 +126,10 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, c
     exit->ip = place.ip;
     exit->site = t->code + place.site;
     exit->guard = place.guard ? t->code + place.guard : nullptr;
-    exit->stub = t->code + place.stub;
-    exit->stored_site = place.stored_site ? t->code + place.stored_site : nullptr;
+    exit->stub = t->cold + place.stub;
+    exit->stored_site = place.stored_site ? t->cold + place.stored_site : nullptr;
     exit->recipe = place.recipe;
-    std::memcpy(cache_.writable(t->code + place.exit_slot), &exit, sizeof exit);
+    std::memcpy(cache_.writable(t->cold + place.exit_slot), &exit, sizeof exit);
   }
   t->next = static_cast<Translation*>(block.translation);
   block.translation = t;
@@ -130,9 +138,13 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, c
   ++counters_.translated;
   counters_.guest_insns += block.insns.size();
   counters_.left_to_interp += host->interpreted;
-  counters_.host_bytes += host->bytes.size();
+  counters_.host_bytes += host->hot.size();
+  counters_.cold_bytes += host->cold.size();
   log(block, *t);
-  if (options_.perf_map) options_.perf_map->add(t->code, t->code_bytes, fmt::format("guest_{:08x}", t->ip));
+  if (options_.perf_map) {
+    options_.perf_map->add(t->code, t->code_bytes, fmt::format("guest_{:08x}", t->ip));
+    options_.perf_map->add(t->cold, t->cold_bytes, fmt::format("guest_{:08x}_cold", t->ip));
+  }
   if (watched()) t->text = std::make_unique<Interp::CodeText>(text_of(block, *t));
   return t;
 }
@@ -149,7 +161,8 @@ Interp::CodeText Engine::text_of(const Block& block, const Translation& t) const
   const std::vector<u8> bytes = guest_bytes(block);
   return {.guest = disassemble(bytes, t.ip, block.mode.cs32 ? 32 : 16),
           .ir = Lifter::lift(block.insns).dump(),
-          .host = disassemble({t.code, t.code_bytes}, reinterpret_cast<u64>(t.code), 64)};
+          .host = disassemble({t.code, t.code_bytes}, reinterpret_cast<u64>(t.code), 64) + "cold:\n" +
+                  disassemble({t.cold, t.cold_bytes}, reinterpret_cast<u64>(t.cold), 64)};
 }
 
 std::vector<Interp::CodeText> Engine::code_texts(u32 ip) const {
@@ -171,7 +184,7 @@ void Engine::log(const Block& block, const Translation& t) {
   if (!log.enabled(LogItem::kIr) && !log.enabled(LogItem::kOutAsm)) return;
   const CodeText text = text_of(block, t);
   log.line(LogItem::kIr, "IR of {:08x}\n{}", t.ip, text.ir);
-  log.line(LogItem::kOutAsm, "IN:\n{}OUT: {} bytes\n{}", text.guest, t.code_bytes, text.host);
+  log.line(LogItem::kOutAsm, "IN:\n{}OUT: {} bytes\n{}", text.guest, t.code_bytes + t.cold_bytes, text.host);
 }
 
 unsigned Engine::versions_of(const Block& block) {
@@ -195,18 +208,12 @@ void Engine::follow(Exit& exit, Translation& target) {
   if (!exit.recipe || !target.settles || exit.owner->context != target.context) return link(exit, target);
   Translation* better = version(*target.block, target.ip, target.context, exit.recipe);
   if (!better && ++exit.taken < std::min(kTakenOften, options_.threshold)) return;
-  if (!better && cache_.left() >= kMostBlockBytes) {
+  if (!better && cache_.left() >= kMostRoom) {
     if (versions_of(*target.block) < kMostVersions) {
       better = translate(*target.block, target.ip, target.context, exit.recipe);
     }
   }
   link(exit, better ? *better : target);
-}
-
-// Whether `to` begins in a page of the block that the exit belongs to.
-bool leads_into_own_page(const Exit& exit, const Block& to) {
-  const Block& from = *exit.owner->block;
-  return to.phys >> 12 == from.phys >> 12 || (from.two_pages() && to.phys >> 12 == from.phys2 >> 12);
 }
 
 // Flags that wait are taken over by a target that was made for them, or stored on the way.
@@ -401,6 +408,7 @@ std::string Engine::statistics() const {
   line("guest instructions in them", c.guest_insns);
   line("  left to the interpreter", c.left_to_interp);
   line("host code bytes", c.host_bytes);
+  line("cold host code bytes", c.cold_bytes);
   line("code cache used, bytes", cache_.used());
   line("code cache size, bytes", cache_.size());
   line("code cache flushes (evictions)", c.cache_flushes);

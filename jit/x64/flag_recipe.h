@@ -25,6 +25,7 @@ struct FlagRecipe {
     kTest,     // a & b
     kUndoAdd,  // a is the sum, b what was added
     kUndoSub,  // a is the difference, b what was subtracted
+    kShl,      // a << b
     kShr,      // a >> b
     kSar,
   };
@@ -34,7 +35,7 @@ struct FlagRecipe {
   bool operator==(const FlagRecipe&) const = default;
 
   explicit operator bool() const { return form != Form::kNone; }
-  bool shifts() const { return form == Form::kShr || form == Form::kSar; }
+  bool shifts() const { return form == Form::kShl || form == Form::kShr || form == Form::kSar; }
   bool undoes() const { return form == Form::kUndoAdd || form == Form::kUndoSub; }
   bool uses_fields() const {
     return form != Form::kNone && (a.kind == FlagOperand::Kind::kField || b.kind == FlagOperand::Kind::kField);
@@ -48,6 +49,7 @@ struct FlagRecipe {
   // What the host's flags are when they have been made again: of a shift not all are those of the guest.
   FlagKind kind() const {
     switch (form) {
+      case Form::kShl: return FlagKind::kShl;
       case Form::kShr: return FlagKind::kShr;
       case Form::kSar: return FlagKind::kSar;
       default: return FlagKind::kPacked;

@@ -45,8 +45,8 @@ struct Translation {
   std::size_t index = 0;        // in the engine's list
   u32 rests = 0;                // times the interpreter took over the rest of the block, since so many instructions
   u64 rests_since = 0;
-  const u8* code = nullptr;
-  u32 code_bytes = 0;
+  const u8 *code = nullptr, *cold = nullptr;
+  u32 code_bytes = 0, cold_bytes = 0;
   bool uses_fpu = false;                   // by x87 or MMX instructions that the host executes
   std::vector<Exit> exits;                 // made once: others point to them
   std::vector<Exit*> incoming;             // linked to this translation

@@ -11,6 +11,7 @@
 #include <iostream>
 #include <map>
 #include <set>
+#include <span>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -29,7 +30,7 @@ namespace {
 
 constexpr u32 kContextNumber = 1;
 // Where the code would lie; only distances matter, and names stand for what they lead to.
-constexpr u64 kBase = 0x10000000, kRoutines = kBase - 0x10000;
+constexpr u64 kBase = 0x10000000, kColdEnd = kBase + 0x100000, kRoutines = kBase - 0x10000;
 
 const u8* fake(u64 address) { return reinterpret_cast<const u8*>(address); }
 
@@ -67,7 +68,7 @@ class Translator {
     translation.ip = static_cast<u32>(machine.cpu.s.ip);
     translation.context = kContextNumber;
     Codegen codegen(layout, stubs_);
-    const auto host = codegen.generate(*block, ir, translation, context_of(machine.cpu.s), fake(kBase));
+    const auto host = codegen.generate(*block, ir, translation, context_of(machine.cpu.s), fake(kBase), fake(kColdEnd));
 
     std::string text = fmt::format("{}\n\nguest:\n", sequence.name);
     text += disassemble(guest, translation.ip, block->mode.cs32 ? 32 : 16);
@@ -125,53 +126,60 @@ class Translator {
     return names;
   }
 
+  // Both parts of the code, with labels numbered in order.
   std::string host_text(const HostCode& host, const StateLayout& layout, const Translation& translation) {
     const std::map<i64, std::string> fields = field_names(layout);
-    // By offset of the immediate.
-    std::map<u64, std::string> immediates;
-    std::set<u64> linked;  // jumps that are linked later
+    const u64 cold = kColdEnd - host.cold.size();
+    std::map<u64, std::string> immediates;  // by address
     for (const HostCode::ExitPlace& exit : host.exits) {
-      immediates[exit.exit_slot] = fmt::format("<exit {:x}>", exit.ip);
-      if (exit.guard) immediates[exit.guard] = "<tlb entry>";
+      immediates[cold + exit.exit_slot] = fmt::format("<exit {:x}>", exit.ip);
+      if (exit.guard) immediates[kBase + exit.guard] = "<tlb entry>";
     }
 
     csh handle = 0;
     REQUIRE(cs_open(CS_ARCH_X86, CS_MODE_64, &handle) == CS_ERR_OK);
     cs_option(handle, CS_OPT_DETAIL, CS_OPT_ON);
-    cs_insn* insns = nullptr;
-    const std::size_t count = cs_disasm(handle, host.bytes.data(), host.bytes.size(), kBase, 0, &insns);
+    const auto decode = [handle](std::span<const u8> code, u64 at) -> std::span<cs_insn> {
+      cs_insn* insns = nullptr;
+      const std::size_t count = cs_disasm(handle, code.data(), code.size(), at, 0, &insns);
+      return {insns, count};
+    };
+    const std::span<cs_insn> parts[] = {decode(host.hot, kBase), decode(host.cold, cold)};
 
     std::map<u64, std::string> labels;
-    std::size_t covered = 0;
-    for (std::size_t n = 0; n < count; ++n) {
-      covered += insns[n].size;
-      const u64 to = branch_target(insns[n]);
-      if (to >= kBase && to <= kBase + host.bytes.size()) labels[to] = "";
+    for (const auto part : parts) {
+      for (const cs_insn& insn : part) {
+        const u64 to = branch_target(insn);
+        if ((to >= kBase && to <= kBase + host.hot.size()) || (to >= cold && to <= kColdEnd)) labels[to] = "";
+      }
     }
     unsigned number = 0;
     for (auto& [address, name] : labels) name = fmt::format("L{}", ++number);
 
     std::string text;
-    for (std::size_t n = 0; n < count; ++n) {
-      const cs_insn& insn = insns[n];
-      if (const auto label = labels.find(insn.address); label != labels.end()) text += label->second + ":\n";
-      std::string operands = insn.op_str;
-      if (const u64 to = branch_target(insn)) {
-        const auto label = labels.find(to);
-        const auto routine = names_.find(to);
-        operands = label != labels.end()     ? label->second
-                   : routine != names_.end() ? routine->second
-                                             : std::string("<routine>");
+    std::size_t covered = 0;
+    for (const std::span<cs_insn>& part : parts) {
+      if (&part != parts) text += "cold:\n";
+      for (const cs_insn& insn : part) {
+        covered += insn.size;
+        if (const auto label = labels.find(insn.address); label != labels.end()) text += label->second + ":\n";
+        std::string operands = insn.op_str;
+        if (const u64 to = branch_target(insn)) {
+          const auto label = labels.find(to);
+          const auto routine = names_.find(to);
+          operands = label != labels.end()     ? label->second
+                     : routine != names_.end() ? routine->second
+                                               : std::string("<routine>");
+        }
+        name_state(insn, fields, operands);
+        name_immediate(insn, immediates, translation, operands);
+        text += fmt::format("  {}{}{}\n", insn.mnemonic, operands.empty() ? "" : " ", operands);
       }
-      name_state(insn, fields, operands);
-      name_immediate(insn, immediates, translation, operands);
-      text += fmt::format("  {}{}{}\n", insn.mnemonic, operands.empty() ? "" : " ", operands);
+      cs_free(part.data(), part.size());
     }
-    cs_free(insns, count);
     cs_close(&handle);
-    if (covered != host.bytes.size()) {
-      text += fmt::format("  {} bytes that are no code\n", host.bytes.size() - covered);
-    }
+    const std::size_t bytes = host.hot.size() + host.cold.size();
+    if (covered != bytes) text += fmt::format("  {} bytes that are no code\n", bytes - covered);
     return text;
   }
 
@@ -220,7 +228,7 @@ class Translator {
     std::memcpy(&value, insn.bytes + insn.size - 8, sizeof value);
     const std::size_t comma = operands.find(", ");
     if (std::strcmp(insn.mnemonic, "movabs") != 0 || comma == std::string::npos) return;
-    const auto known = immediates.find(insn.address - kBase + insn.size - 8);
+    const auto known = immediates.find(insn.address + insn.size - 8);
     if (known != immediates.end()) {
       operands.replace(comma + 2, std::string::npos, known->second);
     } else if (value == reinterpret_cast<u64>(&translation)) {
