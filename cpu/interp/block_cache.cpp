@@ -17,21 +17,20 @@ void BlockCache::clear() {
   std::fill(near_.begin(), near_.end(), Near{});
   for (auto& [page, code_page] : pages_) cpu_.memory().code_watch().forget_page(page << 12);
   pages_.clear();
-  for (auto& [key, block] : blocks_) {
+  for (std::unique_ptr<Block>& block : blocks_.take_all()) {
     block->valid = false;
     if (block->translation) on_drop(*block);
     dropped_blocks_.push_back(std::move(block));
   }
-  blocks_.clear();
   cpu_.leave_block();
 }
 
 // Blocks that were not translated run rarely: they go first.
 void BlockCache::make_room() {
   std::vector<Block*> idle;
-  for (const auto& [key, block] : blocks_) {
-    if (!block->translation) idle.push_back(block.get());
-  }
+  blocks_.for_each([&](Block& block) {
+    if (!block.translation) idle.push_back(&block);
+  });
   if (idle.size() < kMaxBlocks / 4) return clear();
   for (Block* block : idle) drop_block(block);
 }
@@ -44,26 +43,25 @@ const Block* BlockCache::find_slow(u32 linear, CodeMode mode) {
   }
   u64 phys = 0;
   if (!cpu_.translate_code(linear, phys)) return nullptr;
-  const u64 block_key = phys << 8 | mode.key();
-  Block* block = nullptr;
-  if (const auto known = blocks_.find(block_key); known != blocks_.end()) {
-    block = known->second.get();
-    if (block->phys2 != 0) {
-      // The second page must still be the one the block was decoded from, and be executable.
-      u64 phys2 = 0;
-      if (!second_page(linear, phys2)) return nullptr;
-      if (phys2 != block->phys2) {
-        drop_block(block);
-        block = nullptr;
-      }
+  Block* block = blocks_.find(block_key(phys, mode));
+  if (block && block->two_pages()) {
+    // The second page must still be the one the block was decoded from, and be executable.
+    u64 phys2 = 0;
+    if (!second_page(linear, phys2)) return nullptr;
+    if (phys2 != block->phys2) {
+      drop_block(block);
+      block = nullptr;
     }
   }
   if (!block) {
     block = decode(linear, phys, mode);
     if (!block) return nullptr;
   }
-  // Blocks over two pages are looked up in full each time: their second page may change owner.
-  if (block->phys2 == 0) near_[slot(linear)] = {linear, key(mode), cpu_.read_table()[linear >> 12], block};
+  const std::uintptr_t addend2 = block->two_pages() ? cpu_.read_table()[page_after(linear)] : 0;
+  // A second page that the TLB does not have must be looked up each time.
+  if (!block->two_pages() || addend2 != 0) {
+    near_[slot(linear)] = {linear, key(mode), cpu_.read_table()[linear >> 12], addend2, block};
+  }
   return block;
 }
 
@@ -74,7 +72,7 @@ bool BlockCache::second_page(u32 linear, u64& phys2) {
     cpu_.raise(kGP, 0);
     return false;
   }
-  return cpu_.translate((linear | 0xfff) + 1, Access::kExecute, cpu_.user(), phys2);
+  return cpu_.translate_code((linear | 0xfff) + 1, phys2);
 }
 
 Block* BlockCache::decode(u32 linear, u64 phys, CodeMode mode) {
@@ -108,7 +106,7 @@ Block* BlockCache::decode(u32 linear, u64 phys, CodeMode mode) {
     ++count;
     const u32 attributes = table[insn.encoding].attributes;
     block->branch = attributes & attr::Branch;
-    if ((attributes & (attr::Branch | attr::End)) || block->phys2 != 0) break;
+    if (attributes & (attr::Branch | attr::End)) break;
   }
   block->bytes = at;
   block->insns.assign(insns.begin(), insns.begin() + static_cast<std::ptrdiff_t>(count));
@@ -125,7 +123,7 @@ Block* BlockCache::decode(u32 linear, u64 phys, CodeMode mode) {
                     disassemble({page, at}, linear, mode.cs32 ? 32 : 16));
   }
   Block* raw = block.get();
-  blocks_[phys << 8 | mode.key()] = std::move(block);
+  blocks_.insert(block_key(phys, mode), std::move(block));
   return raw;
 }
 
@@ -144,7 +142,7 @@ void BlockCache::drop(u64 phys, unsigned bytes) {
     each_part(*block, [&](u64 number, unsigned first, unsigned length) {
       overlaps = overlaps || (number == phys >> 12 && begin < first + length && end > first);
     });
-    if (!overlaps) continue;
+    if (!overlaps || !block->valid) continue;  // one whose pages are the same one stands there twice
     ++counters_.dropped;
     drop_block(block);
   }
@@ -164,13 +162,11 @@ void BlockCache::drop_block(Block* block) {
       const auto at = code_page.covered.begin() + line * 64;
       if (std::all_of(at, at + 64, [](u16 n) { return n == 0; })) watch.forget_line(number << 12 | line << 6);
     }
-    std::erase(code_page.blocks, block);
+    code_page.blocks.erase(std::find(code_page.blocks.begin(), code_page.blocks.end(), block));
     if (code_page.blocks.empty()) pages_.erase(page);
   });
-  const auto owner = blocks_.find(block->phys << 8 | block->mode.key());
-  ASSERT(owner != blocks_.end() && owner->second.get() == block);
-  dropped_blocks_.push_back(std::move(owner->second));
-  blocks_.erase(owner);
+  dropped_blocks_.push_back(blocks_.remove(block_key(block->phys, block->mode)));
+  ASSERT(dropped_blocks_.back().get() == block);
   cpu_.leave_block();
 }
 

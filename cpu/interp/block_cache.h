@@ -9,6 +9,7 @@
 
 #include "cpu/cpu.h"
 #include "cpu/decoder.h"
+#include "cpu/interp/block_table.h"
 
 namespace xlat {
 
@@ -17,7 +18,7 @@ namespace xlat {
 struct Block {
   u64 serial = 0;  // no two blocks of a cache ever have the same
   u64 phys = 0;
-  u64 phys2 = 0;  // of the second page's first byte; 0 if the block lies in one page
+  u64 phys2 = 0;  // of the second page's first byte, if the block lies in two
   u32 bytes = 0;
   CodeMode mode;
   bool branch = false;  // the last instruction sets EIP itself
@@ -27,6 +28,8 @@ struct Block {
   mutable void* translation = nullptr;
   mutable bool apart = false;  // its accesses are to be checked each by itself
   std::vector<Insn> insns;
+
+  bool two_pages() const { return (phys & 0xfff) + bytes > 4096; }
 };
 
 class BlockCache {
@@ -43,11 +46,15 @@ class BlockCache {
     const Near& near = near_[slot(linear)];
     // The TLB must still lead to the page where the block was found, and zero leads nowhere.
     const std::uintptr_t addend = cpu_.read_table()[linear >> 12];
-    if (near.linear == linear && near.addend == addend && addend != 0 && near.key == key(mode) && near.block->valid) {
+    if (near.linear == linear && near.addend == addend && addend != 0 && near.key == key(mode) && near.block->valid &&
+        (near.addend2 == 0 || near.addend2 == cpu_.read_table()[page_after(linear)])) {
       return near.block;
     }
     return find_slow(linear, mode);
   }
+
+  // The index in the TLB of the page behind that of `linear`.
+  static std::size_t page_after(u32 linear) { return ((linear >> 12) + 1) & (Tlb::kEntries - 1); }
 
   struct Counters {
     u64 decoded = 0;      // blocks
@@ -67,7 +74,8 @@ class BlockCache {
   struct alignas(32) Near {
     u32 linear = 0;
     u32 key = 0;
-    std::uintptr_t addend = 0;  // the TLB's read entry
+    std::uintptr_t addend = 0;   // the TLB's read entry
+    std::uintptr_t addend2 = 0;  // that of the second page; 0 if the block lies in one page
     const Block* block = nullptr;
   };
   // A page with code: its blocks, and how many of them cover each byte.
@@ -75,12 +83,13 @@ class BlockCache {
     std::vector<Block*> blocks;
     std::array<u16, 4096> covered{};
   };
-  static constexpr std::size_t kNearSlots = 8192;
+  static constexpr unsigned kNearSlotsLog2 = 15;
   static constexpr unsigned kMaxInsns = 64;
   static constexpr std::size_t kMaxBlocks = 1 << 18;
   static constexpr std::size_t kMaxDropped = 1024;
 
-  static std::size_t slot(u32 linear) { return (linear ^ linear >> 13) & (kNearSlots - 1); }
+  static std::size_t slot(u32 linear) { return linear * 0x9e3779b1 >> (32 - kNearSlotsLog2); }
+  static u64 block_key(u64 phys, CodeMode mode) { return phys << 8 | mode.key(); }
   // User code needs its own near entries, as its right to fetch differs.
   u32 key(CodeMode mode) const { return mode.key() | (cpu_.user() ? 0x100u : 0); }
   const Block* find_slow(u32 linear, CodeMode mode);
@@ -99,10 +108,10 @@ class BlockCache {
   Cpu& cpu_;
   HandlerOf handler_of_;
   Decoder decoder_;
-  std::vector<Near> near_{kNearSlots};
-  std::unordered_map<u64, std::unique_ptr<Block>> blocks_;  // by phys << 8 | mode
-  std::unordered_map<u64, CodePage> pages_;                 // by page number
-  std::vector<std::unique_ptr<Block>> dropped_blocks_;      // near_ and the loop may still point to them
+  std::vector<Near> near_{std::size_t{1} << kNearSlotsLog2};
+  BlockTable blocks_;                                   // by block_key()
+  std::unordered_map<u64, CodePage> pages_;             // by page number
+  std::vector<std::unique_ptr<Block>> dropped_blocks_;  // near_ and the loop may still point to them
   Counters counters_;
 };
 

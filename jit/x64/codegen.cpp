@@ -110,6 +110,13 @@ void Codegen::begin() {
   load_fpu_ = a_.newLabel();
   a_.sub(kBudget, static_cast<i32>(block_->insns.size()));
   a_.long_().jl(used_up_);
+  // Links and the jump table answer for the first page. Where the second is not what it was, the loop decides.
+  if (block_->two_pages()) {
+    const u32 linear = translation_->ip + context_->cs_base;
+    a_.mov(host::r8, translation_->entry2);
+    a_.cmp(host::qword_ptr(kTlb, static_cast<i32>(BlockCache::page_after(linear) * 8)), host::r8);
+    a_.long_().jne(used_up_);
+  }
   if (translation_->broken) a_.not_(gp32(kGuestReg[kEax]));
 }
 

@@ -33,7 +33,9 @@ void Codegen::slow_jump(Cond cc) {
 }
 
 bool Codegen::in_another_page(u32 ip) const {
-  return ((translation_->ip + context_->cs_base) ^ (ip + context_->cs_base)) >> 12 != 0;
+  const u32 begin = translation_->ip + context_->cs_base, linear = ip + context_->cs_base;
+  if (block_->two_pages() && linear >> 12 == BlockCache::page_after(begin)) return false;  // compared at the entry
+  return (begin ^ linear) >> 12 != 0;
 }
 
 // A jump that can be linked to the block at `ip`. In another page the TLB must still lead to the page it was linked in.

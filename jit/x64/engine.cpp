@@ -18,6 +18,12 @@ constexpr unsigned kMostVersions = 6;
 constexpr std::size_t kMostRoom = 2 * Codegen::kMostCodeBytes;
 
 bool loads_segment(const Insn& i) { return encodings()[i.encoding].attributes & attr::Seg; }
+
+// Whether `to` begins in a page of the block that the exit belongs to.
+bool leads_into_own_page(const Exit& exit, const Block& to) {
+  const Block& from = *exit.owner->block;
+  return to.phys >> 12 == from.phys >> 12 || (from.two_pages() && to.phys >> 12 == from.phys2 >> 12);
+}
 }  // namespace
 
 Engine::Engine(Cpu& cpu, const JitOptions& options, CodeCache cache)
@@ -97,8 +103,7 @@ Translation* Engine::version(const Block& block, u32 ip, u32 context, const Flag
 
 Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, const FlagRecipe& entry) {
   const Context& context = contexts_[context_number - 1];
-  // A block over two pages depends on both mappings.
-  if (block.phys2 != 0 || u64{ip} + block.bytes - 1 > context.cs_limit) return nullptr;
+  if (u64{ip} + block.bytes - 1 > context.cs_limit) return nullptr;
   if (cache_.left() < kMostRoom) {
     flush_cache();
     return nullptr;
@@ -109,6 +114,10 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, c
   t->ip = ip;
   t->context = context_number;
   t->entry = entry;
+  if (block.two_pages()) {
+    t->entry2 = second_page_entry(*t);
+    if (t->entry2 == 0) return nullptr;
+  }
   t->broken = counters_.translated + 1 == options_.break_nth;
   ir_ = Lifter::lift(block.insns, std::move(ir_));
   const HostCode* host = codegen_.generate(block, ir_, *t, context, cache_.next(), cache_.cold_end());
@@ -140,7 +149,8 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, c
   }
   t->next = static_cast<Translation*>(block.translation);
   block.translation = t;
-  translations_.emplace(t, std::move(owned));
+  t->index = translations_.size();
+  translations_.push_back(std::move(owned));
   ++counters_.translated;
   counters_.guest_insns += block.insns.size();
   counters_.left_to_interp += host->interpreted;
@@ -155,9 +165,16 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, c
   return t;
 }
 
-Interp::CodeText Engine::text_of(const Block& block, const Translation& t) const {
+std::vector<u8> Engine::guest_bytes(const Block& block) const {
   std::vector<u8> bytes(block.bytes);
-  cpu_.memory().read_block(block.phys, bytes);
+  const std::size_t first = std::min<std::size_t>(block.bytes, 4096 - (block.phys & 0xfff));
+  cpu_.memory().read_block(block.phys, std::span(bytes).first(first));
+  if (block.two_pages()) cpu_.memory().read_block(block.phys2, std::span(bytes).subspan(first));
+  return bytes;
+}
+
+Interp::CodeText Engine::text_of(const Block& block, const Translation& t) const {
+  const std::vector<u8> bytes = guest_bytes(block);
   return {.guest = disassemble(bytes, t.ip, block.mode.cs32 ? 32 : 16),
           .ir = Lifter::lift(block.insns).dump(),
           .host = disassemble({t.code, t.code_bytes}, reinterpret_cast<u64>(t.code), 64) + "cold:\n" +
@@ -170,8 +187,8 @@ std::vector<Interp::CodeText> Engine::code_texts(u32 ip) const {
     if (t.ip == ip && t.text) all.push_back(*t.text);
   };
   if (ran_) take(*ran_);
-  for (const auto& [t, owned] : translations_) {
-    if (t != ran_) take(*t);
+  for (const auto& t : translations_) {
+    if (t.get() != ran_) take(*t);
   }
   // One that was dropped by its own store.
   if (all.empty() && !dropped_.empty()) take(*dropped_.back());
@@ -223,6 +240,8 @@ void Engine::link(Exit& exit, Translation& target) {
     const u64 entry = page_entry(linear);
     if (entry == 0) return;
     std::memcpy(cache_.writable(exit.guard), &entry, sizeof entry);
+  } else if (!leads_into_own_page(exit, *target.block)) {
+    return;  // what was mapped there changed in between
   }
   if (exit.target == &target) return;  // the TLB had lost the page the guard asks for
   if (exit.target) {
@@ -250,7 +269,8 @@ void Engine::remember_jump(const Translation& target) {
   const u32 linear = target.ip + contexts_[target.context - 1].cs_base;
   const u64 entry = page_entry(linear);
   if (entry == 0) return;
-  jumps_[jump_slot(target.ip)] = {target.ip, target.context, u64{linear >> 12} * 8, entry, target.code};
+  jumps_[jump_slot(target.ip)] = {JumpEntry::key_of(target.ip, target.context), u64{linear >> 12} * 8, entry,
+                                  target.code};
 }
 
 // The block is gone, or its translation is to be replaced. The code stays where it is: it may be running.
@@ -271,15 +291,16 @@ void Engine::drop(Translation* t) {
   }
   JumpEntry& jump = jumps_[jump_slot(t->ip)];
   if (jump.code == t->code) jump = {};
-  const auto owner = translations_.find(t);
-  dropped_.push_back(std::move(owner->second));
-  translations_.erase(owner);
+  translations_.back()->index = t->index;
+  std::swap(translations_[t->index], translations_.back());
+  dropped_.push_back(std::move(translations_.back()));
+  translations_.pop_back();
   ++counters_.dropped;
 }
 
 // Only between blocks: nothing of the cache runs.
 void Engine::flush_cache() {
-  for (auto& [t, owned] : translations_) t->block->translation = nullptr;
+  for (const auto& t : translations_) t->block->translation = nullptr;
   translations_.clear();
   dropped_.clear();
   ran_ = nullptr;
@@ -300,6 +321,8 @@ bool Engine::run_translated(const Block& block, u64 budget) {
   const u64 flushes = counters_.cache_flushes;
   Translation* t = translation_of(block, ip, number);
   if (!t || budget < block.insns.size()) return false;
+  // It would come straight back.
+  if (block.two_pages() && t->entry2 != second_page_entry(*t)) return false;
   if (flushes == counters_.cache_flushes) {
     if (wanted && wanted->ip == ip) follow(*wanted, *t);
     if (jump_wanted) remember_jump(*t);

@@ -45,6 +45,10 @@ class Engine : public Interp {
   void remember_jump(const Translation& target);
   // The TLB's read entry for the page of the code that is to run; zero where code does not lie in RAM or ROM.
   u64 page_entry(u32 linear) const { return cpu_.read_table()[linear >> 12]; }
+  u64 second_page_entry(const Translation& t) const {
+    return cpu_.read_table()[BlockCache::page_after(t.ip + contexts_[t.context - 1].cs_base)];
+  }
+  std::vector<u8> guest_bytes(const Block& block) const;
   void unlink(Exit& exit);
   void set_jump(const u8* site, const u8* to);
   void drop(Translation* translation);
@@ -67,7 +71,7 @@ class Engine : public Interp {
   std::vector<Context> contexts_;  // numbered from 1
   Context last_context_;
   u32 last_number_ = 0;
-  std::unordered_map<Translation*, std::unique_ptr<Translation>> translations_;
+  std::vector<std::unique_ptr<Translation>> translations_;
   std::vector<std::unique_ptr<Translation>> dropped_;  // their code may still be running
   Exit* wanted_ = nullptr;                             // exit taken last, to be linked to what runs next
   bool jump_wanted_ = false;                           // an indirect jump missed: its target goes into the table

@@ -1,6 +1,7 @@
 // Entry and exit of translated code, calls to the interpreter, indirect jumps.
 #include "jit/x64/stubs.h"
 
+#include <bit>
 #include <cstddef>
 
 #include "jit/address_groups.h"
@@ -159,22 +160,23 @@ Stubs make_stubs(CodeCache& cache, const StateLayout& layout, const JumpEntry* j
   const std::size_t indirect = m.here();
   const asmjit::Label miss = a.newLabel();
   a.bind(look_up);
-  a.mov(host::r9d, host::r8d);
-  a.shr(host::r9d, 12);
-  a.xor_(host::r9d, host::r8d);
-  a.and_(host::r9d, (1u << kJumpEntriesLog2) - 1);
-  a.shl(host::r9d, 5);
+  constexpr unsigned kEntryLog2 = std::countr_zero(sizeof(JumpEntry));
+  const auto entry = [](std::size_t offset) {
+    return host::qword_ptr(host::r10, host::r9, 0, static_cast<i32>(offset));
+  };
+  a.imul(host::r9d, host::r8d, static_cast<i32>(kJumpHash));
+  a.shl(host::r11, 32);
+  a.or_(host::r11, host::r8);  // JumpEntry::key_of()
+  a.shr(host::r9d, 32 - kJumpEntriesLog2 - kEntryLog2);
+  a.and_(host::r9d, ~(static_cast<u32>(sizeof(JumpEntry)) - 1));
   a.mov(host::r10, reinterpret_cast<u64>(jump_table));
-  a.add(host::r9, host::r10);
-  a.cmp(host::dword_ptr(host::r9, offsetof(JumpEntry, ip)), host::r8d);
+  a.cmp(entry(offsetof(JumpEntry, key)), host::r11);
   a.jne(miss);
-  a.cmp(host::dword_ptr(host::r9, offsetof(JumpEntry, context)), host::r11d);
+  a.mov(host::r11, entry(offsetof(JumpEntry, table_offset)));
+  a.mov(host::r11, host::qword_ptr(kTlb, host::r11));
+  a.cmp(entry(offsetof(JumpEntry, addend)), host::r11);
   a.jne(miss);
-  a.mov(host::r10, field(host::r9, offsetof(JumpEntry, table_offset)));
-  a.mov(host::r10, host::qword_ptr(kTlb, host::r10));
-  a.cmp(host::r10, field(host::r9, offsetof(JumpEntry, addend)));
-  a.jne(miss);
-  a.jmp(field(host::r9, offsetof(JumpEntry, code)));
+  a.jmp(entry(offsetof(JumpEntry, code)));
   a.bind(miss);
   a.jmp(leave_at_ip);
 

@@ -37,10 +37,12 @@ struct Context {
 struct Translation {
   const Block* block = nullptr;
   u32 ip = 0;
-  u32 context = 0;              // number of its Context
-  FlagRecipe entry;             // how its flags wait when it is entered
-  bool settles = false;         // it replaces or reads the flags it is entered with
+  u32 context = 0;       // number of its Context
+  FlagRecipe entry;      // how its flags wait when it is entered
+  u64 entry2 = 0;        // the TLB's entry of the second page if the block lies in two; compared when it is entered
+  bool settles = false;  // it replaces or reads the flags it is entered with
   Translation* next = nullptr;  // another translation of the same block
+  std::size_t index = 0;        // in the engine's list
   u32 rests = 0;                // times the interpreter took over the rest of the block, since so many instructions
   u64 rests_since = 0;
   const u8 *code = nullptr, *cold = nullptr;
@@ -54,14 +56,16 @@ struct Translation {
 
 // One place an indirect jump may lead to, found by its EIP.
 struct JumpEntry {
-  u32 ip = 0;
-  u32 context = 0;       // 0: empty
+  u64 key = 0;           // as key_of(); 0: empty
   u64 table_offset = 0;  // of the target page's entry in the TLB
   u64 addend = 0;        // what that entry has to be
   const u8* code = nullptr;
+
+  static u64 key_of(u32 ip, u32 context) { return u64{context} << 32 | ip; }  // contexts count from 1
 };
-inline constexpr unsigned kJumpEntriesLog2 = 12;
-inline constexpr u32 jump_slot(u32 ip) { return (ip ^ ip >> 12) & ((1u << kJumpEntriesLog2) - 1); }
+inline constexpr unsigned kJumpEntriesLog2 = 15;
+inline constexpr u32 kJumpHash = 0x9e3779b1;
+inline constexpr u32 jump_slot(u32 ip) { return ip * kJumpHash >> (32 - kJumpEntriesLog2); }
 static_assert(sizeof(JumpEntry) == 32);
 
 }  // namespace xlat::jit::x64
