@@ -70,6 +70,8 @@ inline void store_le_fixed(void* to, u64 value) {
 
 // Little-endian access of `bytes` = 1..8 bytes, for widths known only when running.
 inline u64 load_le_n(const void* from, unsigned bytes) {
+  if (bytes == 4) return load_le_fixed<4>(from);
+  if (bytes == 8) return load_le_fixed<8>(from);
   const u8* p = static_cast<const u8*>(from);
   u64 value = 0;
   for (unsigned i = 0; i < bytes; ++i) value |= u64{p[i]} << (8 * i);
@@ -77,6 +79,8 @@ inline u64 load_le_n(const void* from, unsigned bytes) {
 }
 
 inline void store_le_n(void* to, unsigned bytes, u64 value) {
+  if (bytes == 4) return store_le_fixed<4>(to, value);
+  if (bytes == 8) return store_le_fixed<8>(to, value);
   u8* p = static_cast<u8*>(to);
   for (unsigned i = 0; i < bytes; ++i) p[i] = static_cast<u8>(value >> (8 * i));
 }

@@ -158,6 +158,16 @@ class Cpu : public IrqSink, private MappingListener, private CodeListener {
   // ---- Segments and far transfers: cpu/segments.cpp, cpu/far.cpp ----
   bool descriptor(u16 selector, Descriptor& d, u32& linear);
   void load_segment(SegReg n, u16 selector);
+  // The same for ES, DS, FS and GS where it is simple: no fault, no memory but what the TLB has, and Segment::flat
+  // stays as it is. False where it is not, and then nothing has changed.
+  bool load_segment_fast(SegReg n, u16 selector);
+  // Whether VERR and VERW may see a descriptor that lies where the TLB leads; it is not the null selector's.
+  bool visible_fast(u16 selector, Descriptor& d) const {
+    return (selector & 0xfffc) != 0 && descriptor_fast(selector, d) && descriptor_visible(selector, d);
+  }
+  bool descriptor_visible(u16 selector, const Descriptor& d) const {
+    return d.conforming() || (d.dpl() >= s.cpl && d.dpl() >= (selector & 3u));
+  }
   void load_ldt(u16 selector);
   void load_tr(u16 selector);
   void far_jump(u16 selector, u32 offset, unsigned bytes);
@@ -230,6 +240,12 @@ class Cpu : public IrqSink, private MappingListener, private CodeListener {
   void leave_block() {
     if (engine_) engine_->leave_block();
   }
+  // An instruction may have let in what waited outside: interrupts, traps.
+  void leave_block_if_attention() {
+    if (attention()) leave_block();
+  }
+  // Not zero: an interrupt waits, perhaps for IF.
+  const u32& pending() const { return pending_; }
 
   // The engine's decoded code on a page changed; set by the engine.
   std::function<void(u64 phys, unsigned bytes)> on_code_written = [](u64, unsigned) {};
@@ -246,6 +262,10 @@ class Cpu : public IrqSink, private MappingListener, private CodeListener {
   void check_io_breakpoints(u16 port, unsigned bytes);
   bool io_allowed(u16 port, unsigned bytes);
   bool load_pdptes(u32 cr3);
+  // A descriptor that lies where the TLB leads.
+  bool descriptor_fast(u16 selector, Descriptor& d) const;
+  // What loading a data segment register but SS raises; 0: nothing.
+  u8 data_segment_fault(const Descriptor& d, unsigned rpl) const;
 
   // Far transfer pieces.
   void jump_to_code(u16 selector, const Descriptor& d, u32 linear, u32 offset, u8 cpl);

@@ -27,8 +27,7 @@ void set_edx_eax(Cpu& c, u64 value) {
 bool visible(Cpu& c, u16 selector, Descriptor& d) {
   u32 linear = 0;
   if ((selector & 0xfffc) == 0 || !c.descriptor(selector, d, linear) || c.faulted()) return false;
-  if (d.conforming()) return true;
-  return d.dpl() >= c.s.cpl && d.dpl() >= (selector & 3u);
+  return c.descriptor_visible(selector, d);
 }
 
 void store_table(Cpu& c, const Insn& i, u32 offset, const TableRegister& table) {
@@ -110,6 +109,7 @@ u64 popf(Cpu& c, const Insn& i, u64 a, u64) {
   if (!c.check_flags(static_cast<u32>(a))) return 0;
   c.write_flags(static_cast<u32>(a), i.osize);
   if (i.osize == 4) c.s.flags.set_system(kRf, 0);
+  c.leave_block_if_attention();
   return 0;
 }
 
@@ -276,6 +276,7 @@ u64 sti(Cpu& c, const Insn&, u64, u64) {
   } else if (!(c.s.flags.image() & kIf)) {
     c.s.flags.set_system(kIf, kIf);
     c.s.shadow = Shadow::kSti;
+    c.leave_block();
   }
   return 0;
 }

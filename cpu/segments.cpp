@@ -22,6 +22,41 @@ void Cpu::set_accessed(u32 linear, const Descriptor& d) {
   if (!(d.attr() & kTypeAccessed)) store_system(linear + 5, 1, ((d.high >> 8) & 0xff) | kTypeAccessed);
 }
 
+u8 Cpu::data_segment_fault(const Descriptor& d, unsigned rpl) const {
+  if (!d.readable()) return kGP;
+  if (!d.conforming() && (rpl > d.dpl() || s.cpl > d.dpl())) return kGP;
+  return d.present() ? 0 : kNP;
+}
+
+bool Cpu::descriptor_fast(u16 selector, Descriptor& d) const {
+  const bool local = selector & 4;
+  if ((local && !s.ldtr.usable()) || (selector | 7u) > (local ? s.ldtr.limit : s.gdtr.limit)) return false;
+  const u32 linear = (local ? s.ldtr.base : s.gdtr.base) + (selector & 0xfff8);
+  const std::uintptr_t addend = system_table_[linear >> 12];
+  if (addend == 0 || (linear & 0xfff) > 4096 - 8) return false;
+  const u64 both = load_le_fixed<8>(reinterpret_cast<const void*>(addend + linear));
+  d = {static_cast<u32>(both), static_cast<u32>(both >> 32)};
+  return true;
+}
+
+bool Cpu::load_segment_fast(SegReg n, u16 selector) {
+  Segment& seg = s.seg[n];
+  Segment next = seg;
+  if (s.real_or_vm86()) {
+    s.vm86() ? next.load_v86(selector) : next.load_real(selector);
+  } else if ((selector & 0xfffc) == 0) {
+    next.set_null(selector);
+  } else {
+    Descriptor d;
+    if (!descriptor_fast(selector, d) || data_segment_fault(d, selector & 3)) return false;
+    if (!(d.attr() & kTypeAccessed)) return false;
+    next.load(selector, d);
+  }
+  if (next.flat != seg.flat) return false;
+  seg = next;
+  return true;
+}
+
 void Cpu::load_segment(SegReg n, u16 selector) {
   if (faulted_) return;
   if (s.real_or_vm86()) {
@@ -42,9 +77,7 @@ void Cpu::load_segment(SegReg n, u16 selector) {
     if (rpl != s.cpl || !d.writable_data() || d.dpl() != s.cpl) return raise_selector(kGP, selector);
     if (!d.present()) return raise_selector(kSS, selector);
   } else {
-    if (!d.readable()) return raise_selector(kGP, selector);
-    if (!d.conforming() && (rpl > d.dpl() || s.cpl > d.dpl())) return raise_selector(kGP, selector);
-    if (!d.present()) return raise_selector(kNP, selector);
+    if (const u8 vector = data_segment_fault(d, rpl)) return raise_selector(vector, selector);
   }
   set_accessed(linear, d);
   if (faulted_) return;

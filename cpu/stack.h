@@ -20,7 +20,8 @@ class Stack {
     move(0 - bytes);
     const u32 offset = masked(esp_);
     if (!ss_.writable(offset, bytes)) return cpu_.raise_selector(kSS, selector_);
-    cpu_.store_slow(ss_.base + offset, bytes, value, user_);
+    const u32 linear = ss_.base + offset;
+    user_ ? cpu_.store_slow(linear, bytes, value, true) : cpu_.store_system(linear, bytes, value);
   }
 
   // CS and EIP.
@@ -42,7 +43,8 @@ class Stack {
       cpu_.raise_selector(kSS, selector_);
       return 0;
     }
-    return static_cast<u32>(cpu_.load_slow(ss_.base + offset, bytes, user_));
+    const u32 linear = ss_.base + offset;
+    return static_cast<u32>(user_ ? cpu_.load_slow(linear, bytes, true) : cpu_.load_system(linear, bytes));
   }
 
   void move(u32 by) {

@@ -2,6 +2,7 @@
 #include "jit/address_groups.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 
 namespace xlat::jit {
@@ -31,7 +32,7 @@ class Finder {
     forget_registers();
   }
 
-  AddressGroups run(const std::vector<bool>& left_out) {
+  AddressGroups run(const std::vector<bool>& left_out, const std::vector<bool>& ends_groups) {
     for (u32 n = 0; n + 1 < ir_.starts.size(); ++n) {
       insn_ = n;
       probed_.reset();
@@ -47,6 +48,7 @@ class Finder {
         if (ir_.code[r].op == Op::kWhen) conditional_until = static_cast<Ref>(ir_.code[r].imm);
         step(r, r < conditional_until);
       }
+      if (ends_groups[n]) open_.clear();
     }
     keep_those_that_pay();
     return std::move(result_);
@@ -138,15 +140,16 @@ class Finder {
 
   // Groups of one access are none, and there is room for so many.
   void keep_those_that_pay() {
-    std::vector<u8> number(result_.groups.size() + 1);
-    std::vector<AddressGroups::Group> kept;
+    if (result_.groups.empty()) return;
+    std::array<u8, kMostTried + 1> number{};
+    std::size_t kept = 0;
     for (std::size_t n = 0; n < result_.groups.size(); ++n) {
-      if (result_.groups[n].accesses < 2 || kept.size() == AddressGroups::kMostGroups) continue;
-      kept.push_back(result_.groups[n]);
-      number[n + 1] = static_cast<u8>(kept.size());
+      if (result_.groups[n].accesses < 2 || kept == AddressGroups::kMostGroups) continue;
+      result_.groups[kept++] = result_.groups[n];
+      number[n + 1] = static_cast<u8>(kept);
     }
+    result_.groups.resize(kept);
     for (u8& group : result_.group_of) group = number[group];
-    result_.groups = std::move(kept);
   }
 
   static constexpr std::size_t kMostTried = 254;
@@ -165,8 +168,9 @@ class Finder {
 
 }  // namespace
 
-AddressGroups find_address_groups(const IrBlock& ir, const std::vector<bool>& left_out, u8 flat, AddressGroups reuse) {
-  return Finder(ir, flat, std::move(reuse)).run(left_out);
+AddressGroups find_address_groups(const IrBlock& ir, const std::vector<bool>& left_out,
+                                  const std::vector<bool>& ends_groups, u8 flat, AddressGroups reuse) {
+  return Finder(ir, flat, std::move(reuse)).run(left_out, ends_groups);
 }
 
 }  // namespace xlat::jit

@@ -25,8 +25,8 @@ struct AddressGroups {
 };
 
 // Only segments in `flat` (bit n: segment register n) count. No group reaches over an instruction in `left_out`, which
-// may change anything. The memory of `reuse` is used again.
-AddressGroups find_address_groups(const IrBlock& ir, const std::vector<bool>& left_out, u8 flat,
-                                  AddressGroups reuse = {});
+// may change anything, or beyond one in `ends_groups`. The memory of `reuse` is used again.
+AddressGroups find_address_groups(const IrBlock& ir, const std::vector<bool>& left_out,
+                                  const std::vector<bool>& ends_groups, u8 flat, AddressGroups reuse = {});
 
 }  // namespace xlat::jit

@@ -75,8 +75,8 @@ Analysis analyse(const IrBlock& ir, Analysis reuse) {
   result.exits.assign(insns, false);
   result.flags_live.assign(insns, 0);
 
-  // Where a `when` reaches: what stands under it may not happen.
-  std::vector<bool> conditional(ir.code.size());
+  std::vector<bool>& conditional = result.conditional;
+  conditional.assign(ir.code.size(), false);
   for (Ref n = 0; n < ir.code.size(); ++n) {
     if (ir.code[n].op != Op::kWhen) continue;
     for (Ref k = n + 1; k < ir.code[n].imm; ++k) conditional[k] = true;

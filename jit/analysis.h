@@ -8,10 +8,11 @@
 namespace xlat::jit {
 
 struct Analysis {
-  std::vector<u32> uses;        // of each operation's value, by operations that are not dead
-  std::vector<bool> dead;       // effects that nobody can see: flags overwritten before anything reads them
-  std::vector<bool> exits;      // by instruction: it may fault or leave the translated code
-  std::vector<u32> flags_live;  // by instruction: arithmetic flags that matter at its start
+  std::vector<u32> uses;          // of each operation's value, by operations that are not dead
+  std::vector<bool> dead;         // effects that nobody can see: flags overwritten before anything reads them
+  std::vector<bool> exits;        // by instruction: it may fault or leave the translated code
+  std::vector<u32> flags_live;    // by instruction: arithmetic flags that matter at its start
+  std::vector<bool> conditional;  // by operation: it stands under a kWhen and may not happen
 };
 
 // After the block every flag is live. Within it a flag is live where an instruction may leave. The memory of `reuse` is

@@ -25,6 +25,7 @@ struct JitCounters {
 struct JitOptions {
   std::size_t cache_bytes = std::size_t{64} << 20;
   unsigned threshold = 16;              // executions before a block is translated
+  unsigned passes = 2000;               // with flags stored on the way, before a translation is made that takes them
   std::shared_ptr<PerfMap> perf_map{};  // null: none
   u64 break_nth = 0;  // this translation, counted from 1, inverts EAX at its start: to see what lockstep reports
 };

@@ -1,4 +1,4 @@
-// REP MOVS and REP STOS many elements at a time, as far as one page of each operand goes.
+// Repeated string instructions many elements at a time, as far as one page of each operand goes.
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -20,11 +20,42 @@ u64 run_length(const Segment& seg, u32 offset, unsigned bytes, i64 high, bool sm
 }
 
 void fill(u8* to, u32 value, unsigned bytes, u64 count) {
-  if (bytes == 1) {
-    std::memset(to, static_cast<int>(value), count);
-    return;
+  const u32 byte = value & 0xff;
+  if (bytes == 1 || value == byte * 0x01010101) {
+    std::memset(to, static_cast<int>(byte), count * bytes);
+  } else if (bytes == 2) {
+    for (u64 n = 0; n < count; ++n) store_le_fixed<2>(to + 2 * n, value);
+  } else {
+    for (u64 n = 0; n < count; ++n) store_le_fixed<4>(to + 4 * n, value);
   }
-  for (u64 n = 0; n < count; ++n, to += bytes) std::memcpy(to, &value, bytes);
+}
+
+u64 element(const u8* at, unsigned bytes) { return load_le_n(at, bytes); }
+
+// How many elements at the start are the same. `step` 0: all of `b` is its first eight bytes.
+u64 same_elements(const u8* a, const u8* b, u64 step, unsigned bytes, u64 count) {
+  const u64 all = count * bytes;
+  u64 at = 0;
+  for (; at + 8 <= all; at += 8) {
+    const u64 differ = element(a + at, 8) ^ element(b + at * step, 8);
+    if (differ != 0) return (at + static_cast<unsigned>(std::countr_zero(differ)) / 8) / bytes;
+  }
+  while (at < all && a[at] == b[step ? at : at % 8]) ++at;
+  return at / bytes;
+}
+
+// Iterations of REP CMPS or SCAS up to the one that ends it, as far as `count` goes.
+u64 compared(const u8* a, const u8* b, u64 step, unsigned bytes, u64 count, bool while_equal) {
+  u64 n = 0;
+  if (while_equal) {
+    n = same_elements(a, b, step, bytes, count);
+  } else if (bytes == 1 && step == 0) {
+    const void* found = std::memchr(a, *b, count);
+    n = found ? static_cast<u64>(static_cast<const u8*>(found) - a) : count;
+  } else {
+    while (n < count && element(a + n * bytes, bytes) != element(b + n * bytes * step, bytes)) ++n;
+  }
+  return std::min(n + 1, count);
 }
 
 }  // namespace
@@ -32,30 +63,66 @@ void fill(u8* to, u32 value, unsigned bytes, u64 count) {
 u64 Interp::bulk(const Insn& i, unsigned bytes, u64 most) {
   static_assert(std::endian::native == std::endian::little, "fill() copies the low bytes of a number");
   CpuState& s = cpu_.s;
-  const bool is_movs = i.opcode == 0xa4 || i.opcode == 0xa5, is_stos = i.opcode == 0xaa || i.opcode == 0xab;
-  if ((!is_movs && !is_stos) || (s.flags.image() & kDf)) return 0;
+  enum : u8 { kMovs = 0xa4, kCmps = 0xa6, kStos = 0xaa, kLods = 0xac, kScas = 0xae };
+  const u8 what = i.opcode & 0xfe;
+  if (s.flags.image() & kDf) return 0;
   const bool small = i.asize == 2;
   const auto offset_of = [&](Gpr reg) { return static_cast<u32>(small ? s.gpr[reg] & 0xffff : s.gpr[reg]); };
   const auto advance = [&](Gpr reg, u64 by) {
     const u32 next = offset_of(reg) + static_cast<u32>(by);
     s.gpr[reg] = small ? (s.gpr[reg] & 0xffff0000) | (next & 0xffff) : next;
   };
+  // Where the elements are, if two or more can be had at once; `count` becomes how many.
+  u64 count = most;
+  const auto readable = [&](unsigned seg, Gpr reg) -> const u8* {
+    const u32 offset = offset_of(reg);
+    count = std::min(count, run_length(s.seg[seg], offset, bytes, s.seg[seg].hi_read, small));
+    return count < 2 ? nullptr : cpu_.readable_host(s.seg[seg].base + offset);
+  };
+  const auto compare = [&](const u8* a, const u8* b, u64 step) {
+    count = compared(a, b, step, bytes, count, i.rep == Rep::kRep);
+    const u64 x = element(a + (count - 1) * bytes, bytes), y = element(b + (count - 1) * bytes * step, bytes);
+    // SCAS compares the register with memory, which is `a` here.
+    const u64 first = step ? x : y, second = step ? y : x;
+    s.flags.record(FlagKind::kSub, 8 * bytes, first, second, (first - second) & mask(8 * bytes));
+    if (step) advance(kEsi, count * bytes);
+    advance(kEdi, count * bytes);
+    return count;
+  };
+  const u8* from = nullptr;
+  if (what == kMovs || what == kCmps || what == kLods) {
+    from = readable(i.seg, kEsi);
+    if (!from) return 0;
+  }
+  if (what == kLods) {
+    const u64 last = element(from + (count - 1) * bytes, bytes);
+    s.gpr[kEax] = bytes == 4 ? last : (s.gpr[kEax] & ~mask(8 * bytes)) | last;
+    advance(kEsi, count * bytes);
+    return count;
+  }
+  if (what == kCmps) {
+    const u8* const with = readable(kEs, kEdi);
+    return with ? compare(from, with, 1) : 0;
+  }
+  if (what == kScas) {
+    const u8* const in = readable(kEs, kEdi);
+    if (!in) return 0;
+    u8 pattern[8];
+    fill(pattern, s.reg32(kEax), bytes, 8 / bytes);
+    return compare(in, pattern, 0);
+  }
+  if (what != kMovs && what != kStos) return 0;  // INS, OUTS
   const Segment& es = s.seg[kEs];
   const u32 to_offset = offset_of(kEdi);
-  u64 count = std::min(most, run_length(es, to_offset, bytes, es.hi_write, small));
+  count = std::min(count, run_length(es, to_offset, bytes, es.hi_write, small));
   if (count < 2) return 0;
   u8* const to = cpu_.writable_host(es.base + to_offset, 1);
   if (!to) return 0;
-  if (is_stos) {
+  if (what == kStos) {
     fill(to, s.reg32(kEax), bytes, count);
     advance(kEdi, count * bytes);
     return count;
   }
-  const Segment& from_seg = s.seg[i.seg];
-  const u32 from_offset = offset_of(kEsi);
-  count = std::min(count, run_length(from_seg, from_offset, bytes, from_seg.hi_read, small));
-  const u8* const from = cpu_.readable_host(from_seg.base + from_offset);
-  if (!from || count < 2) return 0;
   // Elements are copied one after the other: what is written may be read again further on.
   if (to > from && to < from + count * bytes) {
     count = std::min(count, static_cast<u64>(to - from) / bytes);

@@ -33,14 +33,12 @@ void run_rep(Interp& interp, const Insn& i) {
   u64 count = e.raw_count(i);
   bool more = count != 0;
   while (more && done < allowance) {
-    if constexpr (!kTestsZf) {
-      if (const u64 made = e.bulk(i, W::bytes, std::min(allowance - done, count))) {
-        done += made;
-        count -= made;
-        e.set_address_reg(i, kEcx, e.imm(count));
-        more = count != 0;
-        continue;
-      }
+    if (const u64 made = e.bulk(i, W::bytes, std::min(allowance - done, count))) {
+      done += made;
+      count -= made;
+      e.set_address_reg(i, kEcx, e.imm(count));
+      more = count != 0 && !(kTestsZf && e.zf() != (i.rep == Rep::kRep));
+      continue;
     }
     F(e, i, W{});
     if (e.faulted()) return e.finish_rep(done + 1, false);

@@ -81,6 +81,9 @@ class Interp : public Engine {
   Interp(Cpu& cpu, BlockCache::HandlerOf handler_of);
   const Block& block() const { return *block_; }
 
+  // Whether the run goes on up to `count` for all that is known now.
+  bool goes_on_to(u64 count) const { return until_ >= count && !stop_asked_.load(std::memory_order_relaxed); }
+
   static std::string counter_line(std::string_view what, u64 n);  // of statistics()
 
   bool watched() const { return static_cast<bool>(after_turn_); }
@@ -94,8 +97,9 @@ class Interp : public Engine {
  private:
   friend class InterpEmitter;
   u64 after_last();
-  // Makes up to `most` iterations of REP MOVS or REP STOS at once, but for the count in ECX; 0 if they are to be made
-  // one by one. Touches only memory that the TLB has, so nothing can fault.
+  // Makes up to `most` iterations of a repeated string instruction at once, but for the count in ECX, CMPS and SCAS up
+  // to one that ends them; 0 if they are to be made one by one. Touches only memory that the TLB has, so nothing can
+  // fault.
   u64 bulk(const Insn& i, unsigned bytes, u64 most);
 
   u64 until_ = 0;

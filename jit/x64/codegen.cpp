@@ -23,7 +23,11 @@ const HostCode* Codegen::generate(const Block& block, const IrBlock& ir, const T
   analysis_ = analyse(ir, std::move(analysis_));
   find_fpu_forms();
   left_out_.assign(block.insns.size(), false);
-  for (unsigned n = 0; n < block.insns.size(); ++n) left_out_[n] = calls_out(n);
+  calls_cpp_.assign(block.insns.size(), false);
+  for (unsigned n = 0; n < block.insns.size(); ++n) {
+    left_out_[n] = calls_out(n);
+    calls_cpp_[n] = calls_cpp(n);
+  }
   // What else cannot be translated shows on the way; then the pass begins again without it.
   for (std::size_t tries = 0; tries <= block.insns.size(); ++tries) {
     if (run()) {
@@ -42,8 +46,9 @@ const HostCode* Codegen::generate(const Block& block, const IrBlock& ir, const T
 // Whether the instruction has an operation that is never translated.
 bool Codegen::calls_out(unsigned n) const {
   if (fpu_forms_[n]) return false;
-  return std::any_of(ir_->code.begin() + ir_->starts[n], ir_->code.begin() + ir_->starts[n + 1],
-                     [](const Inst& i) { return i.op == Op::kCall || i.op == Op::kRaise || i.op == Op::kRepeatIf; });
+  return std::any_of(ir_->code.begin() + ir_->starts[n], ir_->code.begin() + ir_->starts[n + 1], [&](const Inst& i) {
+    return i.op == Op::kRaise || i.op == Op::kRepeatIf || (i.op == Op::kCall && !does(i, n));
+  });
 }
 
 // The assembler begins with two empty sections in our buffers, so that it need not allocate any.
@@ -80,7 +85,7 @@ bool Codegen::run() {
   failed_ = ended_ = false;
   find_widths();
   find_flag_effects();
-  groups_ = find_address_groups(*ir_, left_out_, block_->apart ? 0 : context_->flat, std::move(groups_));
+  groups_ = find_address_groups(*ir_, left_out_, calls_cpp_, block_->apart ? 0 : context_->flat, std::move(groups_));
   group_checked_.assign(groups_.groups.size(), false);
   out_.settles = settles_flags();
   begin();
@@ -128,7 +133,7 @@ void Codegen::instruction(unsigned n) {
   if (analysis_.flags_live[n] == 0) flags_dirty_ = false;
   if (!flags_dirty_) recipe_ = {};
   if (effects_[n].records && recipe_.uses_fields()) store_flags();
-  fpu_forms_[n] ? fpu(n) : operations(n);
+  fpu_forms_[n] ? fpu(n) : is_cmpxchg8b(n) ? cmpxchg8b(n) : operations(n);
   if (failed_) return;
   a_.bind(next_);
   if (!needs_cold_) return;
@@ -157,6 +162,7 @@ void Codegen::operations(unsigned n) {
       case Op::kSetIp: set_ip(i); break;
       case Op::kCheckTarget: check_target(i); break;
       case Op::kRaiseIf: raise_if(i); break;
+      case Op::kCall: call(i, r); break;
       case Op::kWhen: when(i); break;
       case Op::kGetFlag:
         // Later flags of the same instruction must not be seen, unless ADC or SBB takes it from the host.

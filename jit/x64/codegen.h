@@ -22,7 +22,7 @@ struct HostCode {
     u32 guard = 0;  // 0: none
     // In `cold`:
     u32 stub = 0;
-    u32 exit_slot = 0;    // the 64-bit Exit* to fill in
+    u32 exit_slots[2];    // the 64-bit Exit* to fill in; 0: none
     u32 stored_site = 0;  // 0: none
     FlagRecipe recipe;
   };
@@ -105,6 +105,7 @@ class Codegen {
     u32 ip;
     u32 site, guard;
     FlagRecipe recipe;
+    Label missed;  // by the guard, with flags that wait
   };
 
   // A jump or call in the cold code to an address in the code cache: where its displacement is.
@@ -180,6 +181,11 @@ class Codegen {
   Cond compare(Ref r);
   Cond condition_of(Ref r);
 
+  // codegen_double_shift.cpp
+  void double_shift_flags(const Inst& f);
+  void double_shift_flags(Ref condition, const Inst& f);
+  void pack_shift_flags(const Inst& f, unsigned a, unsigned r, unsigned scratch, std::optional<unsigned> bit);
+
   // codegen_recipes.cpp
   void find_flag_effects();
   bool settles_flags() const;
@@ -229,15 +235,34 @@ class Codegen {
   void fpu_memory(const Insn& i, const FpuForm& form, Ref offset);
   void fpu_mmx_registers(const Insn& i);
 
+  // codegen_system.cpp
+  bool does(const Inst& call, unsigned n) const;
+  bool calls_cpp(unsigned n) const;
+  void helper_flags(const Inst& call, u32& set, bool& reads) const;
+  u8 helper_width(const Inst& call) const;
+  void call(const Inst& i, Ref r);
+  bool is_cmpxchg8b(unsigned n) const;
+  void cmpxchg8b(unsigned n);
+  unsigned push_flags();
+  void need_cpl0();
+  void pop_flags(const Inst& i, unsigned bytes);
+  void clear_if();
+  void set_if();
+  void call_helper(HelperRoutine routine, Ref arg, u32 info);
+  void change_level(HelperRoutine routine);
+
   // codegen_exits.cpp
   void slow_jump(Cond cc);
-  void jump_out(const u8* target);
+  void transfer_out(u8 opcode, const u8* target);
+  void jump_out(const u8* target) { transfer_out(0xe9, target); }
   void emit_tail(const Label& label, const u8* stub);
   bool in_another_page(u32 ip) const;
   void exit_to(u32 ip);
   void exit_if(Cond cc, u32 ip);
   void set_ip(const Inst& i);
   void emit_stub(const PendingExit& exit);
+  u32 load_exit();
+  void out_displacement(const u8* target);
 
   void fail() { failed_ = true; }
 
@@ -256,6 +281,7 @@ class Codegen {
   const Context* context_ = nullptr;
   Analysis analysis_;
   std::vector<bool> left_out_;      // instructions for the interpreter
+  std::vector<bool> calls_cpp_;     // instructions that change vector registers
   std::vector<FpuForm> fpu_forms_;  // by instruction
   int last_fpu_ = -1;               // the last one the host executes
   std::vector<Ref> flags_of_;       // by value: the live flags operation its computation gives for free, plus one

@@ -137,7 +137,7 @@ unsigned Codegen::compute_shift(Ref r) {
   // In 64 bits, so that a count of the width or more gives what it should; the count is known to be below 64.
   const auto& c = inst(n);
   const auto limit = c.op == Op::kAnd || c.op == Op::kSub ? constant(c.op == Op::kAnd ? c.b : c.a) : std::nullopt;
-  if (!limit || *limit > 63 || i.w == 64 || !bmi2_) {
+  if (!limit || *limit > 63 || !bmi2_) {
     fail();
     return kTempFirst;
   }
@@ -148,10 +148,12 @@ unsigned Codegen::compute_shift(Ref r) {
   } else if (i.op == Op::kShr) {
     a_.shrx(gp64(t), gp64(t), gp64(count));
   } else {
-    i.w == 32 ? a_.movsxd(gp64(t), gp32(t)) : a_.movsx(gp64(t), gp(t, i.w));
+    if (i.w == 32) a_.movsxd(gp64(t), gp32(t));
+    if (i.w < 32) a_.movsx(gp64(t), gp(t, i.w));
     a_.sarx(gp64(t), gp64(t), gp64(count));
   }
-  if (i.op != Op::kShr) i.w == 32 ? a_.mov(gp32(t), gp32(t)) : a_.movzx(gp32(t), gp(t, i.w));
+  if (i.op != Op::kShr && i.w == 32) a_.mov(gp32(t), gp32(t));
+  if (i.op != Op::kShr && i.w < 32) a_.movzx(gp32(t), gp(t, i.w));
   use(n);
   return t;
 }

@@ -1,11 +1,18 @@
 // Ways out of a block: jumps to other blocks, to the shared routines, and to the slow path of an instruction.
+#include <cstddef>
+
 #include "jit/x64/codegen.h"
 
 namespace xlat::jit::x64 {
 
-// A jump to an address in the code cache. Its displacement is filled in when it is known where the code will lie.
-void Codegen::jump_out(const u8* target) {
-  a_.db(0xe9);
+// A jump (E9) or call (E8) to an address in the code cache.
+void Codegen::transfer_out(u8 opcode, const u8* target) {
+  a_.db(opcode);
+  out_displacement(target);
+}
+
+// The displacement that ends such an instruction. It is filled in when it is known where the code will lie.
+void Codegen::out_displacement(const u8* target) {
   absolutes_.push_back({a_.currentSection()->id(), static_cast<u32>(a_.offset()), target});
   a_.dd(0);
 }
@@ -35,14 +42,16 @@ bool Codegen::in_another_page(u32 ip) const {
 void Codegen::exit_to(u32 ip) {
   const bool guarded = in_another_page(ip);
   if (!recipe_) flush_flags();
-  PendingExit exit{a_.newLabel(), ip, 0, 0, waiting_flags()};
+  PendingExit exit{a_.newLabel(), ip, 0, 0, waiting_flags(), {}};
   if (guarded) {
+    // The way with the flags stored leads to the target as well: it is not for who misses.
+    exit.missed = exit.recipe ? a_.newLabel() : exit.stub;
     a_.db(0x49);
     a_.db(0xb8);  // mov r8, imm64
     exit.guard = static_cast<u32>(a_.offset());
     a_.dq(0);
     a_.cmp(host::qword_ptr(kTlb, static_cast<i32>(((ip + context_->cs_base) >> 12) * 8)), host::r8);
-    a_.long_().jne(exit.stub);
+    a_.long_().jne(exit.missed);
     host_valid_ = false;
   }
   a_.long_().jmp(exit.stub);
@@ -60,7 +69,7 @@ void Codegen::exit_if(Cond cc, u32 ip) {
     host_valid_ = host_valid;
     return;
   }
-  PendingExit exit{a_.newLabel(), ip, 0, 0, waiting_flags()};
+  PendingExit exit{a_.newLabel(), ip, 0, 0, waiting_flags(), {}};
   a_.long_().j(cc, exit.stub);
   exit.site = static_cast<u32>(a_.offset()) - 4;
   exits_.push_back(exit);
@@ -110,22 +119,40 @@ void Codegen::raise_if(const Inst& i) {
   slow_jump(cc);
 }
 
-void Codegen::emit_stub(const PendingExit& exit) {
-  a_.bind(exit.stub);
-  const u32 at = static_cast<u32>(a_.offset());
-  u32 stored_site = 0;
-  if (exit.recipe) {
-    a_.call(storer_of(exit.recipe));
-    a_.db(0xe9);
-    stored_site = static_cast<u32>(a_.offset());
-    a_.dd(0);
-  }
+// r8 becomes the Exit*; where it is to be filled in.
+u32 Codegen::load_exit() {
   a_.db(0x49);
   a_.db(0xb8);  // mov r8, imm64
   const u32 slot = static_cast<u32>(a_.offset());
   a_.dq(0);
-  jump_out(stubs_.leave_by_exit);
-  out_.exits.push_back({exit.ip, exit.site, exit.guard, at, slot, stored_site, exit.recipe});
+  return slot;
+}
+
+void Codegen::emit_stub(const PendingExit& exit) {
+  a_.bind(exit.stub);
+  const u32 at = static_cast<u32>(a_.offset());
+  u32 stored_site = 0;
+  if (exit.recipe) a_.call(storer_of(exit.recipe));
+  const u32 slot = load_exit();
+  u32 missed_slot = 0;
+  if (exit.recipe) {
+    a_.dec(host::dword_ptr(host::r8, offsetof(Exit, passes)));
+    a_.db(0x0f);
+    a_.db(0x88);  // js
+    out_displacement(stubs_.leave_by_exit);
+    a_.db(0xe9);  // jmp
+    stored_site = static_cast<u32>(a_.offset());
+    out_displacement(stubs_.leave_by_exit);
+    if (exit.missed.isValid()) {
+      a_.bind(exit.missed);
+      a_.call(storer_of(exit.recipe));
+      missed_slot = load_exit();
+      jump_out(stubs_.leave_by_exit);
+    }
+  } else {
+    jump_out(stubs_.leave_by_exit);
+  }
+  out_.exits.push_back({exit.ip, exit.site, exit.guard, at, {slot, missed_slot}, stored_site, exit.recipe});
 }
 
 }  // namespace xlat::jit::x64

@@ -177,6 +177,7 @@ void Codegen::flags(const Inst& i) {
     return;
   }
   const auto kind = static_cast<FlagKind>(i.aux);
+  if (kind == FlagKind::kShl || kind == FlagKind::kShr) return double_shift_flags(i);
   if (kind != FlagKind::kSub && kind != FlagKind::kLogic) return fail();
   if (kind == FlagKind::kSub) {
     const unsigned a = low_bits_of(resolve(i.a), i.w), b = low_bits_of(resolve(i.b), i.w);
@@ -205,11 +206,12 @@ void Codegen::shift_flags(const Inst& when, const Inst& f) {
   const auto& test = inst(condition);
   const bool same_shift =
       inst(result).op == shift_of(kind) && resolve(inst(result).a) == resolve(f.a);  // not SHLD or SHRD
-  if (!is_shift(kind) || !same_shift || f.w != 32 || test.op != Op::kNe || resolve(test.a) != count ||
-      constant(test.b) != 0 || values_[condition].uses != 1) {
+  if (!is_shift(kind) || f.w != 32 || test.op != Op::kNe || resolve(test.a) != count || constant(test.b) != 0 ||
+      values_[condition].uses != 1) {
     return fail();
   }
   store_flags();
+  if (!same_shift) return kind == FlagKind::kSar ? fail() : double_shift_flags(condition, f);
   const unsigned n = reg_of(count);
   const unsigned t = modifiable(f.a);
   clobber_flags();

@@ -25,6 +25,7 @@ void Codegen::find_flag_effects() {
           break;
         case Op::kGetFlag: effect.reads = effect.reads || (i.imm & kArithFlags) != 0; break;
         case Op::kCondition: effect.reads = true; break;
+        case Op::kCall: helper_flags(i, set, effect.reads); break;
         case Op::kSetReg: effect.writes |= 1u << kGuestReg[i.w == 8 ? i.aux & 3 : i.aux]; break;
         default: break;
       }

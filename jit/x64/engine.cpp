@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <limits>
+
 #include "cpu/disasm.h"
 #include "cpu/encoding.h"
 #include "jit/lift/lifter.h"
@@ -14,7 +16,6 @@ constexpr u32 kNeverHot = ~u32{0};  // heat of a block that was tried and is not
 // A block has a translation for each address and context it runs at, and for ways its flags wait at its entry; so many.
 constexpr unsigned kMostVersions = 6;
 constexpr std::size_t kMostRoom = 2 * Codegen::kMostCodeBytes;
-constexpr unsigned kTakenOften = 8;  // an exit taken so often is worth a version of its own
 
 bool loads_segment(const Insn& i) { return encodings()[i.encoding].attributes & attr::Seg; }
 
@@ -29,9 +30,10 @@ Engine::Engine(Cpu& cpu, const JitOptions& options, CodeCache cache)
     : Interp(cpu),
       options_(options),
       cache_(std::move(cache)),
-      layout_(cpu.s),
+      layout_(cpu),
       jumps_(std::size_t{1} << kJumpEntriesLog2),
-      stubs_(make_stubs(cache_, layout_, jumps_.data(), &Engine::interpret, &Engine::load_fpu)),
+      stubs_(make_stubs(cache_, layout_, jumps_.data(), &Engine::interpret, &Engine::load_fpu,
+                        {&Engine::load_segment, &Engine::verify, &Engine::sysenter, &Engine::sysexit})),
       codegen_(layout_, stubs_) {
   frame_.engine = this;
   slow_.resize(encoding_too_long() + 1u);
@@ -45,31 +47,42 @@ Engine::~Engine() {
   blocks_.on_drop = [](const Block&) {};
 }
 
+u8 Engine::flat_segments() const {
+  u8 flat = 0;
+  for (const SegReg n : {kEs, kCs, kSs, kDs, kFs, kGs}) flat |= static_cast<u8>(cpu_.s.seg[n].flat << n);
+  return flat;
+}
+
 Context Engine::context() const {
   const CpuState& s = cpu_.s;
   Context c;
   c.mode = s.mode();
-  for (const SegReg n : {kEs, kCs, kSs, kDs, kFs, kGs}) {
-    if (s.seg[n].flat) c.flat |= static_cast<u8>(1u << n);
-  }
+  c.flat = flat_segments();
   c.cs_base = s.seg[kCs].base;
   c.cs_limit = s.seg[kCs].limit;
   return c;
 }
 
-u32 Engine::context_number() {
+u32 Engine::known_context() {
   const Context now = context();
   if (last_number_ != 0 && now == last_context_) return last_number_;
-  last_context_ = now;
   for (std::size_t n = 0; n < contexts_.size(); ++n) {
-    if (contexts_[n] == now) return last_number_ = static_cast<u32>(n + 1);
+    if (contexts_[n] != now) continue;
+    last_context_ = now;
+    return last_number_ = static_cast<u32>(n + 1);
   }
+  return 0;
+}
+
+u32 Engine::context_number() {
+  if (const u32 known = known_context()) return known;
+  last_context_ = context();
   constexpr std::size_t kMostContexts = 4096;  // real-mode programs have one for each code segment
   if (contexts_.size() >= kMostContexts) {
     flush_cache();
     contexts_.clear();
   }
-  contexts_.push_back(now);
+  contexts_.push_back(last_context_);
   return last_number_ = static_cast<u32>(contexts_.size());
 }
 
@@ -129,7 +142,10 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, c
     exit->stub = t->cold + place.stub;
     exit->stored_site = place.stored_site ? t->cold + place.stored_site : nullptr;
     exit->recipe = place.recipe;
-    std::memcpy(cache_.writable(t->cold + place.exit_slot), &exit, sizeof exit);
+    exit->passes = static_cast<i32>(options_.passes);
+    for (const u32 slot : place.exit_slots) {
+      if (slot != 0) std::memcpy(cache_.writable(t->cold + slot), &exit, sizeof exit);
+    }
   }
   t->next = static_cast<Translation*>(block.translation);
   block.translation = t;
@@ -205,20 +221,20 @@ void Engine::drop_oldest_version(const Block& block) {
 
 // An exit led to `target`, which takes its flags from memory.
 void Engine::follow(Exit& exit, Translation& target) {
-  if (!exit.recipe || !target.settles || exit.owner->context != target.context) return link(exit, target);
+  if (!exit.recipe || exit.owner->context != target.context) return link(exit, target);
   Translation* better = version(*target.block, target.ip, target.context, exit.recipe);
-  if (!better && ++exit.taken < std::min(kTakenOften, options_.threshold)) return;
-  if (!better && cache_.left() >= kMostRoom) {
-    if (versions_of(*target.block) < kMostVersions) {
-      better = translate(*target.block, target.ip, target.context, exit.recipe);
-    }
+  const bool wanted = exit.passes < 0 && target.settles && versions_of(*target.block) < kMostVersions;
+  if (!better && wanted && cache_.left() >= kMostRoom) {
+    better = translate(*target.block, target.ip, target.context, exit.recipe);
   }
+  if (exit.passes < 0) exit.passes = std::numeric_limits<i32>::max();
   link(exit, better ? *better : target);
 }
 
 // Flags that wait are taken over by a target that was made for them, or stored on the way.
 void Engine::link(Exit& exit, Translation& target) {
-  if ((exit.target && exit.target != &target) || exit.owner->context != target.context) return;
+  if (exit.owner->context != target.context) return;
+  if (exit.target && exit.target->block != target.block) return;
   if (exit.guard) {
     const u32 linear = target.ip + contexts_[target.context - 1].cs_base;
     const u64 entry = page_entry(linear);
@@ -227,7 +243,11 @@ void Engine::link(Exit& exit, Translation& target) {
   } else if (!leads_into_own_page(exit, *target.block)) {
     return;  // what was mapped there changed in between
   }
-  if (exit.target) return;  // the TLB had lost the page the guard asks for
+  if (exit.target == &target) return;  // the TLB had lost the page the guard asks for
+  if (exit.target) {
+    std::erase(exit.target->incoming, &exit);
+    unlink(exit);
+  }
   set_jump(exit.recipe == target.entry ? exit.site : exit.stored_site, target.code);
   exit.target = &target;
   target.incoming.push_back(&exit);
@@ -236,7 +256,7 @@ void Engine::link(Exit& exit, Translation& target) {
 
 void Engine::unlink(Exit& exit) {
   set_jump(exit.site, exit.stub);
-  if (exit.stored_site) set_jump(exit.stored_site, exit.stored_site + 4);
+  if (exit.stored_site) set_jump(exit.stored_site, stubs_.leave_by_exit);
   exit.target = nullptr;
 }
 
@@ -348,19 +368,70 @@ Interpreted Engine::interpret_part(Translation& t, unsigned from, i64 budget) {
   u64 executed = 0;
   const bool go_on = run_part(block, t.ip, n, rest ? block.insns.size() : n + 1,
                               count_at_zero_ - static_cast<u64>(at_start), static_cast<u64>(at_start), executed);
-  frame_.read_table = cpu_.read_table();
-  cpu_.s.flags.pack();
-  if (rest) {
-    count_rest(t);
-    return {1, at_start - static_cast<i64>(executed)};
-  }
   const bool last = n + 1 == block.insns.size();
   const i64 left = budget - static_cast<i64>(executed - (n + 1));  // iterations beyond one were not paid for
-  // Instructions that load segments may have changed what this translation takes for granted.
-  if (go_on && !last && left >= 0 && (!loads_segment(block.insns[n]) || context() == contexts_[t.context - 1])) {
-    return {0, left};
+  if (rest) {
+    count_rest(t);
+  } else if (go_on && !last && left >= 0 &&
+             // Instructions that load segments may have changed what this translation takes for granted.
+             (!loads_segment(block.insns[n]) || flat_segments() == contexts_[t.context - 1].flat)) {
+    frame_.read_table = cpu_.read_table();
+    cpu_.s.flags.pack();
+    return {Interpreted::kNext, left};
   }
-  return {1, at_start - static_cast<i64>(executed)};
+  count_ += executed;
+  const u64 how = where_to_go_on(go_on);
+  frame_.read_table = cpu_.read_table();
+  cpu_.s.flags.pack();
+  return {how, static_cast<i64>(count_at_zero_ - count_)};
+}
+
+// After an instruction that ends a run through a block: what the loop would do, if that is simple. `as_planned`:
+// nothing asked for the block to be left.
+u64 Engine::where_to_go_on(bool as_planned) {
+  if (cpu_.faulted()) {
+    cpu_.clock().set_count(count_);
+    cpu_.deliver_fault();
+    ++count_;
+    cpu_.clock().set_count(count_);
+    as_planned = goes_on_to(count_at_zero_);
+  }
+  if (!as_planned || cpu_.attention()) return Interpreted::kLeave;
+  return Interpreted::jump(known_context());
+}
+
+// ---- Called from translated code: see HelperFn ----
+
+u64 Engine::load_segment(Frame* frame, u32 selector, u32 seg, u32 fpu_slot) {
+  if (fpu_slot != 0) return 1;  // FDS is still to be taken from the segment register
+  Cpu& cpu = static_cast<Engine*>(frame->engine)->cpu_;
+  return !cpu.load_segment_fast(static_cast<SegReg>(seg), static_cast<u16>(selector));
+}
+
+u64 Engine::verify(Frame* frame, u32 selector, u32 writing, u32) {
+  Cpu& cpu = static_cast<Engine*>(frame->engine)->cpu_;
+  Descriptor d;
+  if (!cpu.visible_fast(static_cast<u16>(selector), d)) return 1;
+  u16& packed = cpu.s.flags.packed();
+  const u16 zf = pack_flags(kZf);
+  packed = static_cast<u16>((packed & ~zf) | ((writing ? d.writable_data() : d.readable()) ? zf : 0));
+  return 0;
+}
+
+u64 Engine::sysenter(Frame* frame, u32, u32, u32 fpu_slot) {
+  Cpu& cpu = static_cast<Engine*>(frame->engine)->cpu_;
+  if (fpu_slot != 0 || (cpu.s.sysenter_cs & 0xfffc) == 0) return 1;
+  cpu.sysenter();
+  frame->read_table = cpu.read_table();
+  return 0;
+}
+
+u64 Engine::sysexit(Frame* frame, u32, u32, u32 fpu_slot) {
+  Cpu& cpu = static_cast<Engine*>(frame->engine)->cpu_;
+  if (fpu_slot != 0 || cpu.s.cpl != 0 || (cpu.s.sysenter_cs & 0xfffc) == 0) return 1;
+  cpu.sysexit();
+  frame->read_table = cpu.read_table();
+  return 0;
 }
 
 Interpreted Engine::load_fpu(Frame* frame, Translation* translation, u64 n, i64 budget) {

@@ -23,9 +23,17 @@ class Engine : public Interp {
   static Interpreted interpret(Frame* frame, Translation* translation, u64 n, i64 budget);
   Interpreted interpret_part(Translation& translation, unsigned from, i64 budget);
   void count_rest(Translation& translation);
+  u64 where_to_go_on(bool as_planned);
+  static u64 load_segment(Frame* frame, u32 selector, u32 seg, u32 fpu_slot);
+  static u64 verify(Frame* frame, u32 selector, u32 writing, u32 fpu_slot);
+  static u64 sysenter(Frame* frame, u32, u32, u32 fpu_slot);
+  static u64 sysexit(Frame* frame, u32, u32, u32 fpu_slot);
   static Interpreted load_fpu(Frame* frame, Translation* translation, u64 n, i64 budget);
   void take_fpu();
   Context context() const;
+  u8 flat_segments() const;
+  // The number of the context there is now; 0: it is a new one.
+  u32 known_context();
   u32 context_number();
   Translation* translation_of(const Block& block, u32 ip, u32 context);
   Translation* translate(const Block& block, u32 ip, u32 context, const FlagRecipe& entry);

@@ -11,6 +11,7 @@
 
 #include <asmjit/x86.h>
 
+#include "cpu/cpu.h"
 #include "jit/x64/fpu_state.h"
 
 namespace xlat::jit::x64 {
@@ -44,6 +45,8 @@ struct FpuSlot {
   constexpr i32 word() const { return held | noted << 8 | seg << 16; }
 };
 inline constexpr i32 kFpuSlot = 8;
+// Arguments of the routines in Stubs::helpers, in the stack of translated code: 32 bits each.
+inline constexpr i32 kHelperArg = 16, kHelperInfo = 20;
 
 // What the engine and translated code tell each other; its address is at the top of the stack.
 struct Frame {
@@ -57,8 +60,9 @@ struct Frame {
 
 // Where fields of CpuState lie; its parts have private members, so they are measured on an object.
 struct StateLayout {
-  explicit StateLayout(CpuState& s);
-  i32 gpr, ip, packed_flags, system_flags, fpu_ip, fpu_dp, fpu_opcode;
+  explicit StateLayout(Cpu& cpu);
+  i32 gpr, ip, packed_flags, system_flags, fpu_ip, fpu_dp, fpu_opcode, cpl;
+  i32 pending;        // of the Cpu around CpuState
   i32 flag_field[3];  // by FlagField
   i32 seg_base[kSegRegs], seg_lo[kSegRegs], seg_hi_read[kSegRegs], seg_hi_write[kSegRegs], selector[kSegRegs];
 
@@ -66,6 +70,19 @@ struct StateLayout {
 };
 
 inline constexpr unsigned kInterpretRest = 1 << 8;
+
+// C++ functions that translated code calls with the guest's registers still in the host's: they take a few
+// nanoseconds, touch no x87 state, change nothing of the guest's registers, and give 0, or change nothing at all and
+// give something else where the interpreter is to run the instruction. `fpu_slot` is not 0 while the host's x87 unit
+// holds the guest's state.
+using HelperFn = u64 (*)(Frame*, u32 arg, u32 info, u32 fpu_slot);
+enum class HelperRoutine : u8 {
+  kLoadSegment,  // arg: selector, info: SegReg
+  kVerify,       // arg: selector, info: 1 for writing; flags are packed
+  kSysenter,     // from memory to memory: gpr, ip
+  kSysexit,
+};
+inline constexpr unsigned kHelperRoutines = 4;
 
 // The routines all translated code of an engine shares; addresses in the code cache.
 struct Stubs {
@@ -75,7 +92,8 @@ struct Stubs {
   const u8* leave_by_exit = nullptr;  // r8 = Exit*
   const u8* indirect = nullptr;       // r8d = EIP to go to, r11d = context
   const u8* load_fpu = nullptr;       // called: r8d = instruction, r9 = Translation*; leaves if it may not run directly
-  std::size_t bytes = 0;              // of the code cache they take
+  const u8* helpers[kHelperRoutines] = {};  // called; host flags then: NZ if the interpreter is to run the instruction
+  std::size_t bytes = 0;                    // of the code cache they take
 };
 
 }  // namespace xlat::jit::x64

@@ -9,10 +9,13 @@
 
 namespace xlat::jit::x64 {
 
-StateLayout::StateLayout(CpuState& s) {
+StateLayout::StateLayout(Cpu& cpu) {
+  CpuState& s = cpu.s;
   const auto offset = [&s](const auto& field) {
     return static_cast<i32>(reinterpret_cast<const u8*>(&field) - reinterpret_cast<const u8*>(&s));
   };
+  cpl = offset(s.cpl);
+  pending = offset(cpu.pending());
   gpr = offset(s.gpr);
   ip = offset(s.ip);
   packed_flags = offset(s.flags.packed());
@@ -101,7 +104,7 @@ constexpr host::Gp kSaved[] = {host::rbx, host::rbp, host::r12, host::r13, host:
 }  // namespace
 
 Stubs make_stubs(CodeCache& cache, const StateLayout& layout, const JumpEntry* jump_table, InterpretFn interpret,
-                 LoadFpuFn load_fpu) {
+                 LoadFpuFn load_fpu, const HelperFn (&helpers)[kHelperRoutines]) {
   StubMaker m(layout);
   host::Assembler& a = m.a;
   const auto field = [](const host::Gp& frame, std::size_t offset) {
@@ -122,7 +125,7 @@ Stubs make_stubs(CodeCache& cache, const StateLayout& layout, const JumpEntry* j
   m.load_guest();
   a.jmp(host::r8);
 
-  const asmjit::Label leave_at_ip = a.newLabel(), leave_after_call = a.newLabel();
+  const asmjit::Label leave_at_ip = a.newLabel(), leave_after_call = a.newLabel(), look_up = a.newLabel();
   const std::size_t interpret_at = m.here();
   m.save_guest();
   m.store_fpu(8, host::rdi);
@@ -132,9 +135,13 @@ Stubs make_stubs(CodeCache& cache, const StateLayout& layout, const JumpEntry* j
   a.ret();
 
   const asmjit::Label leave = a.newLabel();
-  a.bind(leave_after_call);
+  a.bind(leave_after_call);  // r8d: Interpreted::how
   a.add(host::rsp, 8);
-  a.jmp(leave);
+  a.mov(host::r11d, host::r8d);
+  a.shr(host::r11d, 1);
+  a.jz(leave);
+  a.mov(host::r8d, layout.at(layout.ip, 4));
+  a.jmp(look_up);
   const std::size_t leave_at = m.here();
   a.bind(leave_at_ip);
   a.mov(layout.at(layout.ip, 8), host::r8);
@@ -152,6 +159,7 @@ Stubs make_stubs(CodeCache& cache, const StateLayout& layout, const JumpEntry* j
   // r8d = EIP, r11d = context: the jump table, as jump_slot() says.
   const std::size_t indirect = m.here();
   const asmjit::Label miss = a.newLabel();
+  a.bind(look_up);
   constexpr unsigned kEntryLog2 = std::countr_zero(sizeof(JumpEntry));
   const auto entry = [](std::size_t offset) {
     return host::qword_ptr(host::r10, host::r9, 0, static_cast<i32>(offset));
@@ -182,10 +190,32 @@ Stubs make_stubs(CodeCache& cache, const StateLayout& layout, const JumpEntry* j
   a.mov(host::dword_ptr(host::rsp, 8 + kFpuSlot), FpuSlot{1}.word());
   a.ret();
 
+  // Registers that C++ may change are kept on the stack, a multiple of 16 with the return address.
+  constexpr unsigned kKept[] = {0, 1, 2, 6, 7, 8, 9, 10, 11};
+  constexpr i32 kPushed = 8 * (static_cast<i32>(std::size(kKept)) + 1);
+  static_assert(kPushed % 16 == 0);
+  std::size_t helpers_at[kHelperRoutines];
+  for (unsigned n = 0; n < kHelperRoutines; ++n) {
+    helpers_at[n] = m.here();
+    for (const unsigned reg : kKept) a.push(gp64(reg));
+    a.mov(host::rdi, host::qword_ptr(host::rsp, kPushed));
+    a.mov(host::esi, host::dword_ptr(host::rsp, kPushed + kHelperArg));
+    a.mov(host::edx, host::dword_ptr(host::rsp, kPushed + kHelperInfo));
+    a.mov(host::ecx, host::dword_ptr(host::rsp, kPushed + kFpuSlot));
+    a.mov(host::rax, reinterpret_cast<u64>(helpers[n]));
+    a.call(host::rax);
+    a.test(host::eax, host::eax);
+    for (std::size_t k = std::size(kKept); k-- > 0;) a.pop(gp64(kKept[k]));
+    a.ret();
+  }
+
   const std::span<const u8> bytes = m.bytes();
   const u8* base = cache.add(bytes);
-  return {base + enter,    base + interpret_at, base + leave_at, base + leave_by_exit,
-          base + indirect, base + load_fpu_at,  cache.used()};
+  Stubs stubs{base + enter,         base + interpret_at, base + leave_at,
+              base + leave_by_exit, base + indirect,     base + load_fpu_at};
+  for (unsigned n = 0; n < kHelperRoutines; ++n) stubs.helpers[n] = base + helpers_at[n];
+  stubs.bytes = cache.used();
+  return stubs;
 }
 
 }  // namespace xlat::jit::x64

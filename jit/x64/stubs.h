@@ -8,9 +8,13 @@
 namespace xlat::jit::x64 {
 
 // What the interpreter stub calls: runs instruction `n` of `translation`, with kInterpretRest all that follow it in the
-// block, with `budget` left. The answer is the new budget and whether to leave.
+// block, with `budget` left. The answer is the new budget, and how to go on.
 struct Interpreted {
-  u64 leave;
+  static constexpr u64 kNext = 0;   // behind the instruction
+  static constexpr u64 kLeave = 1;  // translated code is left
+  // Where CpuState::ip says, in the context of this number.
+  static constexpr u64 jump(u32 context) { return u64{context} << 1 | kLeave; }
+  u64 how;
   i64 budget;
 };
 using InterpretFn = Interpreted (*)(Frame*, Translation*, u64 n, i64 budget);
@@ -20,6 +24,6 @@ using LoadFpuFn = InterpretFn;
 
 // Puts them at the beginning of the cache.
 Stubs make_stubs(CodeCache& cache, const StateLayout& layout, const JumpEntry* jump_table, InterpretFn interpret,
-                 LoadFpuFn load_fpu);
+                 LoadFpuFn load_fpu, const HelperFn (&helpers)[kHelperRoutines]);
 
 }  // namespace xlat::jit::x64

@@ -13,7 +13,7 @@ struct Translation;
 
 // A jump to a block whose address is known. Until it is linked it goes to its stub, which leaves to the engine. Where
 // flags wait to be made, it is linked to a translation that takes them so, or its stub, which stores them, goes on to
-// one that does not.
+// one that does not and counts how often.
 struct Exit {
   Translation* owner = nullptr;
   u32 ip = 0;                 // EIP it goes to
@@ -22,7 +22,7 @@ struct Exit {
   const u8* stub = nullptr;
   const u8* stored_site = nullptr;  // the displacement of the stub's jump after storing flags; null if none wait
   FlagRecipe recipe;
-  u8 taken = 0;                   // times it came to the engine
+  i32 passes = 0;  // so often the stub may go on; then a version that takes the flags is worth its making
   Translation* target = nullptr;  // where it is linked to
 };
 

@@ -51,6 +51,11 @@ class Translator {
       names_[at] = name;
       at += 0x100;
     }
+    static constexpr const char* kHelpers[kHelperRoutines] = {"load_segment", "verify", "sysenter", "sysexit"};
+    for (unsigned n = 0; n < kHelperRoutines; ++n, at += 0x100) {
+      stubs_.helpers[n] = fake(at);
+      names_[at] = kHelpers[n];
+    }
   }
 
   std::string text(const Sequence& sequence) {
@@ -62,7 +67,7 @@ class Translator {
     REQUIRE(block->bytes == guest.size());  // a sequence is one block
     const jit::IrBlock ir = jit::Lifter::lift(block->insns);
 
-    const StateLayout layout(machine.cpu.s);
+    const StateLayout layout(machine.cpu);
     Translation translation;
     translation.block = block;
     translation.ip = static_cast<u32>(machine.cpu.s.ip);
@@ -112,6 +117,8 @@ class Translator {
     names[layout.ip] = "ip";
     names[layout.packed_flags] = "packed_flags";
     names[layout.system_flags] = "system_flags";
+    names[layout.cpl] = "cpl";
+    names[layout.pending] = "pending";
     names[layout.fpu_ip] = "fpu_ip";
     names[layout.fpu_dp] = "fpu_dp";
     names[layout.fpu_opcode] = "fpu_opcode";
@@ -132,7 +139,7 @@ class Translator {
     const u64 cold = kColdEnd - host.cold.size();
     std::map<u64, std::string> immediates;  // by address
     for (const HostCode::ExitPlace& exit : host.exits) {
-      immediates[cold + exit.exit_slot] = fmt::format("<exit {:x}>", exit.ip);
+      for (const u32 slot : exit.exit_slots) immediates[cold + slot] = fmt::format("<exit {:x}>", exit.ip);
       if (exit.guard) immediates[kBase + exit.guard] = "<tlb entry>";
     }
 
