@@ -16,22 +16,30 @@ Tlb::~Tlb() { munmap(tables_[0], kTables * kTableBytes); }
 
 void Tlb::fill(Table table, u32 linear, u8* host_page, bool global) {
   Uses& uses = global ? global_ : local_;
-  if (uses[0].size() + uses[1].size() >= kMostUsed) flush();  // flush_page leaves dead uses behind
+  if (uses.size() >= kMostUsed) flush();  // flush_page leaves dead uses behind
   ++counters_.fills;
   const u32 page = linear >> 12;
   std::uintptr_t& entry = tables_[table][page];
   const std::uintptr_t addend = reinterpret_cast<std::uintptr_t>(host_page) - (std::uintptr_t{page} << 12);
   if (entry == addend) return;
-  // One that led elsewhere may stand among the global ones: then it goes with both.
-  if (entry == 0 || !global) uses[table & 1].push_back(page << 2 | table);
+  const u32 use = page << 2 | table;
+  if (table & 1) {
+    u32& latest = uses.latest[slot_of(reinterpret_cast<std::uintptr_t>(host_page))];
+    uses.writes.push_back({use, latest});
+    latest = static_cast<u32>(uses.writes.size());
+  } else if (entry == 0 || !global) {
+    // One that led elsewhere may stand among the global ones: then it goes with both.
+    uses.reads.push_back(use);
+  }
   entry = addend;
 }
 
 void Tlb::clear(Uses& uses) {
-  for (std::vector<u32>& used : uses) {
-    for (const u32 use : used) tables_[use & 3][use >> 2] = 0;
-    used.clear();
-  }
+  for (const u32 use : uses.reads) tables_[use & 3][use >> 2] = 0;
+  for (const Uses::Write& use : uses.writes) tables_[use.entry & 3][use.entry >> 2] = 0;
+  if (!uses.writes.empty()) uses.latest.fill(0);
+  uses.reads.clear();
+  uses.writes.clear();
 }
 
 void Tlb::flush_local() {
@@ -51,14 +59,24 @@ void Tlb::flush_page(u32 linear) {
 }
 
 void Tlb::drop_writes_to(const u8* host_page) {
-  const auto host = reinterpret_cast<std::uintptr_t>(host_page);
-  for (Uses* uses : {&local_, &global_}) {
-    std::erase_if((*uses)[1], [&](u32 use) {
-      std::uintptr_t& entry = tables_[use & 3][use >> 2];
-      if (entry + (std::uintptr_t{use >> 2} << 12) != host) return false;
-      entry = 0;
-      return true;
-    });
+  for (Uses* uses : {&local_, &global_}) drop_writes_to(reinterpret_cast<std::uintptr_t>(host_page), *uses);
+}
+
+void Tlb::drop_writes_to(std::uintptr_t host_page, Uses& uses) {
+  u32* link = &uses.latest[slot_of(host_page)];
+  while (*link != 0) {
+    Uses::Write& use = uses.writes[*link - 1];
+    const u32 page = use.entry >> 2;
+    std::uintptr_t& entry = tables_[use.entry & 3][page];
+    // Those that lead nowhere by now leave the chain too.
+    if (entry != 0 && entry + (std::uintptr_t{page} << 12) != host_page) {
+      link = &use.before;
+      continue;
+    }
+    entry = 0;
+    const bool last = *link == uses.writes.size();
+    *link = use.before;
+    if (last) uses.writes.pop_back();
   }
 }
 

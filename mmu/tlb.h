@@ -49,13 +49,29 @@ class Tlb {
 
  private:
   static constexpr std::size_t kMostUsed = std::size_t{1} << 16;
-  using Uses = std::array<std::vector<u32>, 2>;  // of read and of write tables
+  static constexpr unsigned kSlotsLog2 = 12;
+  // The entries that were filled, as page << 2 | table, so that a flush costs what was filled. Those of write tables
+  // are chained by the host page they led to: when it becomes code, they are found without looking at all.
+  struct Uses {
+    struct Write {
+      u32 entry;
+      u32 before;  // the next one of its slot, plus one; 0: none
+    };
+    std::vector<u32> reads;
+    std::vector<Write> writes;
+    std::array<u32, 1 << kSlotsLog2> latest{};  // by slot, plus one
+
+    std::size_t size() const { return reads.size() + writes.size(); }
+  };
+  static u32 slot_of(std::uintptr_t host_page) {
+    return static_cast<u32>((host_page >> 12) * 0x9e3779b1) >> (32 - kSlotsLog2);
+  }
   void clear(Uses& uses);
+  void drop_writes_to(std::uintptr_t host_page, Uses& uses);
 
   std::uintptr_t* tables_[kTables];
   Counters counters_;
-  // page << 2 | table, so that a flush costs what was filled. What is filled as local stands in the first.
-  Uses local_, global_;
+  Uses local_, global_;  // by how it was filled last
 };
 
 }  // namespace xlat
