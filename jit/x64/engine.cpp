@@ -5,7 +5,6 @@
 
 #include <limits>
 
-#include "cpu/disasm.h"
 #include "cpu/encoding.h"
 #include "jit/lift/lifter.h"
 
@@ -16,8 +15,6 @@ constexpr u32 kNeverHot = ~u32{0};  // heat of a block that was tried and is not
 // A block has a translation for each address and context it runs at, and for ways its flags wait at its entry; so many.
 constexpr unsigned kMostVersions = 6;
 constexpr std::size_t kMostRoom = 2 * Codegen::kMostCodeBytes;
-
-bool loads_segment(const Insn& i) { return encodings()[i.encoding].attributes & attr::Seg; }
 
 // Whether `to` begins in a page of the block that the exit belongs to.
 bool leads_into_own_page(const Exit& exit, const Block& to) {
@@ -165,44 +162,6 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, c
   return t;
 }
 
-std::vector<u8> Engine::guest_bytes(const Block& block) const {
-  std::vector<u8> bytes(block.bytes);
-  const std::size_t first = std::min<std::size_t>(block.bytes, 4096 - (block.phys & 0xfff));
-  cpu_.memory().read_block(block.phys, std::span(bytes).first(first));
-  if (block.two_pages()) cpu_.memory().read_block(block.phys2, std::span(bytes).subspan(first));
-  return bytes;
-}
-
-Interp::CodeText Engine::text_of(const Block& block, const Translation& t) const {
-  const std::vector<u8> bytes = guest_bytes(block);
-  return {.guest = disassemble(bytes, t.ip, block.mode.cs32 ? 32 : 16),
-          .ir = Lifter::lift(block.insns).dump(),
-          .host = disassemble({t.code, t.code_bytes}, reinterpret_cast<u64>(t.code), 64) + "cold:\n" +
-                  disassemble({t.cold, t.cold_bytes}, reinterpret_cast<u64>(t.cold), 64)};
-}
-
-std::vector<Interp::CodeText> Engine::code_texts(u32 ip) const {
-  std::vector<CodeText> all;
-  const auto take = [&](const Translation& t) {
-    if (t.ip == ip && t.text) all.push_back(*t.text);
-  };
-  if (ran_) take(*ran_);
-  for (const auto& t : translations_) {
-    if (t.get() != ran_) take(*t);
-  }
-  // One that was dropped by its own store.
-  if (all.empty() && !dropped_.empty()) take(*dropped_.back());
-  return all;
-}
-
-void Engine::log(const Block& block, const Translation& t) {
-  Log& log = cpu_.log();
-  if (!log.enabled(LogItem::kIr) && !log.enabled(LogItem::kOutAsm)) return;
-  const CodeText text = text_of(block, t);
-  log.line(LogItem::kIr, "IR of {:08x}\n{}", t.ip, text.ir);
-  log.line(LogItem::kOutAsm, "IN:\n{}OUT: {} bytes\n{}", text.guest, t.code_bytes + t.cold_bytes, text.host);
-}
-
 unsigned Engine::versions_of(const Block& block) {
   unsigned versions = 0;
   for (auto* t = static_cast<Translation*>(block.translation); t; t = t->next) ++versions;
@@ -308,203 +267,6 @@ void Engine::flush_cache() {
   wanted_ = nullptr;
   cache_.truncate(stubs_.bytes);
   ++counters_.cache_flushes;
-}
-
-// ---- Running ----
-
-bool Engine::run_translated(const Block& block, u64 budget) {
-  const u32 ip = static_cast<u32>(cpu_.s.ip);
-  const u32 number = context_number();
-  Exit* const wanted = std::exchange(wanted_, nullptr);
-  const bool jump_wanted = std::exchange(jump_wanted_, false);
-  if (cpu_.log().enabled(LogItem::kExec)) return false;
-  const u64 flushes = counters_.cache_flushes;
-  Translation* t = translation_of(block, ip, number);
-  if (!t || budget < block.insns.size()) return false;
-  // It would come straight back.
-  if (block.two_pages() && t->entry2 != second_page_entry(*t)) return false;
-  if (flushes == counters_.cache_flushes) {
-    if (wanted && wanted->ip == ip) follow(*wanted, *t);
-    if (jump_wanted) remember_jump(*t);
-  }
-  CpuState& s = cpu_.s;
-  if (t->uses_fpu && !host_may_run_fpu(s)) return false;
-  s.flags.pack();
-  s.mid_rep = false;
-  const u64 allowed = std::min(budget, std::max<u64>(most_at_once_, block.insns.size()));
-  count_at_zero_ = count_ + allowed;
-  frame_.budget = static_cast<i64>(allowed);
-  frame_.read_table = cpu_.read_table();
-  ++counters_.entries;
-  ran_ = t;
-  reinterpret_cast<void (*)(CpuState*, Frame*, const void*)>(reinterpret_cast<std::uintptr_t>(stubs_.enter))(
-      &s, &frame_, t->code);
-  take_fpu();
-  count_ = count_at_zero_ - static_cast<u64>(frame_.budget);
-  cpu_.clock().set_count(count_);
-  if (frame_.exit) {
-    s.ip = frame_.exit->ip;
-    wanted_ = frame_.exit;
-  } else {
-    jump_wanted_ = true;
-  }
-  return true;
-}
-
-Interpreted Engine::interpret(Frame* frame, Translation* translation, u64 n, i64 budget) {
-  return static_cast<Engine*>(frame->engine)->interpret_part(*translation, static_cast<unsigned>(n), budget);
-}
-
-// The budget was paid for the whole block when it was entered.
-Interpreted Engine::interpret_part(Translation& t, unsigned from, i64 budget) {
-  take_fpu();
-  const bool rest = from & kInterpretRest;
-  const std::size_t n = from & ~kInterpretRest;
-  const Block& block = *t.block;
-  const auto insns = static_cast<i64>(block.insns.size());
-  const i64 at_start = budget + insns;
-  ++counters_.slow;
-  ++slow_[block.insns[n].encoding];
-  u64 executed = 0;
-  const bool go_on = run_part(block, t.ip, n, rest ? block.insns.size() : n + 1,
-                              count_at_zero_ - static_cast<u64>(at_start), static_cast<u64>(at_start), executed);
-  const bool last = n + 1 == block.insns.size();
-  const i64 left = budget - static_cast<i64>(executed - (n + 1));  // iterations beyond one were not paid for
-  if (rest) {
-    count_rest(t);
-  } else if (go_on && !last && left >= 0 &&
-             // Instructions that load segments may have changed what this translation takes for granted.
-             (!loads_segment(block.insns[n]) || flat_segments() == contexts_[t.context - 1].flat)) {
-    frame_.read_table = cpu_.read_table();
-    cpu_.s.flags.pack();
-    return {Interpreted::kNext, left};
-  }
-  count_ += executed;
-  const u64 how = where_to_go_on(go_on);
-  frame_.read_table = cpu_.read_table();
-  cpu_.s.flags.pack();
-  return {how, static_cast<i64>(count_at_zero_ - count_)};
-}
-
-// After an instruction that ends a run through a block: what the loop would do, if that is simple. `as_planned`:
-// nothing asked for the block to be left.
-u64 Engine::where_to_go_on(bool as_planned) {
-  if (cpu_.faulted()) {
-    cpu_.clock().set_count(count_);
-    cpu_.deliver_fault();
-    ++count_;
-    cpu_.clock().set_count(count_);
-    as_planned = goes_on_to(count_at_zero_);
-  }
-  if (!as_planned || cpu_.attention()) return Interpreted::kLeave;
-  return Interpreted::jump(known_context());
-}
-
-// ---- Called from translated code: see HelperFn ----
-
-u64 Engine::load_segment(Frame* frame, u32 selector, u32 seg, u32 fpu_slot) {
-  if (fpu_slot != 0) return 1;  // FDS is still to be taken from the segment register
-  Cpu& cpu = static_cast<Engine*>(frame->engine)->cpu_;
-  return !cpu.load_segment_fast(static_cast<SegReg>(seg), static_cast<u16>(selector));
-}
-
-u64 Engine::verify(Frame* frame, u32 selector, u32 writing, u32) {
-  Cpu& cpu = static_cast<Engine*>(frame->engine)->cpu_;
-  Descriptor d;
-  if (!cpu.visible_fast(static_cast<u16>(selector), d)) return 1;
-  u16& packed = cpu.s.flags.packed();
-  const u16 zf = pack_flags(kZf);
-  packed = static_cast<u16>((packed & ~zf) | ((writing ? d.writable_data() : d.readable()) ? zf : 0));
-  return 0;
-}
-
-u64 Engine::sysenter(Frame* frame, u32, u32, u32 fpu_slot) {
-  Cpu& cpu = static_cast<Engine*>(frame->engine)->cpu_;
-  if (fpu_slot != 0 || (cpu.s.sysenter_cs & 0xfffc) == 0) return 1;
-  cpu.sysenter();
-  frame->read_table = cpu.read_table();
-  return 0;
-}
-
-u64 Engine::sysexit(Frame* frame, u32, u32, u32 fpu_slot) {
-  Cpu& cpu = static_cast<Engine*>(frame->engine)->cpu_;
-  if (fpu_slot != 0 || cpu.s.cpl != 0 || (cpu.s.sysenter_cs & 0xfffc) == 0) return 1;
-  cpu.sysexit();
-  frame->read_table = cpu.read_table();
-  return 0;
-}
-
-Interpreted Engine::load_fpu(Frame* frame, Translation* translation, u64 n, i64 budget) {
-  Engine& engine = *static_cast<Engine*>(frame->engine);
-  CpuState& s = engine.cpu_.s;
-  ++engine.counters_.fpu_loads;
-  if (host_may_run_fpu(s)) {
-    put_fpu(s.fpu, frame->fpu_image);
-    return {0, budget};
-  }
-  const std::vector<Insn>& insns = translation->block->insns;
-  s.ip = translation->ip + insns[n].off;
-  return {1, budget + static_cast<i64>(insns.size() - n)};
-}
-
-// What translated code left in the frame becomes the state that C++ works on.
-void Engine::take_fpu() {
-  if (frame_.fpu_slot == 0) return;
-  const u32 slot = std::exchange(frame_.fpu_slot, 0);
-  CpuState& s = cpu_.s;
-  x64::take_fpu(frame_.fpu_image, s.fpu);
-  const unsigned noted = (slot >> 8) & 0xff, seg = (slot >> 16) & 0xff;
-  if (noted != 0) s.fpu.cs = s.seg[kCs].selector;
-  if (seg != 0) s.fpu.ds = s.seg[seg - 1].selector;
-}
-
-// A block whose groups of accesses often do not lie in one page is translated again without them.
-void Engine::count_rest(Translation& t) {
-  constexpr u32 kMany = 64;
-  constexpr u64 kShort = kMany * 1000;  // instructions
-  if (t.rests == 0) t.rests_since = count_;
-  if (++t.rests < kMany) return;
-  t.rests = 0;
-  if (count_ - t.rests_since > kShort || !t.block->valid) return;
-  const Block& block = *t.block;
-  block.apart = true;
-  while (block.translation) drop(static_cast<Translation*>(block.translation));
-}
-
-std::string Engine::statistics() const {
-  const JitCounters& c = counters_;
-  std::string text;
-  const auto line = [&text](const std::string& what, u64 n) { text += counter_line(what, n); };
-  line("translated blocks", c.translated);
-  line("guest instructions in them", c.guest_insns);
-  line("  left to the interpreter", c.left_to_interp);
-  line("host code bytes", c.host_bytes);
-  line("cold host code bytes", c.cold_bytes);
-  line("code cache used, bytes", cache_.used());
-  line("code cache size, bytes", cache_.size());
-  line("code cache flushes (evictions)", c.cache_flushes);
-  line("translations dropped", c.dropped);
-  line("contexts", contexts_.size());
-  line("chained exits", c.chained);
-  line("entries from the loop", c.entries);
-  line("x87 state brought to the host", c.fpu_loads);
-  line("instructions interpreted in place", c.slow);
-  for (const auto& [name, count] : slow_by_name()) line("  " + name, count);
-  return text + Interp::statistics();
-}
-
-// The encodings most often interpreted in place.
-std::vector<std::pair<std::string, u64>> Engine::slow_by_name() const {
-  std::vector<std::pair<std::string, u64>> list;
-  for (std::size_t n = 0; n < slow_.size(); ++n) {
-    if (slow_[n] == 0) continue;
-    const bool real = n < encodings().size();
-    list.emplace_back(real ? fmt::format("{} ({:02x})", encodings()[n].name, encodings()[n].opcode) : "invalid",
-                      slow_[n]);
-  }
-  std::sort(list.begin(), list.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
-  if (list.size() > 16) list.resize(16);
-  return list;
 }
 
 }  // namespace xlat::jit::x64
