@@ -27,7 +27,9 @@ struct JitOptions {
   unsigned threshold = 16;              // executions before a block is translated
   unsigned passes = 2000;               // with flags stored on the way, before a translation is made that takes them
   std::shared_ptr<PerfMap> perf_map{};  // null: none
-  u64 break_nth = 0;  // this translation, counted from 1, inverts EAX at its start: to see what lockstep reports
+  // Translations from this one on, counted from 1, invert EAX at their start, to see what lockstep reports. Not all
+  // show: some replace EAX.
+  u64 break_from = 0;
 };
 
 // Whether this host has a back end.

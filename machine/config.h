@@ -53,7 +53,7 @@ struct LockstepConfig {
   // each block for a while, then windows for a while, and so on.
   std::optional<u64> window;
   u64 memory_every = u64{64} << 20;  // instructions between two comparisons of all memory
-  u64 inject = 0;                    // makes the n-th translation wrong, to see a report
+  u64 inject = 0;                    // makes translations wrong from the n-th on, to see a report
 };
 
 struct MachineConfig {

@@ -25,7 +25,7 @@ Result<jit::EngineMaker> engine_maker(const MachineConfig& config) {
       return error("-engine lockstep: this host has no back end to compare with the interpreter; use -engine interp");
     }
     jit::JitOptions options{.cache_bytes = config.code_cache_bytes};
-    if (lockstep) options.break_nth = config.lockstep.inject;
+    if (lockstep) options.break_from = config.lockstep.inject;
     if (config.perf_map && jit::jit_available()) {
       auto map = jit::PerfMap::open();
       if (!map) return map.error();

@@ -115,7 +115,7 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, c
     t->entry2 = second_page_entry(*t);
     if (t->entry2 == 0) return nullptr;
   }
-  t->broken = counters_.translated + 1 == options_.break_nth;
+  t->broken = options_.break_from != 0 && counters_.translated + 1 >= options_.break_from;
   ir_ = Lifter::lift(block.insns, std::move(ir_));
   const HostCode* host = codegen_.generate(block, ir_, *t, context, cache_.next(), cache_.cold_end());
   if (!host || host->interpreted == block.insns.size()) {

@@ -50,7 +50,7 @@ struct Translation {
   bool uses_fpu = false;                   // by x87 or MMX instructions that the host executes
   std::vector<Exit> exits;                 // made once: others point to them
   std::vector<Exit*> incoming;             // linked to this translation
-  bool broken = false;                     // made wrong, see JitOptions::break_nth
+  bool broken = false;                     // made wrong, see JitOptions::break_from
   std::unique_ptr<Interp::CodeText> text;  // while the engine is watched
 };
 
