@@ -4,6 +4,7 @@
 #include <array>
 #include <vector>
 
+#include "base/hash.h"
 #include "base/types.h"
 
 namespace xlat {
@@ -49,7 +50,7 @@ class Tlb {
 
  private:
   static constexpr std::size_t kMostUsed = std::size_t{1} << 16;
-  static constexpr unsigned kSlotsLog2 = 12;
+  static constexpr unsigned kSlotsLog2 = 10;
   // The entries that were filled, as page << 2 | table, so that a flush costs what was filled. Those of write tables
   // are chained by the host page they led to: when it becomes code, they are found without looking at all.
   struct Uses {
@@ -63,9 +64,7 @@ class Tlb {
 
     std::size_t size() const { return reads.size() + writes.size(); }
   };
-  static u32 slot_of(std::uintptr_t host_page) {
-    return static_cast<u32>((host_page >> 12) * 0x9e3779b1) >> (32 - kSlotsLog2);
-  }
+  static u32 slot_of(std::uintptr_t host_page) { return hash_slot(static_cast<u32>(host_page >> 12), kSlotsLog2); }
   void clear(Uses& uses);
   void drop_writes_to(std::uintptr_t host_page, Uses& uses);
 

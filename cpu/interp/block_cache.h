@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/hash.h"
 #include "cpu/cpu.h"
 #include "cpu/decoder.h"
 #include "cpu/interp/block_table.h"
@@ -88,7 +89,7 @@ class BlockCache {
   static constexpr std::size_t kMaxBlocks = 1 << 18;
   static constexpr std::size_t kMaxDropped = 1024;
 
-  static std::size_t slot(u32 linear) { return linear * 0x9e3779b1 >> (32 - kNearSlotsLog2); }
+  static std::size_t slot(u32 linear) { return hash_slot(linear, kNearSlotsLog2); }
   static u64 block_key(u64 phys, CodeMode mode) { return phys << 8 | mode.key(); }
   // User code needs its own near entries, as its right to fetch differs.
   u32 key(CodeMode mode) const { return mode.key() | (cpu_.user() ? 0x100u : 0); }

@@ -30,14 +30,12 @@ void fill(u8* to, u32 value, unsigned bytes, u64 count) {
   }
 }
 
-u64 element(const u8* at, unsigned bytes) { return load_le_n(at, bytes); }
-
 // How many elements at the start are the same. `step` 0: all of `b` is its first eight bytes.
 u64 same_elements(const u8* a, const u8* b, u64 step, unsigned bytes, u64 count) {
   const u64 all = count * bytes;
   u64 at = 0;
   for (; at + 8 <= all; at += 8) {
-    const u64 differ = element(a + at, 8) ^ element(b + at * step, 8);
+    const u64 differ = load_le_n(a + at, 8) ^ load_le_n(b + at * step, 8);
     if (differ != 0) return (at + static_cast<unsigned>(std::countr_zero(differ)) / 8) / bytes;
   }
   while (at < all && a[at] == b[step ? at : at % 8]) ++at;
@@ -53,7 +51,7 @@ u64 compared(const u8* a, const u8* b, u64 step, unsigned bytes, u64 count, bool
     const void* found = std::memchr(a, *b, count);
     n = found ? static_cast<u64>(static_cast<const u8*>(found) - a) : count;
   } else {
-    while (n < count && element(a + n * bytes, bytes) != element(b + n * bytes * step, bytes)) ++n;
+    while (n < count && load_le_n(a + n * bytes, bytes) != load_le_n(b + n * bytes * step, bytes)) ++n;
   }
   return std::min(n + 1, count);
 }
@@ -81,7 +79,7 @@ u64 Interp::bulk(const Insn& i, unsigned bytes, u64 most) {
   };
   const auto compare = [&](const u8* a, const u8* b, u64 step) {
     count = compared(a, b, step, bytes, count, i.rep == Rep::kRep);
-    const u64 x = element(a + (count - 1) * bytes, bytes), y = element(b + (count - 1) * bytes * step, bytes);
+    const u64 x = load_le_n(a + (count - 1) * bytes, bytes), y = load_le_n(b + (count - 1) * bytes * step, bytes);
     // SCAS compares the register with memory, which is `a` here.
     const u64 first = step ? x : y, second = step ? y : x;
     s.flags.record(FlagKind::kSub, 8 * bytes, first, second, (first - second) & mask(8 * bytes));
@@ -95,7 +93,7 @@ u64 Interp::bulk(const Insn& i, unsigned bytes, u64 most) {
     if (!from) return 0;
   }
   if (what == kLods) {
-    const u64 last = element(from + (count - 1) * bytes, bytes);
+    const u64 last = load_le_n(from + (count - 1) * bytes, bytes);
     s.gpr[kEax] = bytes == 4 ? last : (s.gpr[kEax] & ~mask(8 * bytes)) | last;
     advance(kEsi, count * bytes);
     return count;

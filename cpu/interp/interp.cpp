@@ -40,23 +40,24 @@ void (*handler_of(u16 encoding, unsigned width, Rep rep))() {
 Interp::Interp(Cpu& cpu) : Interp(cpu, handler_of) {}
 Interp::Interp(Cpu& cpu, BlockCache::HandlerOf handlers) : cpu_(cpu), blocks_(cpu, handlers) { cpu.attach(this); }
 
-std::string Interp::counter_line(std::string_view what, u64 n) { return fmt::format("{:<34}{}\n", what, n); }
+std::string Interp::counter_lines(const Counters& counters) {
+  std::string text;
+  for (const auto& [what, n] : counters) text += fmt::format("{:<34}{}\n", what, n);
+  return text;
+}
 
 std::string Interp::statistics() const {
   const BlockCache::Counters& b = blocks_.counters();
   const Tlb::Counters& t = cpu_.tlb().counters();
-  std::string text;
-  const auto line = [&text](const char* what, u64 n) { text += counter_line(what, n); };
-  line("decoded blocks", b.decoded);
-  line("  kept now", blocks_.size());
-  line("block cache flushes", b.clears);
-  line("writes that hit code (SMC)", b.code_writes);
-  line("  blocks dropped by them", b.dropped);
-  line("TLB misses filled", t.fills);
-  line("TLB flushes", t.flushes);
-  line("  of all but global pages", t.local_flushes);
-  line("TLB pages flushed alone", t.page_flushes);
-  return text;
+  return counter_lines({{"decoded blocks", b.decoded},
+                        {"  kept now", blocks_.size()},
+                        {"block cache flushes", b.clears},
+                        {"writes that hit code (SMC)", b.code_writes},
+                        {"  blocks dropped by them", b.dropped},
+                        {"TLB misses filled", t.fills},
+                        {"TLB flushes", t.flushes},
+                        {"  of all but global pages", t.local_flushes},
+                        {"TLB pages flushed alone", t.page_flushes}});
 }
 
 Interp::~Interp() {

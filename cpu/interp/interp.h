@@ -4,7 +4,7 @@
 #include <atomic>
 #include <functional>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "cpu/cpu.h"
@@ -84,7 +84,9 @@ class Interp : public Engine {
   // Whether the run goes on up to `count` for all that is known now.
   bool goes_on_to(u64 count) const { return until_ >= count && !stop_asked_.load(std::memory_order_relaxed); }
 
-  static std::string counter_line(std::string_view what, u64 n);  // of statistics()
+  // What statistics() is made of.
+  using Counters = std::vector<std::pair<std::string, u64>>;
+  static std::string counter_lines(const Counters& counters);
 
   bool watched() const { return static_cast<bool>(after_turn_); }
 

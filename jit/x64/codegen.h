@@ -22,7 +22,7 @@ struct HostCode {
     u32 guard = 0;  // 0: none
     // In `cold`:
     u32 stub = 0;
-    u32 exit_slots[2];    // the 64-bit Exit* to fill in; 0: none
+    u32 exit_slots[2]{};  // the 64-bit Exit* to fill in; 0: none
     u32 stored_site = 0;  // 0: none
     FlagRecipe recipe;
   };
@@ -108,7 +108,7 @@ class Codegen {
     Label missed;  // by the guard, with flags that wait
   };
 
-  // A jump or call in the cold code to an address in the code cache: where its displacement is.
+  // A jump or call to an address in the code cache: where its displacement is.
   struct Absolute {
     u32 section, at;
     const u8* target;
@@ -261,7 +261,7 @@ class Codegen {
   void exit_if(Cond cc, u32 ip);
   void set_ip(const Inst& i);
   void emit_stub(const PendingExit& exit);
-  u32 load_exit();
+  u32 load_r8();
   void out_displacement(const u8* target);
 
   void fail() { failed_ = true; }

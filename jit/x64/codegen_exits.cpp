@@ -46,10 +46,7 @@ void Codegen::exit_to(u32 ip) {
   if (guarded) {
     // The way with the flags stored leads to the target as well: it is not for who misses.
     exit.missed = exit.recipe ? a_.newLabel() : exit.stub;
-    a_.db(0x49);
-    a_.db(0xb8);  // mov r8, imm64
-    exit.guard = static_cast<u32>(a_.offset());
-    a_.dq(0);
+    exit.guard = load_r8();
     a_.cmp(host::qword_ptr(kTlb, static_cast<i32>(((ip + context_->cs_base) >> 12) * 8)), host::r8);
     a_.long_().jne(exit.missed);
     host_valid_ = false;
@@ -119,8 +116,8 @@ void Codegen::raise_if(const Inst& i) {
   slow_jump(cc);
 }
 
-// r8 becomes the Exit*; where it is to be filled in.
-u32 Codegen::load_exit() {
+// r8 becomes a number of 64 bits; where it is to be filled in.
+u32 Codegen::load_r8() {
   a_.db(0x49);
   a_.db(0xb8);  // mov r8, imm64
   const u32 slot = static_cast<u32>(a_.offset());
@@ -133,7 +130,7 @@ void Codegen::emit_stub(const PendingExit& exit) {
   const u32 at = static_cast<u32>(a_.offset());
   u32 stored_site = 0;
   if (exit.recipe) a_.call(storer_of(exit.recipe));
-  const u32 slot = load_exit();
+  const u32 slot = load_r8();
   u32 missed_slot = 0;
   if (exit.recipe) {
     a_.dec(host::dword_ptr(host::r8, offsetof(Exit, passes)));
@@ -146,7 +143,7 @@ void Codegen::emit_stub(const PendingExit& exit) {
     if (exit.missed.isValid()) {
       a_.bind(exit.missed);
       a_.call(storer_of(exit.recipe));
-      missed_slot = load_exit();
+      missed_slot = load_r8();
       jump_out(stubs_.leave_by_exit);
     }
   } else {

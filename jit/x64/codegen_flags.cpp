@@ -104,11 +104,9 @@ bool Codegen::natural(const Inst& f) const {
 
 // Flags that come with their value do not need its operands.
 void Codegen::find_natural_flags(unsigned n) {
-  Ref conditional_until = 0;
   for (Ref r = ir_->starts[n]; r < ir_->starts[n + 1]; ++r) {
     const Inst& i = inst(r);
-    if (i.op == Op::kWhen) conditional_until = static_cast<Ref>(i.imm);
-    if (i.op != Op::kFlags || analysis_.dead[r] || r < conditional_until || !natural(i)) continue;
+    if (i.op != Op::kFlags || analysis_.dead[r] || analysis_.conditional[r] || !natural(i)) continue;
     flags_of_[resolve(i.c)] = r + 1;
     use(resolve(i.a));
     use(resolve(i.b));

@@ -11,17 +11,15 @@ void Codegen::find_flag_effects() {
   for (std::size_t n = 0; n < insns; ++n) {
     FlagEffect& effect = effects_[n];
     u32 set = 0;
-    Ref conditional_until = 0;
     for (Ref r = ir_->starts[n]; r < ir_->starts[n + 1]; ++r) {
       const Inst& i = inst(r);
       switch (i.op) {
-        case Op::kWhen: conditional_until = static_cast<Ref>(i.imm); break;
         case Op::kFlags:
           effect.records = true;
-          if (r >= conditional_until) set |= flags_set_by(static_cast<FlagKind>(i.aux));
+          if (!analysis_.conditional[r]) set |= flags_set_by(static_cast<FlagKind>(i.aux));
           break;
         case Op::kSetFlags:
-          if (r >= conditional_until) set |= static_cast<u32>(i.imm) & kArithFlags;
+          if (!analysis_.conditional[r]) set |= static_cast<u32>(i.imm) & kArithFlags;
           break;
         case Op::kGetFlag: effect.reads = effect.reads || (i.imm & kArithFlags) != 0; break;
         case Op::kCondition: effect.reads = true; break;

@@ -53,7 +53,7 @@ class Engine : public Interp {
   void set_jump(const u8* site, const u8* to);
   void drop(Translation* translation);
   void flush_cache();
-  std::vector<std::pair<std::string, u64>> slow_by_name() const;
+  Counters slow_by_name() const;
   CodeText text_of(const Block& block, const Translation& translation) const;
   void log(const Block& block, const Translation& translation);
 

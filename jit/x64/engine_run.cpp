@@ -136,11 +136,11 @@ Interpreted Engine::load_fpu(Frame* frame, Translation* translation, u64 n, i64 
   ++engine.counters_.fpu_loads;
   if (host_may_run_fpu(s)) {
     put_fpu(s.fpu, frame->fpu_image);
-    return {0, budget};
+    return {Interpreted::kNext, budget};
   }
   const std::vector<Insn>& insns = translation->block->insns;
   s.ip = translation->ip + insns[n].off;
-  return {1, budget + static_cast<i64>(insns.size() - n)};
+  return {Interpreted::kLeave, budget + static_cast<i64>(insns.size() - n)};
 }
 
 // What translated code left in the frame becomes the state that C++ works on.

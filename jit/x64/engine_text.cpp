@@ -48,29 +48,27 @@ void Engine::log(const Block& block, const Translation& t) {
 
 std::string Engine::statistics() const {
   const JitCounters& c = counters_;
-  std::string text;
-  const auto line = [&text](const std::string& what, u64 n) { text += counter_line(what, n); };
-  line("translated blocks", c.translated);
-  line("guest instructions in them", c.guest_insns);
-  line("  left to the interpreter", c.left_to_interp);
-  line("host code bytes", c.host_bytes);
-  line("cold host code bytes", c.cold_bytes);
-  line("code cache used, bytes", cache_.used());
-  line("code cache size, bytes", cache_.size());
-  line("code cache flushes (evictions)", c.cache_flushes);
-  line("translations dropped", c.dropped);
-  line("contexts", contexts_.size());
-  line("chained exits", c.chained);
-  line("entries from the loop", c.entries);
-  line("x87 state brought to the host", c.fpu_loads);
-  line("instructions interpreted in place", c.slow);
-  for (const auto& [name, count] : slow_by_name()) line("  " + name, count);
-  return text + Interp::statistics();
+  Counters lines{{"translated blocks", c.translated},
+                 {"guest instructions in them", c.guest_insns},
+                 {"  left to the interpreter", c.left_to_interp},
+                 {"host code bytes", c.host_bytes},
+                 {"cold host code bytes", c.cold_bytes},
+                 {"code cache used, bytes", cache_.used()},
+                 {"code cache size, bytes", cache_.size()},
+                 {"code cache flushes (evictions)", c.cache_flushes},
+                 {"translations dropped", c.dropped},
+                 {"contexts", contexts_.size()},
+                 {"chained exits", c.chained},
+                 {"entries from the loop", c.entries},
+                 {"x87 state brought to the host", c.fpu_loads},
+                 {"instructions interpreted in place", c.slow}};
+  for (const auto& [name, count] : slow_by_name()) lines.emplace_back("  " + name, count);
+  return counter_lines(lines) + Interp::statistics();
 }
 
 // The encodings most often interpreted in place.
-std::vector<std::pair<std::string, u64>> Engine::slow_by_name() const {
-  std::vector<std::pair<std::string, u64>> list;
+Interp::Counters Engine::slow_by_name() const {
+  Counters list;
   for (std::size_t n = 0; n < slow_.size(); ++n) {
     if (slow_[n] == 0) continue;
     const bool real = n < encodings().size();

@@ -164,7 +164,7 @@ Stubs make_stubs(CodeCache& cache, const StateLayout& layout, const JumpEntry* j
   const auto entry = [](std::size_t offset) {
     return host::qword_ptr(host::r10, host::r9, 0, static_cast<i32>(offset));
   };
-  a.imul(host::r9d, host::r8d, static_cast<i32>(kJumpHash));
+  a.imul(host::r9d, host::r8d, static_cast<i32>(kHash));
   a.shl(host::r11, 32);
   a.or_(host::r11, host::r8);  // JumpEntry::key_of()
   a.shr(host::r9d, 32 - kJumpEntriesLog2 - kEntryLog2);

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/hash.h"
 #include "cpu/interp/interp.h"
 #include "jit/x64/flag_recipe.h"
 
@@ -64,8 +65,7 @@ struct JumpEntry {
   static u64 key_of(u32 ip, u32 context) { return u64{context} << 32 | ip; }  // contexts count from 1
 };
 inline constexpr unsigned kJumpEntriesLog2 = 15;
-inline constexpr u32 kJumpHash = 0x9e3779b1;
-inline constexpr u32 jump_slot(u32 ip) { return ip * kJumpHash >> (32 - kJumpEntriesLog2); }
+inline constexpr u32 jump_slot(u32 ip) { return hash_slot(ip, kJumpEntriesLog2); }
 static_assert(sizeof(JumpEntry) == 32);
 
 }  // namespace xlat::jit::x64
