@@ -25,7 +25,6 @@ struct JitCounters {
 struct JitOptions {
   std::size_t cache_bytes = std::size_t{64} << 20;
   unsigned threshold = 16;              // executions before a block is translated
-  unsigned passes = 2000;               // with flags stored on the way, before a translation is made that takes them
   std::shared_ptr<PerfMap> perf_map{};  // null: none
   // Translations from this one on, counted from 1, invert EAX at their start, to see what lockstep reports. Not all
   // show: some replace EAX.

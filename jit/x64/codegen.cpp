@@ -87,7 +87,6 @@ bool Codegen::run() {
   find_flag_effects();
   groups_ = find_address_groups(*ir_, left_out_, calls_cpp_, block_->apart ? 0 : context_->flat, std::move(groups_));
   group_checked_.assign(groups_.groups.size(), false);
-  out_.settles = settles_flags();
   begin();
   for (unsigned n = 0; n < block_->insns.size() && !failed_; ++n) instruction(n);
   if (failed_) return false;
@@ -102,9 +101,8 @@ bool Codegen::run() {
 void Codegen::begin() {
   insn_ = 0;
   temps_used_ = 0;
-  recipe_ = translation_->entry;
-  flags_dirty_ = static_cast<bool>(recipe_);
-  host_valid_ = false;
+  recipe_ = {};
+  flags_dirty_ = host_valid_ = false;
   used_up_ = a_.newLabel();
   interpret_ = a_.newLabel();
   load_fpu_ = a_.newLabel();
@@ -195,7 +193,6 @@ void Codegen::finish() {
   a_.section(cold_section_);
   a_.bind(used_up_);
   a_.add(kBudget, static_cast<i32>(block_->insns.size()));
-  if (translation_->entry) a_.call(storer_of(translation_->entry));
   a_.mov(host::r8d, translation_->ip);
   jump_out(stubs_.leave_at);
   for (const Misaligned& m : misaligned_) {

@@ -7,6 +7,7 @@
 
 #include "jit/address_groups.h"
 #include "jit/analysis.h"
+#include "jit/x64/flag_recipe.h"
 #include "jit/x64/fpu_forms.h"
 #include "jit/x64/registers.h"
 #include "jit/x64/translation.h"
@@ -22,15 +23,12 @@ struct HostCode {
     u32 guard = 0;  // 0: none
     // In `cold`:
     u32 stub = 0;
-    u32 exit_slots[2]{};  // the 64-bit Exit* to fill in; 0: none
-    u32 stored_site = 0;  // 0: none
-    FlagRecipe recipe;
+    u32 exit_slot = 0;  // the 64-bit Exit* to fill in
   };
   std::span<const u8> hot, cold;
   std::vector<ExitPlace> exits;
   unsigned interpreted = 0;  // instructions left to the interpreter
   bool uses_fpu = false;
-  bool settles = false;  // see Translation
 };
 
 class Codegen {
@@ -104,8 +102,6 @@ class Codegen {
     Label stub;
     u32 ip;
     u32 site, guard;
-    FlagRecipe recipe;
-    Label missed;  // by the guard, with flags that wait
   };
 
   // A jump or call to an address in the code cache: where its displacement is.
@@ -166,7 +162,6 @@ class Codegen {
   void clobber_flags();
   void flush_flags();
   void store_flags();
-  FlagRecipe waiting_flags() const;
   void pack_host_flags(FlagKind kind, u64 count);
   void overflow_of_shl();
   void load_host_flags();
@@ -188,7 +183,6 @@ class Codegen {
 
   // codegen_recipes.cpp
   void find_flag_effects();
-  bool settles_flags() const;
   bool worth_waiting() const;
   FlagOperand operand(unsigned reg, FlagField field);
   static FlagOperand operand(u64 constant, unsigned w);
@@ -298,7 +292,6 @@ class Codegen {
   std::vector<FlagEffect> effects_;  // by instruction
   AddressGroups groups_;             // the page of group n is in XMMn
   std::vector<bool> group_checked_;
-  bool direct_end_ = false;  // the block ends without an indirect jump
   u32 temps_used_ = 0;
   bool flags_dirty_ = false;              // the guest's flags in memory are older than those in the host's register
   bool host_valid_ = false;               // the host's flags are the guest's

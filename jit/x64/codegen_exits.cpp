@@ -1,6 +1,4 @@
 // Ways out of a block: jumps to other blocks, to the shared routines, and to the slow path of an instruction.
-#include <cstddef>
-
 #include "jit/x64/codegen.h"
 
 namespace xlat::jit::x64 {
@@ -41,14 +39,12 @@ bool Codegen::in_another_page(u32 ip) const {
 // A jump that can be linked to the block at `ip`. In another page the TLB must still lead to the page it was linked in.
 void Codegen::exit_to(u32 ip) {
   const bool guarded = in_another_page(ip);
-  if (!recipe_) flush_flags();
-  PendingExit exit{a_.newLabel(), ip, 0, 0, waiting_flags(), {}};
+  flush_flags();
+  PendingExit exit{a_.newLabel(), ip, 0, 0};
   if (guarded) {
-    // The way with the flags stored leads to the target as well: it is not for who misses.
-    exit.missed = exit.recipe ? a_.newLabel() : exit.stub;
     exit.guard = load_r8();
     a_.cmp(host::qword_ptr(kTlb, static_cast<i32>(((ip + context_->cs_base) >> 12) * 8)), host::r8);
-    a_.long_().jne(exit.missed);
+    a_.long_().jne(exit.stub);
     host_valid_ = false;
   }
   a_.long_().jmp(exit.stub);
@@ -66,7 +62,7 @@ void Codegen::exit_if(Cond cc, u32 ip) {
     host_valid_ = host_valid;
     return;
   }
-  PendingExit exit{a_.newLabel(), ip, 0, 0, waiting_flags(), {}};
+  PendingExit exit{a_.newLabel(), ip, 0, 0};
   a_.long_().j(cc, exit.stub);
   exit.site = static_cast<u32>(a_.offset()) - 4;
   exits_.push_back(exit);
@@ -74,7 +70,8 @@ void Codegen::exit_if(Cond cc, u32 ip) {
 
 void Codegen::set_ip(const Inst& i) {
   const Ref target = resolve(i.a);
-  if (!recipe_) flush_flags();
+  if (flags_dirty_ && !host_valid_) remake_flags();
+  flush_flags();
   ended_ = true;
   if (const auto ip = constant(target)) return exit_to(static_cast<u32>(*ip));
   const Inst& select = inst(target);
@@ -90,7 +87,6 @@ void Codegen::set_ip(const Inst& i) {
     }
   }
   const unsigned reg = reg_of(target);
-  flush_flags();
   if (reg != host::r8.id()) a_.mov(host::r8d, gp32(reg));
   a_.mov(host::r11d, translation_->context);
   jump_out(stubs_.indirect);
@@ -128,28 +124,9 @@ u32 Codegen::load_r8() {
 void Codegen::emit_stub(const PendingExit& exit) {
   a_.bind(exit.stub);
   const u32 at = static_cast<u32>(a_.offset());
-  u32 stored_site = 0;
-  if (exit.recipe) a_.call(storer_of(exit.recipe));
   const u32 slot = load_r8();
-  u32 missed_slot = 0;
-  if (exit.recipe) {
-    a_.dec(host::dword_ptr(host::r8, offsetof(Exit, passes)));
-    a_.db(0x0f);
-    a_.db(0x88);  // js
-    out_displacement(stubs_.leave_by_exit);
-    a_.db(0xe9);  // jmp
-    stored_site = static_cast<u32>(a_.offset());
-    out_displacement(stubs_.leave_by_exit);
-    if (exit.missed.isValid()) {
-      a_.bind(exit.missed);
-      a_.call(storer_of(exit.recipe));
-      missed_slot = load_r8();
-      jump_out(stubs_.leave_by_exit);
-    }
-  } else {
-    jump_out(stubs_.leave_by_exit);
-  }
-  out_.exits.push_back({exit.ip, exit.site, exit.guard, at, {slot, missed_slot}, stored_site, exit.recipe});
+  jump_out(stubs_.leave_by_exit);
+  out_.exits.push_back({exit.ip, exit.site, exit.guard, at, slot});
 }
 
 }  // namespace xlat::jit::x64

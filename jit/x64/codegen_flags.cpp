@@ -29,9 +29,6 @@ void Codegen::store_flags() {
   recipe_ = {};
 }
 
-// How flags wait that are to be handed on to the next block; they must have a recipe or be stored.
-FlagRecipe Codegen::waiting_flags() const { return flags_dirty_ ? recipe_ : FlagRecipe{}; }
-
 // Stores what the host's flags hold. They stay valid, but after shifts.
 void Codegen::flush_flags() {
   if (!flags_dirty_) return;

@@ -32,22 +32,6 @@ void Codegen::find_flag_effects() {
     effect.replaces = set == kArithFlags && !effect.reads;
     effect.records = effect.records && set != kArithFlags;
   }
-  const Ref last = ir_->starts[insns - 1];
-  direct_end_ = true;
-  for (Ref r = last; r < ir_->starts[insns]; ++r) {
-    if (inst(r).op != Op::kSetIp) continue;
-    const Inst& to = inst(resolve(inst(r).a));
-    direct_end_ = constant(inst(r).a) || (to.op == Op::kSelect && constant(to.b) && constant(to.c));
-  }
-}
-
-// Whether the block does something with flags it was entered with, other than to hand them on.
-bool Codegen::settles_flags() const {
-  for (std::size_t n = 0; n < effects_.size(); ++n) {
-    if (left_out_[n]) return false;
-    if (effects_[n].replaces || effects_[n].reads) return true;
-  }
-  return false;
 }
 
 // Whether the flags are better made again later: nothing that the recipe needs changes before they are replaced.
@@ -58,7 +42,7 @@ bool Codegen::worth_waiting() const {
     if (effect.reads || effect.replaces) return true;
     if (effect.writes & recipe_.registers()) return false;
   }
-  return direct_end_;
+  return false;
 }
 
 FlagOperand Codegen::operand(unsigned reg, FlagField field) {

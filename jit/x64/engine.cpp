@@ -3,8 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <limits>
-
 #include "cpu/encoding.h"
 #include "jit/lift/lifter.h"
 
@@ -12,7 +10,7 @@ namespace xlat::jit::x64 {
 
 namespace {
 constexpr u32 kNeverHot = ~u32{0};  // heat of a block that was tried and is nothing for the code generator
-// A block has a translation for each address and context it runs at, and for ways its flags wait at its entry; so many.
+// A block has a translation for each address and context it runs at; so many.
 constexpr unsigned kMostVersions = 6;
 constexpr std::size_t kMostRoom = 2 * Codegen::kMostCodeBytes;
 
@@ -85,20 +83,20 @@ u32 Engine::context_number() {
 
 Translation* Engine::translation_of(const Block& block, u32 ip, u32 context) {
   if (block.heat == kNeverHot) return nullptr;
-  if (Translation* known = version(block, ip, context, {})) return known;
+  if (Translation* known = version(block, ip, context)) return known;
   if (++block.heat < options_.threshold) return nullptr;
   block.heat = 0;
-  return translate(block, ip, context, {});
+  return translate(block, ip, context);
 }
 
-Translation* Engine::version(const Block& block, u32 ip, u32 context, const FlagRecipe& entry) {
+Translation* Engine::version(const Block& block, u32 ip, u32 context) {
   for (auto* t = static_cast<Translation*>(block.translation); t; t = t->next) {
-    if (t->ip == ip && t->context == context && t->entry == entry) return t;
+    if (t->ip == ip && t->context == context) return t;
   }
   return nullptr;
 }
 
-Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, const FlagRecipe& entry) {
+Translation* Engine::translate(const Block& block, u32 ip, u32 context_number) {
   const Context& context = contexts_[context_number - 1];
   if (u64{ip} + block.bytes - 1 > context.cs_limit) return nullptr;
   if (cache_.left() < kMostRoom) {
@@ -110,7 +108,6 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, c
   t->block = &block;
   t->ip = ip;
   t->context = context_number;
-  t->entry = entry;
   if (block.two_pages()) {
     t->entry2 = second_page_entry(*t);
     if (t->entry2 == 0) return nullptr;
@@ -123,7 +120,6 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, c
     return nullptr;
   }
   drop_oldest_version(block);
-  t->settles = host->settles;
   t->code = cache_.add(host->hot);
   t->cold = cache_.add_cold(host->cold);
   t->code_bytes = static_cast<u32>(host->hot.size());
@@ -137,12 +133,7 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, c
     exit->site = t->code + place.site;
     exit->guard = place.guard ? t->code + place.guard : nullptr;
     exit->stub = t->cold + place.stub;
-    exit->stored_site = place.stored_site ? t->cold + place.stored_site : nullptr;
-    exit->recipe = place.recipe;
-    exit->passes = static_cast<i32>(options_.passes);
-    for (const u32 slot : place.exit_slots) {
-      if (slot != 0) std::memcpy(cache_.writable(t->cold + slot), &exit, sizeof exit);
-    }
+    std::memcpy(cache_.writable(t->cold + place.exit_slot), &exit, sizeof exit);
   }
   t->next = static_cast<Translation*>(block.translation);
   block.translation = t;
@@ -162,15 +153,11 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, c
   return t;
 }
 
-unsigned Engine::versions_of(const Block& block) {
-  unsigned versions = 0;
-  for (auto* t = static_cast<Translation*>(block.translation); t; t = t->next) ++versions;
-  return versions;
-}
-
 // The last in the list goes if it is full.
 void Engine::drop_oldest_version(const Block& block) {
-  if (versions_of(block) < kMostVersions) return;
+  unsigned versions = 0;
+  for (auto* t = static_cast<Translation*>(block.translation); t; t = t->next) ++versions;
+  if (versions < kMostVersions) return;
   auto* last = static_cast<Translation*>(block.translation);
   while (last->next) last = last->next;
   drop(last);
@@ -178,22 +165,9 @@ void Engine::drop_oldest_version(const Block& block) {
 
 // ---- Links ----
 
-// An exit led to `target`, which takes its flags from memory.
-void Engine::follow(Exit& exit, Translation& target) {
-  if (!exit.recipe || exit.owner->context != target.context) return link(exit, target);
-  Translation* better = version(*target.block, target.ip, target.context, exit.recipe);
-  const bool wanted = exit.passes < 0 && target.settles && versions_of(*target.block) < kMostVersions;
-  if (!better && wanted && cache_.left() >= kMostRoom) {
-    better = translate(*target.block, target.ip, target.context, exit.recipe);
-  }
-  if (exit.passes < 0) exit.passes = std::numeric_limits<i32>::max();
-  link(exit, better ? *better : target);
-}
-
-// Flags that wait are taken over by a target that was made for them, or stored on the way.
 void Engine::link(Exit& exit, Translation& target) {
   if (exit.owner->context != target.context) return;
-  if (exit.target && exit.target->block != target.block) return;
+  if (exit.target && exit.target != &target) return;
   if (exit.guard) {
     const u32 linear = target.ip + contexts_[target.context - 1].cs_base;
     const u64 entry = page_entry(linear);
@@ -202,12 +176,8 @@ void Engine::link(Exit& exit, Translation& target) {
   } else if (!leads_into_own_page(exit, *target.block)) {
     return;  // what was mapped there changed in between
   }
-  if (exit.target == &target) return;  // the TLB had lost the page the guard asks for
-  if (exit.target) {
-    std::erase(exit.target->incoming, &exit);
-    unlink(exit);
-  }
-  set_jump(exit.recipe == target.entry ? exit.site : exit.stored_site, target.code);
+  if (exit.target) return;  // the TLB had lost the page the guard asks for
+  set_jump(exit.site, target.code);
   exit.target = &target;
   target.incoming.push_back(&exit);
   ++counters_.chained;
@@ -215,7 +185,6 @@ void Engine::link(Exit& exit, Translation& target) {
 
 void Engine::unlink(Exit& exit) {
   set_jump(exit.site, exit.stub);
-  if (exit.stored_site) set_jump(exit.stored_site, stubs_.leave_by_exit);
   exit.target = nullptr;
 }
 

@@ -36,11 +36,9 @@ class Engine : public Interp {
   u32 known_context();
   u32 context_number();
   Translation* translation_of(const Block& block, u32 ip, u32 context);
-  Translation* translate(const Block& block, u32 ip, u32 context, const FlagRecipe& entry);
-  static Translation* version(const Block& block, u32 ip, u32 context, const FlagRecipe& entry);
-  static unsigned versions_of(const Block& block);
+  Translation* translate(const Block& block, u32 ip, u32 context);
+  static Translation* version(const Block& block, u32 ip, u32 context);
   void drop_oldest_version(const Block& block);
-  void follow(Exit& exit, Translation& target);
   void link(Exit& exit, Translation& target);
   void remember_jump(const Translation& target);
   // The TLB's read entry for the page of the code that is to run; zero where code does not lie in RAM or ROM.

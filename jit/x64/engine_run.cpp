@@ -20,7 +20,7 @@ bool Engine::run_translated(const Block& block, u64 budget) {
   // It would come straight back.
   if (block.two_pages() && t->entry2 != second_page_entry(*t)) return false;
   if (flushes == counters_.cache_flushes) {
-    if (wanted && wanted->ip == ip) follow(*wanted, *t);
+    if (wanted && wanted->ip == ip) link(*wanted, *t);
     if (jump_wanted) remember_jump(*t);
   }
   CpuState& s = cpu_.s;

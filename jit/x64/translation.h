@@ -6,24 +6,18 @@
 
 #include "base/hash.h"
 #include "cpu/interp/interp.h"
-#include "jit/x64/flag_recipe.h"
 
 namespace xlat::jit::x64 {
 
 struct Translation;
 
-// A jump to a block whose address is known. Until it is linked it goes to its stub, which leaves to the engine. Where
-// flags wait to be made, it is linked to a translation that takes them so, or its stub, which stores them, goes on to
-// one that does not and counts how often.
+// A jump to a block whose address is known. Until it is linked it goes to its stub, which leaves to the engine.
 struct Exit {
   Translation* owner = nullptr;
   u32 ip = 0;                 // EIP it goes to
   const u8* site = nullptr;   // the 32-bit displacement of the jump
   const u8* guard = nullptr;  // the 64-bit TLB entry compared first; null if the target lies in the owner's page
   const u8* stub = nullptr;
-  const u8* stored_site = nullptr;  // the displacement of the stub's jump after storing flags; null if none wait
-  FlagRecipe recipe;
-  i32 passes = 0;  // so often the stub may go on; then a version that takes the flags is worth its making
   Translation* target = nullptr;  // where it is linked to
 };
 
@@ -39,9 +33,7 @@ struct Translation {
   const Block* block = nullptr;
   u32 ip = 0;
   u32 context = 0;       // number of its Context
-  FlagRecipe entry;      // how its flags wait when it is entered
   u64 entry2 = 0;        // the TLB's entry of the second page if the block lies in two; compared when it is entered
-  bool settles = false;  // it replaces or reads the flags it is entered with
   Translation* next = nullptr;  // another translation of the same block
   std::size_t index = 0;        // in the engine's list
   u32 rests = 0;                // times the interpreter took over the rest of the block, since so many instructions

@@ -139,7 +139,7 @@ class Translator {
     const u64 cold = kColdEnd - host.cold.size();
     std::map<u64, std::string> immediates;  // by address
     for (const HostCode::ExitPlace& exit : host.exits) {
-      for (const u32 slot : exit.exit_slots) immediates[cold + slot] = fmt::format("<exit {:x}>", exit.ip);
+      immediates[cold + exit.exit_slot] = fmt::format("<exit {:x}>", exit.ip);
       if (exit.guard) immediates[kBase + exit.guard] = "<tlb entry>";
     }
 

@@ -9,9 +9,8 @@ namespace xlat::test {
 
 class HotJit : public jit::x64::Engine {
  public:
-  explicit HotJit(Cpu& cpu, std::size_t cache_bytes = 4 << 20, unsigned passes = 0)
-      : Engine(cpu, {.cache_bytes = cache_bytes, .threshold = 1, .passes = passes},
-               jit::CodeCache::make(cache_bytes).value()) {}
+  explicit HotJit(Cpu& cpu, std::size_t cache_bytes = 4 << 20)
+      : Engine(cpu, {.cache_bytes = cache_bytes, .threshold = 1}, jit::CodeCache::make(cache_bytes).value()) {}
 };
 
 }  // namespace xlat::test
