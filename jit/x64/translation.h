@@ -32,8 +32,8 @@ struct Context {
 struct Translation {
   const Block* block = nullptr;
   u32 ip = 0;
-  u32 context = 0;       // number of its Context
-  u64 entry2 = 0;        // the TLB's entry of the second page if the block lies in two; compared when it is entered
+  u32 context = 0;  // number of its Context
+  u64 entry2 = 0;   // the TLB's entry of the second page if the block lies in two; compared when it is entered
   Translation* next = nullptr;  // another translation of the same block
   std::size_t index = 0;        // in the engine's list
   u32 rests = 0;                // times the interpreter took over the rest of the block, since so many instructions
