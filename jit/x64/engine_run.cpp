@@ -138,7 +138,7 @@ Interpreted Engine::load_fpu(Frame* frame, Translation* translation, u64 n, i64 
     put_fpu(s.fpu, frame->fpu_image);
     return {Interpreted::kNext, budget};
   }
-  const std::vector<Insn>& insns = translation->block->insns;
+  const std::span<const Insn> insns = translation->block->insns;
   s.ip = translation->ip + insns[n].off;
   return {Interpreted::kLeave, budget + static_cast<i64>(insns.size() - n)};
 }
