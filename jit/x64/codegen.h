@@ -95,7 +95,8 @@ class Codegen {
   // An access whose page is not the one in its slot.
   struct Refill {
     Label label, back, slow;
-    unsigned linear, temp, bytes, slot;
+    host::Mem first;
+    unsigned temp, bytes, slot;
     bool write;
   };
   struct Linear {
@@ -236,7 +237,8 @@ class Codegen {
   bool leads_back(u32 ip) const { return as_loop_ && ip == translation_->ip; }
   void jump_back(std::optional<Cond> cc);
   void begin_again();
-  unsigned checked_by_slot(const Linear& linear, unsigned bytes, bool write);
+  bool slot_left() const { return again_ && slots_ < kMostSlots; }
+  unsigned checked_by_slot(const host::Mem& first, unsigned bytes, bool write);
   void forget_slots();
   void emit_refill(const Refill& refill);
   void emit_loop_entry();

@@ -8,10 +8,9 @@
 namespace xlat::jit::x64 {
 
 namespace {
-host::Mem slot_page(u32 slot) { return host::dword_ptr(host::rsp, kSlots + kSlotBytes * static_cast<i32>(slot)); }
+host::Mem slot_page(u32 slot) { return host::qword_ptr(host::rsp, kSlots + kSlotBytes * static_cast<i32>(slot)); }
 host::Mem slot_addend(u32 slot) { return host::qword_ptr(host::rsp, kSlots + kSlotBytes * static_cast<i32>(slot) + 8); }
-constexpr u32 kPage = 0xfffff000;
-constexpr i32 kNoPage = 0x800;  // checked_by_slot() compares no number with this bit
+constexpr i32 kNoPage = -1;  // sign-extended, it is no linear address
 }  // namespace
 
 bool Codegen::jumps_to_itself(const Block& block) {
@@ -53,38 +52,40 @@ void Codegen::begin_again() {
   a_.long_().jl(used_up_again_);
 }
 
-// As checked(); no bit below the access's size may be set, which makes it lie in the page.
-unsigned Codegen::checked_by_slot(const Linear& l, unsigned bytes, bool write) {
+// As checked(), for `bytes` bytes from the linear address of `first`, which must lie in the page of a slot of its own.
+unsigned Codegen::checked_by_slot(const host::Mem& first, unsigned bytes, bool write) {
   const unsigned t = temp();
   clobber_flags();
   need_slow_path();
-  const Refill refill{a_.newLabel(), a_.newLabel(), slow_, l.reg, t, bytes, slots_++, write};
-  a_.mov(gp32(t), gp32(l.reg));
-  a_.and_(gp32(t), static_cast<i32>(kPage | (bytes - 1)));
-  a_.cmp(gp32(t), slot_page(refill.slot));
-  a_.long_().jne(refill.label);
+  const Refill refill{a_.newLabel(), a_.newLabel(), slow_, first, t, bytes, slots_++, write};
+  a_.lea(gp32(t), first);
+  a_.xor_(gp64(t), slot_page(refill.slot));
+  a_.cmp(gp64(t), static_cast<i32>(4096 - bytes));
+  a_.long_().ja(refill.label);
   a_.mov(gp64(t), slot_addend(refill.slot));
   a_.bind(refill.back);
   refills_.push_back(refill);
   return t;
 }
 
+// A slow path taken from here leaves the slot half filled, and forgets it.
 void Codegen::emit_refill(const Refill& r) {
+  const Gp t = gp64(r.temp);
   a_.bind(r.label);
   if (r.bytes > 1) {
-    a_.mov(gp32(r.temp), gp32(r.linear));
-    a_.and_(gp32(r.temp), 0xfff);
-    a_.cmp(gp32(r.temp), 4096 - r.bytes);
+    a_.lea(t.r32(), r.first);
+    a_.and_(t.r32(), 0xfff);
+    a_.cmp(t.r32(), static_cast<i32>(4096 - r.bytes));
     a_.long_().ja(r.slow);
   }
-  a_.mov(gp32(r.temp), gp32(r.linear));
-  a_.shr(gp32(r.temp), 12);
-  a_.mov(gp64(r.temp), host::qword_ptr(kTlb, gp64(r.temp), 3, r.write ? static_cast<i32>(Tlb::kTableBytes) : 0));
-  a_.test(gp64(r.temp), gp64(r.temp));
+  a_.lea(t.r32(), r.first);
+  a_.and_(t.r32(), ~0xfff);
+  a_.mov(slot_page(r.slot), t);
+  a_.shr(t.r32(), 12);
+  a_.mov(t, host::qword_ptr(kTlb, t, 3, r.write ? static_cast<i32>(Tlb::kTableBytes) : 0));
+  a_.test(t, t);
   a_.long_().jz(r.slow);
-  a_.mov(slot_addend(r.slot), gp64(r.temp));
-  a_.mov(slot_page(r.slot), gp32(r.linear));
-  a_.and_(slot_page(r.slot), static_cast<i32>(kPage));
+  a_.mov(slot_addend(r.slot), t);
   a_.long_().jmp(r.back);
 }
 

@@ -1,6 +1,4 @@
 // Guest memory: the check of limits and of the flat TLB before each access, and the access itself.
-#include <bit>
-
 #include "jit/x64/codegen.h"
 #include "mmu/tlb.h"
 
@@ -26,7 +24,7 @@ Codegen::Linear Codegen::linear(const Inst& i, bool write) {
 
 // Looks the page up; the register given back holds what the linear address is to be added to.
 unsigned Codegen::checked(const Linear& l, unsigned bytes, bool write) {
-  if (again_ && slots_ < kMostSlots && std::has_single_bit(bytes)) return checked_by_slot(l, bytes, write);
+  if (slot_left()) return checked_by_slot(host::ptr(gp64(l.reg)), bytes, write);
   const unsigned t = temp();
   clobber_flags();
   if (bytes > 1) {
@@ -62,9 +60,15 @@ Codegen::Place Codegen::place_in_group(const Inst& i, Ref n) {
   const i32 at = groups_.offset_of[n];
   if (!group_checked_[number]) {
     group_checked_[number] = true;
-    const unsigned reg = reg_of(offset), t = temp();
-    clobber_flags();
+    const unsigned reg = reg_of(offset);
     const host::Mem first = host::ptr(gp64(reg), group.low - at);
+    if (slot_left()) {
+      const unsigned t = checked_by_slot(first, static_cast<unsigned>(group.high - group.low), group.write);
+      a_.movq(page, gp64(t));
+      return {host::ptr(gp64(t), gp64(reg)), t, {reg, false}};
+    }
+    const unsigned t = temp();
+    clobber_flags();
     a_.lea(gp32(t), first);
     a_.and_(gp32(t), 0xfff);
     a_.cmp(gp32(t), 4096 - (group.high - group.low));
