@@ -180,6 +180,11 @@ Stubs make_stubs(CodeCache& cache, const StateLayout& layout, const JumpEntry* j
   a.bind(miss);
   a.jmp(leave_at_ip);
 
+  const std::size_t learn = m.here();
+  a.mov(host::r10, host::qword_ptr(host::rsp));
+  a.mov(field(host::r10, offsetof(Frame, site)), host::r9);
+  a.jmp(leave_at_ip);
+
   // The other way round; r8d and r9 as for `interpret`.
   const std::size_t load_fpu_at = m.here();
   m.save_guest();
@@ -212,7 +217,7 @@ Stubs make_stubs(CodeCache& cache, const StateLayout& layout, const JumpEntry* j
   const std::span<const u8> bytes = m.bytes();
   const u8* base = cache.add(bytes);
   Stubs stubs{base + enter,         base + interpret_at, base + leave_at,
-              base + leave_by_exit, base + indirect,     base + load_fpu_at};
+              base + leave_by_exit, base + indirect,     base + learn, base + load_fpu_at};
   for (unsigned n = 0; n < kHelperRoutines; ++n) stubs.helpers[n] = base + helpers_at[n];
   stubs.bytes = cache.used();
   return stubs;

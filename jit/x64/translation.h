@@ -19,6 +19,15 @@ struct Exit {
   const u8* guard = nullptr;  // the 64-bit TLB entry compared first; null if the target lies in the owner's page
   const u8* stub = nullptr;
   Translation* target = nullptr;  // where it is linked to
+  bool returns = false;           // from a call; found by the return table even when the owner is dropped
+  // An indirect jump's site, linked to where it went last; null: an exit that always goes to `ip`. The displacement of
+  // the jump taken for other targets.
+  const u8* miss = nullptr;
+  u32 misses = 0;
+
+  // What a site compares lies at fixed distances from its guard: the EIP, and which entry of the TLB it is.
+  static constexpr u32 kNowhere = ~u32{0};
+  static constexpr int kIpToGuard = 12, kGuardToPage = 12;
 };
 
 // What a translation takes for granted beside its bytes: if two contexts are equal, so is the host code.

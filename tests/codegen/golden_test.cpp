@@ -90,7 +90,7 @@ class Translator {
     static const std::vector<std::pair<const char*, Field>> kRoutineFields = {
         {"enter", &Stubs::enter},       {"interpret", &Stubs::interpret},
         {"leave_at", &Stubs::leave_at}, {"leave_by_exit", &Stubs::leave_by_exit},
-        {"indirect", &Stubs::indirect}, {"load_fpu", &Stubs::load_fpu},
+        {"indirect", &Stubs::indirect}, {"learn", &Stubs::learn},  {"load_fpu", &Stubs::load_fpu},
     };
     return kRoutineFields;
   }
@@ -140,6 +140,7 @@ class Translator {
     std::map<u64, std::string> immediates;  // by address
     for (const HostCode::ExitPlace& exit : host.exits) {
       immediates[cold + exit.exit_slot] = fmt::format("<exit {:x}>", exit.ip);
+      if (exit.miss) immediates[cold + exit.miss_slot] = "<site>";
       if (exit.guard) immediates[kBase + exit.guard] = "<tlb entry>";
     }
 
