@@ -107,6 +107,7 @@ class Codegen {
     u32 site = 0, guard = 0;
     bool returns = false;
     std::optional<Label> miss{};  // of an indirect jump
+    u32 miss_site = 0;
   };
 
   // A jump or call to an address in the code cache: where its displacement is.

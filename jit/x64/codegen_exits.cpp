@@ -140,7 +140,7 @@ u32 Codegen::load_r8() {
 }
 
 void Codegen::emit_stub(const PendingExit& exit) {
-  HostCode::ExitPlace place{exit.ip, exit.site, exit.guard, 0, 0, exit.returns, 0, 0};
+  HostCode::ExitPlace place{exit.ip, exit.site, exit.guard, 0, 0, exit.returns, exit.miss_site, 0};
   a_.bind(exit.stub);
   place.stub = static_cast<u32>(a_.offset());
   place.exit_slot = load_r8();
@@ -151,9 +151,7 @@ void Codegen::emit_stub(const PendingExit& exit) {
     a_.db(0xb9);  // mov r9, imm64
     place.miss_slot = static_cast<u32>(a_.offset());
     a_.dq(0);
-    a_.mov(host::r11d, translation_->context);
     jump_out(stubs_.learn);
-    place.miss = static_cast<u32>(a_.offset()) - 4;
   }
   out_.exits.push_back(place);
 }

@@ -34,7 +34,7 @@ void Codegen::return_point(const Label& label) {
   const auto jump_out_unless_equal = [this] {
     a_.db(0x0f);
     a_.db(0x85);
-    out_displacement(stubs_.indirect);
+    out_displacement(indirect_of(stubs_, *translation_));
   };
   a_.bind(label);
   a_.cmp(host::r8d, static_cast<i32>(ip));
@@ -61,12 +61,14 @@ void Codegen::go_back() {
 void Codegen::indirect_jump() {
   PendingExit exit{a_.newLabel(), Exit::kNowhere};
   exit.miss = a_.newLabel();
+  a_.mov(host::r11d, translation_->context);
   a_.db(0x41);
   a_.db(0x81);
   a_.db(0xf8);  // cmp r8d, imm32
   const u32 ip = static_cast<u32>(a_.offset());
   a_.dd(Exit::kNowhere);
   a_.long_().jne(*exit.miss);
+  exit.miss_site = static_cast<u32>(a_.offset()) - 4;
   exit.guard = guard(Exit::kNowhere >> 12, exit.stub);
   ASSERT(ip + Exit::kIpToGuard == exit.guard);
   jump_exit(exit);

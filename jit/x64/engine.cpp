@@ -139,7 +139,7 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number) {
     exit->returns = place.returns;
     store_code(t->cold + place.exit_slot, exit);
     if (place.miss) {
-      exit->miss = t->cold + place.miss;
+      exit->miss = t->code + place.miss;
       store_code(t->cold + place.miss_slot, exit);
     }
   }
@@ -209,7 +209,7 @@ void Engine::learn(Exit& site, Translation& target) {
   const bool give_up = ++site.misses >= kMostMisses;
   site.ip = give_up ? Exit::kNowhere : target.ip;
   store_code(site.guard - Exit::kIpToGuard, site.ip);
-  if (give_up) return set_jump(site.miss, stubs_.indirect);
+  if (give_up) return set_jump(site.miss, indirect_of(stubs_, *site.owner));
   const u32 linear = target.ip + contexts_[target.context - 1].cs_base;
   store_code(site.guard + Exit::kGuardToPage, (linear >> 12) * 8);
   link(site, target);

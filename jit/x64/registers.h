@@ -50,9 +50,9 @@ inline constexpr i32 kFpuSlot = 8;
 // Arguments of the routines in Stubs::helpers, in the stack of translated code: 32 bits each.
 inline constexpr i32 kHelperArg = 16, kHelperInfo = 20;
 
-// Where the RET of each CALL is to go on, by the ESP between them: code that compares EIP and context, so anything may be
-// found here that has been put here since the code cache was emptied. No count of calls can get out of step, whatever
-// the guest does with its stack.
+// Where the RET of each CALL is to go on, by the ESP between them: code that compares EIP and context, so anything may
+// be found here that has been put here since the code cache was emptied. No count of calls can get out of step,
+// whatever the guest does with its stack.
 inline constexpr unsigned kReturnsLog2 = 9;
 using ReturnTable = std::array<const u8*, 1 << kReturnsLog2>;
 inline constexpr u32 kReturnMask = ((1u << kReturnsLog2) - 1) * 4;  // of ESP: what tells entries apart
@@ -95,6 +95,8 @@ enum class HelperRoutine : u8 {
 };
 inline constexpr unsigned kHelperRoutines = 4;
 
+inline constexpr unsigned kIndirectCopiesLog2 = 5, kIndirectCopies = 1 << kIndirectCopiesLog2;
+
 // The routines all translated code of an engine shares; addresses in the code cache.
 struct Stubs {
   const u8* enter = nullptr;          // Exit* (CpuState*, Frame*, const void* code)
@@ -102,8 +104,10 @@ struct Stubs {
   const u8* leave_at = nullptr;       // r8d = EIP
   const u8* leave_by_exit = nullptr;  // r8 = Exit*
   const u8* indirect = nullptr;       // r8d = EIP to go to, r11d = context
-  const u8* learn = nullptr;          // r8d = EIP to go to, r9 = Exit* of the site
-  const u8* load_fpu = nullptr;       // called: r8d = instruction, r9 = Translation*; leaves if it may not run directly
+  // The same once more, many times: a host guesses where a jump goes by where it stands.
+  const u8* indirect_copy[kIndirectCopies] = {};
+  const u8* learn = nullptr;     // r8d = EIP to go to, r9 = Exit* of the site
+  const u8* load_fpu = nullptr;  // called: r8d = instruction, r9 = Translation*; leaves if it may not run directly
   const u8* helpers[kHelperRoutines] = {};  // called; host flags then: NZ if the interpreter is to run the instruction
   std::size_t bytes = 0;                    // of the code cache they take
 };

@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "cpu/interp/interp.h"
+#include "jit/x64/registers.h"
 
 namespace xlat::jit::x64 {
 
@@ -68,5 +69,10 @@ struct JumpEntry {
 inline constexpr unsigned kJumpEntriesLog2 = 15;
 inline constexpr u32 jump_slot(u32 ip) { return hash_slot(ip, kJumpEntriesLog2); }
 static_assert(sizeof(JumpEntry) == 32);
+
+// The copy of Stubs::indirect for a translation.
+inline const u8* indirect_of(const Stubs& stubs, const Translation& t) {
+  return stubs.indirect_copy[hash_slot(t.ip, kIndirectCopiesLog2)];
+}
 
 }  // namespace xlat::jit::x64
