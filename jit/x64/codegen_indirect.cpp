@@ -70,7 +70,7 @@ void Codegen::indirect_jump() {
   a_.long_().jne(*exit.miss);
   exit.miss_site = static_cast<u32>(a_.offset()) - 4;
   exit.guard = guard(Exit::kNowhere >> 12, exit.stub);
-  ASSERT(ip + Exit::kIpToGuard == exit.guard);
+  if (ip + Exit::kIpToGuard != exit.guard) return fail();  // no room left
   jump_exit(exit);
 }
 
