@@ -24,6 +24,9 @@ struct HostCode {
     // In `cold`:
     u32 stub = 0;
     u32 exit_slot = 0;  // the 64-bit Exit* to fill in
+    bool returns = false;
+    // Of an indirect jump, else 0: the displacement of the jump for other targets, and another Exit*.
+    u32 miss = 0, miss_slot = 0;
   };
   std::span<const u8> hot, cold;
   std::vector<ExitPlace> exits;
@@ -113,7 +116,10 @@ class Codegen {
   struct PendingExit {
     Label stub;
     u32 ip;
-    u32 site, guard;
+    u32 site = 0, guard = 0;
+    bool returns = false;
+    std::optional<Label> miss{};  // of an indirect jump
+    u32 miss_site = 0;
   };
 
   // A jump or call to an address in the code cache: where its displacement is.
@@ -278,11 +284,19 @@ class Codegen {
   void emit_tail(const Label& label, const u8* stub);
   bool in_another_page(u32 ip) const;
   void exit_to(u32 ip);
+  u32 guard(u32 page, const Label& otherwise);
+  void jump_exit(PendingExit exit);
   void exit_if(Cond cc, u32 ip);
   void set_ip(const Inst& i);
   void emit_stub(const PendingExit& exit);
   u32 load_r8();
   void out_displacement(const u8* target);
+
+  // codegen_indirect.cpp
+  std::optional<Label> note_call();
+  void return_point(const Label& label);
+  void go_back();
+  void indirect_jump();
 
   void fail() { failed_ = true; }
 

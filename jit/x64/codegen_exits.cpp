@@ -44,13 +44,23 @@ bool Codegen::in_another_page(u32 ip) const {
 void Codegen::exit_to(u32 ip) {
   const bool guarded = in_another_page(ip);
   flush_flags();
-  PendingExit exit{a_.newLabel(), ip, 0, 0};
-  if (guarded) {
-    exit.guard = load_r8();
-    a_.cmp(host::qword_ptr(kTlb, static_cast<i32>(((ip + context_->cs_base) >> 12) * 8)), host::r8);
-    a_.long_().jne(exit.stub);
-    host_valid_ = false;
-  }
+  PendingExit exit{a_.newLabel(), ip};
+  if (guarded) exit.guard = guard((ip + context_->cs_base) >> 12, exit.stub);
+  jump_exit(exit);
+}
+
+// Goes on if the TLB's entry of the page is what will be filled in; where that is. The lengths are fixed: see
+// Exit::kGuardToPage.
+u32 Codegen::guard(u32 page, const Label& otherwise) {
+  const u32 slot = load_r8();
+  a_.dd(0x2484394d);  // cmp [r12 + disp32], r8
+  a_.dd(page * 8);
+  a_.long_().jne(otherwise);
+  host_valid_ = false;
+  return slot;
+}
+
+void Codegen::jump_exit(PendingExit exit) {
   a_.long_().jmp(exit.stub);
   exit.site = static_cast<u32>(a_.offset()) - 4;
   exits_.push_back(exit);
@@ -66,7 +76,7 @@ void Codegen::exit_if(Cond cc, u32 ip) {
     host_valid_ = host_valid;
     return;
   }
-  PendingExit exit{a_.newLabel(), ip, 0, 0};
+  PendingExit exit{a_.newLabel(), ip};
   a_.long_().j(cc, exit.stub);
   exit.site = static_cast<u32>(a_.offset()) - 4;
   exits_.push_back(exit);
@@ -78,7 +88,11 @@ void Codegen::set_ip(const Inst& i) {
   if (!as_loop_ || !recipe_) flush_flags();
   ended_ = true;
   if (const auto ip = constant(target)) {
-    return leads_back(static_cast<u32>(*ip)) ? jump_back(std::nullopt) : exit_to(static_cast<u32>(*ip));
+    if (leads_back(static_cast<u32>(*ip))) return jump_back(std::nullopt);
+    const std::optional<Label> back = note_call();
+    exit_to(static_cast<u32>(*ip));
+    if (back) return_point(*back);
+    return;
   }
   const Inst& select = inst(target);
   if (select.op == Op::kSelect && values_[target].temp < 0) {
@@ -101,8 +115,11 @@ void Codegen::set_ip(const Inst& i) {
   const unsigned reg = reg_of(target);
   flush_flags();
   if (reg != host::r8.id()) a_.mov(host::r8d, gp32(reg));
-  a_.mov(host::r11d, translation_->context);
-  jump_out(stubs_.indirect);
+  const u8 opcode = block_->insns[insn_].opcode;
+  if (opcode == 0xc2 || opcode == 0xc3) return go_back();
+  const std::optional<Label> back = note_call();
+  indirect_jump();
+  if (back) return_point(*back);
 }
 
 void Codegen::check_target(const Inst& i) {
@@ -135,11 +152,20 @@ u32 Codegen::load_r8() {
 }
 
 void Codegen::emit_stub(const PendingExit& exit) {
+  HostCode::ExitPlace place{exit.ip, exit.site, exit.guard, 0, 0, exit.returns, exit.miss_site, 0};
   a_.bind(exit.stub);
-  const u32 at = static_cast<u32>(a_.offset());
-  const u32 slot = load_r8();
+  place.stub = static_cast<u32>(a_.offset());
+  place.exit_slot = load_r8();
   jump_out(stubs_.leave_by_exit);
-  out_.exits.push_back({exit.ip, exit.site, exit.guard, at, slot});
+  if (exit.miss) {
+    a_.bind(*exit.miss);
+    a_.db(0x49);
+    a_.db(0xb9);  // mov r9, imm64
+    place.miss_slot = static_cast<u32>(a_.offset());
+    a_.dq(0);
+    jump_out(stubs_.learn);
+  }
+  out_.exits.push_back(place);
 }
 
 }  // namespace xlat::jit::x64

@@ -10,6 +10,8 @@ namespace xlat::jit::x64 {
 
 namespace {
 constexpr u32 kNeverHot = ~u32{0};  // heat of a block that was tried and is nothing for the code generator
+// Times an indirect jump goes to another place before the jump table has it for good.
+constexpr u32 kMostMisses = 32;
 // A block has a translation for each address and context it runs at; so many.
 constexpr unsigned kMostVersions = 6;
 constexpr std::size_t kMostRoom = 2 * Codegen::kMostCodeBytes;
@@ -31,6 +33,7 @@ Engine::Engine(Cpu& cpu, const JitOptions& options, CodeCache cache)
                         {&Engine::load_segment, &Engine::verify, &Engine::sysenter, &Engine::sysexit})),
       codegen_(layout_, stubs_) {
   frame_.engine = this;
+  frame_.returns.fill(stubs_.indirect);
   slow_.resize(encoding_too_long() + 1u);
   if (options_.perf_map) options_.perf_map->add(stubs_.enter, stubs_.bytes, "xlat_stubs");
   blocks_.on_drop = [this](const Block& block) {
@@ -134,7 +137,12 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, b
     exit->site = t->code + place.site;
     exit->guard = place.guard ? t->code + place.guard : nullptr;
     exit->stub = t->cold + place.stub;
-    std::memcpy(cache_.writable(t->cold + place.exit_slot), &exit, sizeof exit);
+    exit->returns = place.returns;
+    store_code(t->cold + place.exit_slot, exit);
+    if (place.miss) {
+      exit->miss = t->code + place.miss;
+      store_code(t->cold + place.miss_slot, exit);
+    }
   }
   t->next = static_cast<Translation*>(block.translation);
   block.translation = t;
@@ -185,7 +193,7 @@ void Engine::link(Exit& exit, Translation& target) {
     const u32 linear = target.ip + contexts_[target.context - 1].cs_base;
     const u64 entry = page_entry(linear);
     if (entry == 0) return;
-    std::memcpy(cache_.writable(exit.guard), &entry, sizeof entry);
+    store_code(exit.guard, entry);
   } else if (!leads_into_own_page(exit, *target.block)) {
     return;  // what was mapped there changed in between
   }
@@ -203,7 +211,21 @@ void Engine::unlink(Exit& exit) {
 
 void Engine::set_jump(const u8* site, const u8* to) {
   const auto displacement = static_cast<i32>(to - (site + 4));
-  std::memcpy(cache_.writable(site), &displacement, sizeof displacement);
+  store_code(site, displacement);
+}
+
+// An indirect jump left for `target`: that is where it shall go without asking from now on.
+void Engine::learn(Exit& site, Translation& target) {
+  if (site.owner->context != target.context) return;
+  if (site.target) std::erase(site.target->incoming, &site);
+  unlink(site);
+  const bool give_up = ++site.misses >= kMostMisses;
+  site.ip = give_up ? Exit::kNowhere : target.ip;
+  store_code(site.guard - Exit::kIpToGuard, site.ip);
+  if (give_up) return set_jump(site.miss, indirect_of(stubs_, *site.owner));
+  const u32 linear = target.ip + contexts_[target.context - 1].cs_base;
+  store_code(site.guard + Exit::kGuardToPage, (linear >> 12) * 8);
+  link(site, target);
 }
 
 void Engine::remember_jump(const Translation& target) {
@@ -226,6 +248,8 @@ void Engine::drop(Translation* t) {
   for (Exit* exit : t->incoming) unlink(*exit);
   t->incoming.clear();
   for (Exit& exit : t->exits) {
+    if (wanted_site_ == &exit) wanted_site_ = nullptr;
+    if (exit.returns) continue;  // its code may still be found by a RET
     if (exit.target) std::erase(exit.target->incoming, &exit);
     exit.target = nullptr;
     if (wanted_ == &exit) wanted_ = nullptr;
@@ -246,7 +270,8 @@ void Engine::flush_cache() {
   dropped_.clear();
   ran_ = nullptr;
   std::fill(jumps_.begin(), jumps_.end(), JumpEntry{});
-  wanted_ = nullptr;
+  frame_.returns.fill(stubs_.indirect);
+  wanted_ = wanted_site_ = nullptr;
   cache_.truncate(stubs_.bytes);
   ++counters_.cache_flushes;
 }

@@ -1,6 +1,8 @@
 // Translating hot blocks, running them, linking them, and forgetting them.
 #pragma once
 
+#include <cstring>
+
 #include "jit/engine.h"
 #include "jit/x64/codegen.h"
 #include "jit/x64/stubs.h"
@@ -41,6 +43,7 @@ class Engine : public Interp {
   static Translation* version(const Block& block, u32 ip, u32 context);
   void drop_oldest_version(const Block& block);
   void link(Exit& exit, Translation& target);
+  void learn(Exit& site, Translation& target);
   void remember_jump(const Translation& target);
   // The TLB's read entry for the page of the code that is to run; zero where code does not lie in RAM or ROM.
   u64 page_entry(u32 linear) const { return cpu_.read_table()[linear >> 12]; }
@@ -49,6 +52,10 @@ class Engine : public Interp {
   }
   std::vector<u8> guest_bytes(const Block& block) const;
   void unlink(Exit& exit);
+  template <class T>
+  void store_code(const u8* at, T value) {
+    std::memcpy(cache_.writable(at), &value, sizeof value);
+  }
   void set_jump(const u8* site, const u8* to);
   void drop(Translation* translation);
   void flush_cache();
@@ -73,6 +80,7 @@ class Engine : public Interp {
   std::vector<std::unique_ptr<Translation>> translations_;
   std::vector<std::unique_ptr<Translation>> dropped_;  // their code may still be running
   Exit* wanted_ = nullptr;                             // exit taken last, to be linked to what runs next
+  Exit* wanted_site_ = nullptr;                        // likewise, an indirect jump's
   bool slice_ended_ = false;                           // in what runs next
   bool jump_wanted_ = false;                           // an indirect jump missed: its target goes into the table
   const Translation* ran_ = nullptr;                   // entered last

@@ -12,6 +12,7 @@ bool Engine::run_translated(const Block& block, u64 budget) {
   const u32 ip = static_cast<u32>(cpu_.s.ip);
   const u32 number = context_number();
   Exit* const wanted = std::exchange(wanted_, nullptr);
+  Exit* const site = std::exchange(wanted_site_, nullptr);
   const bool jump_wanted = std::exchange(jump_wanted_, false);
   if (cpu_.log().enabled(LogItem::kExec)) return false;
   const u64 flushes = counters_.cache_flushes;
@@ -23,6 +24,7 @@ bool Engine::run_translated(const Block& block, u64 budget) {
   if (flushes == counters_.cache_flushes) {
     if (wanted && wanted->ip == ip) link(*wanted, *t);
     if (jump_wanted) remember_jump(*t);
+    if (site) learn(*site, *t);
   }
   CpuState& s = cpu_.s;
   if (t->uses_fpu && !host_may_run_fpu(s)) return false;
@@ -45,6 +47,7 @@ bool Engine::run_translated(const Block& block, u64 budget) {
     wanted_ = frame_.exit;
   } else {
     jump_wanted_ = true;
+    wanted_site_ = std::exchange(frame_.site, nullptr);
   }
   return true;
 }

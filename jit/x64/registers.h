@@ -11,6 +11,8 @@
 
 #include <asmjit/x86.h>
 
+#include <array>
+
 #include "cpu/cpu.h"
 #include "jit/x64/fpu_state.h"
 
@@ -52,6 +54,13 @@ inline constexpr i32 kHelperArg = 16, kHelperInfo = 20;
 inline constexpr i32 kSlots = 24, kSlotBytes = 16;
 inline constexpr u32 kMostSlots = 8;
 
+// Where the RET of each CALL is to go on, by the ESP between them: code that compares EIP and context, so anything may
+// be found here that has been put here since the code cache was emptied. No count of calls can get out of step,
+// whatever the guest does with its stack.
+inline constexpr unsigned kReturnsLog2 = 9;
+using ReturnTable = std::array<const u8*, 1 << kReturnsLog2>;
+inline constexpr u32 kReturnMask = ((1u << kReturnsLog2) - 1) * 4;  // of ESP: what tells entries apart
+
 // What the engine and translated code tell each other; its address is at the top of the stack.
 struct Frame {
   void* engine = nullptr;
@@ -60,6 +69,8 @@ struct Frame {
   Exit* exit = nullptr;  // how the code was left: a chainable exit, or null with CpuState::ip set
   u32 fpu_slot = 0;      // what the FpuSlot was when the state went to fpu_image; 0: CpuState has it
   FpuImage fpu_image{};
+  Exit* site = nullptr;  // an indirect jump that left because it was not the one of last time
+  ReturnTable returns{};
 };
 
 // Where fields of CpuState lie; its parts have private members, so they are measured on an object.
@@ -88,6 +99,8 @@ enum class HelperRoutine : u8 {
 };
 inline constexpr unsigned kHelperRoutines = 4;
 
+inline constexpr unsigned kIndirectCopiesLog2 = 5, kIndirectCopies = 1 << kIndirectCopiesLog2;
+
 // The routines all translated code of an engine shares; addresses in the code cache.
 struct Stubs {
   const u8* enter = nullptr;          // Exit* (CpuState*, Frame*, const void* code)
@@ -95,7 +108,10 @@ struct Stubs {
   const u8* leave_at = nullptr;       // r8d = EIP
   const u8* leave_by_exit = nullptr;  // r8 = Exit*
   const u8* indirect = nullptr;       // r8d = EIP to go to, r11d = context
-  const u8* load_fpu = nullptr;       // called: r8d = instruction, r9 = Translation*; leaves if it may not run directly
+  // The same once more, many times: a host guesses where a jump goes by where it stands.
+  const u8* indirect_copy[kIndirectCopies] = {};
+  const u8* learn = nullptr;     // r8d = EIP to go to, r9 = Exit* of the site
+  const u8* load_fpu = nullptr;  // called: r8d = instruction, r9 = Translation*; leaves if it may not run directly
   const u8* helpers[kHelperRoutines] = {};  // called; host flags then: NZ if the interpreter is to run the instruction
   std::size_t bytes = 0;                    // of the code cache they take
 };

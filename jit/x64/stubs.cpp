@@ -85,6 +85,26 @@ class StubMaker {
     load_guest();
     a.test(host::r8d, host::r8d);
   }
+  // r8d = EIP, r11d = context. The jump table, as jump_slot() says.
+  void look_up(const JumpEntry* jump_table, const asmjit::Label& miss) {
+    constexpr unsigned kEntryLog2 = std::countr_zero(sizeof(JumpEntry));
+    const auto entry = [](std::size_t offset) {
+      return host::qword_ptr(host::r10, host::r9, 0, static_cast<i32>(offset));
+    };
+    a.imul(host::r9d, host::r8d, static_cast<i32>(kHash));
+    a.shl(host::r11, 32);
+    a.or_(host::r11, host::r8);  // JumpEntry::key_of()
+    a.shr(host::r9d, 32 - kJumpEntriesLog2 - kEntryLog2);
+    a.and_(host::r9d, ~(static_cast<u32>(sizeof(JumpEntry)) - 1));
+    a.mov(host::r10, reinterpret_cast<u64>(jump_table));
+    a.cmp(entry(offsetof(JumpEntry, key)), host::r11);
+    a.jne(miss);
+    a.mov(host::r11, entry(offsetof(JumpEntry, table_offset)));
+    a.mov(host::r11, host::qword_ptr(kTlb, host::r11));
+    a.cmp(entry(offsetof(JumpEntry, addend)), host::r11);
+    a.jne(miss);
+    a.jmp(entry(offsetof(JumpEntry, code)));
+  }
   std::size_t here() const { return a.offset(); }
   std::span<const u8> bytes() {
     if (code_.hasUnresolvedLinks()) code_.resolveUnresolvedLinks();
@@ -159,27 +179,17 @@ Stubs make_stubs(CodeCache& cache, const StateLayout& layout, const JumpEntry* j
   a.ret();
 
   // r8d = EIP, r11d = context: the jump table, as jump_slot() says.
+  std::size_t indirect_at[kIndirectCopies];
   const std::size_t indirect = m.here();
-  const asmjit::Label miss = a.newLabel();
   a.bind(look_up);
-  constexpr unsigned kEntryLog2 = std::countr_zero(sizeof(JumpEntry));
-  const auto entry = [](std::size_t offset) {
-    return host::qword_ptr(host::r10, host::r9, 0, static_cast<i32>(offset));
-  };
-  a.imul(host::r9d, host::r8d, static_cast<i32>(kHash));
-  a.shl(host::r11, 32);
-  a.or_(host::r11, host::r8);  // JumpEntry::key_of()
-  a.shr(host::r9d, 32 - kJumpEntriesLog2 - kEntryLog2);
-  a.and_(host::r9d, ~(static_cast<u32>(sizeof(JumpEntry)) - 1));
-  a.mov(host::r10, reinterpret_cast<u64>(jump_table));
-  a.cmp(entry(offsetof(JumpEntry, key)), host::r11);
-  a.jne(miss);
-  a.mov(host::r11, entry(offsetof(JumpEntry, table_offset)));
-  a.mov(host::r11, host::qword_ptr(kTlb, host::r11));
-  a.cmp(entry(offsetof(JumpEntry, addend)), host::r11);
-  a.jne(miss);
-  a.jmp(entry(offsetof(JumpEntry, code)));
-  a.bind(miss);
+  m.look_up(jump_table, leave_at_ip);
+  for (std::size_t& at : indirect_at) {
+    at = m.here();
+    m.look_up(jump_table, leave_at_ip);
+  }
+  const std::size_t learn = m.here();
+  a.mov(host::r10, host::qword_ptr(host::rsp));
+  a.mov(field(host::r10, offsetof(Frame, site)), host::r9);
   a.jmp(leave_at_ip);
 
   // The other way round; r8d and r9 as for `interpret`.
@@ -213,8 +223,15 @@ Stubs make_stubs(CodeCache& cache, const StateLayout& layout, const JumpEntry* j
 
   const std::span<const u8> bytes = m.bytes();
   const u8* base = cache.add(bytes);
-  Stubs stubs{base + enter,         base + interpret_at, base + leave_at,
-              base + leave_by_exit, base + indirect,     base + load_fpu_at};
+  Stubs stubs;
+  stubs.enter = base + enter;
+  stubs.interpret = base + interpret_at;
+  stubs.leave_at = base + leave_at;
+  stubs.leave_by_exit = base + leave_by_exit;
+  for (unsigned n = 0; n < kIndirectCopies; ++n) stubs.indirect_copy[n] = base + indirect_at[n];
+  stubs.indirect = base + indirect;
+  stubs.learn = base + learn;
+  stubs.load_fpu = base + load_fpu_at;
   for (unsigned n = 0; n < kHelperRoutines; ++n) stubs.helpers[n] = base + helpers_at[n];
   stubs.bytes = cache.used();
   return stubs;

@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "cpu/interp/interp.h"
+#include "jit/x64/registers.h"
 
 namespace xlat::jit::x64 {
 
@@ -19,6 +20,15 @@ struct Exit {
   const u8* guard = nullptr;  // the 64-bit TLB entry compared first; null if the target lies in the owner's page
   const u8* stub = nullptr;
   Translation* target = nullptr;  // where it is linked to
+  bool returns = false;           // from a call; found by the return table even when the owner is dropped
+  // An indirect jump's site, linked to where it went last; null: an exit that always goes to `ip`. The displacement of
+  // the jump taken for other targets.
+  const u8* miss = nullptr;
+  u32 misses = 0;
+
+  // What a site compares lies at fixed distances from its guard: the EIP, and which entry of the TLB it is.
+  static constexpr u32 kNowhere = ~u32{0};
+  static constexpr int kIpToGuard = 12, kGuardToPage = 12;
 };
 
 // What a translation takes for granted beside its bytes: if two contexts are equal, so is the host code.
@@ -60,5 +70,10 @@ struct JumpEntry {
 inline constexpr unsigned kJumpEntriesLog2 = 15;
 inline constexpr u32 jump_slot(u32 ip) { return hash_slot(ip, kJumpEntriesLog2); }
 static_assert(sizeof(JumpEntry) == 32);
+
+// The copy of Stubs::indirect for a translation.
+inline const u8* indirect_of(const Stubs& stubs, const Translation& t) {
+  return stubs.indirect_copy[hash_slot(t.ip, kIndirectCopiesLog2)];
+}
 
 }  // namespace xlat::jit::x64

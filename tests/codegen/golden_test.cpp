@@ -51,6 +51,11 @@ class Translator {
       names_[at] = name;
       at += 0x100;
     }
+    for (const u8*& copy : stubs_.indirect_copy) {
+      copy = fake(at);
+      names_[at] = "indirect";
+      at += 0x100;
+    }
     static constexpr const char* kHelpers[kHelperRoutines] = {"load_segment", "verify", "sysenter", "sysexit"};
     for (unsigned n = 0; n < kHelperRoutines; ++n, at += 0x100) {
       stubs_.helpers[n] = fake(at);
@@ -92,7 +97,8 @@ class Translator {
     static const std::vector<std::pair<const char*, Field>> kRoutineFields = {
         {"enter", &Stubs::enter},       {"interpret", &Stubs::interpret},
         {"leave_at", &Stubs::leave_at}, {"leave_by_exit", &Stubs::leave_by_exit},
-        {"indirect", &Stubs::indirect}, {"load_fpu", &Stubs::load_fpu},
+        {"indirect", &Stubs::indirect}, {"learn", &Stubs::learn},
+        {"load_fpu", &Stubs::load_fpu},
     };
     return kRoutineFields;
   }
@@ -142,6 +148,7 @@ class Translator {
     std::map<u64, std::string> immediates;  // by address
     for (const HostCode::ExitPlace& exit : host.exits) {
       immediates[cold + exit.exit_slot] = fmt::format("<exit {:x}>", exit.ip);
+      if (exit.miss) immediates[cold + exit.miss_slot] = "<site>";
       if (exit.guard) immediates[kBase + exit.guard] = "<tlb entry>";
     }
 

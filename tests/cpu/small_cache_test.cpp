@@ -67,12 +67,28 @@ u64 number_after(const std::string& text, const std::string& name) {
   return std::stoull(text.substr(text.find_first_of("0123456789", at + name.size())));
 }
 
+// Each function calls the next one, and then itself returns: into code that was evicted since the call.
+template <class Machine>
+void set_up_chain(Machine& m) {
+  m.flat32(kCode, 0x8000);
+  // again: call first / dec ecx / jnz again / hlt
+  m.put(kCode, {0xe8, 0xfb, 0x0f, 0, 0, 0x49, 0x75, 0xf8, 0xf4});
+  m.cpu.s.gpr[kEcx] = 20;
+  for (u32 n = 0; n < kFunctions; ++n) {
+    const u32 at = kCode + 0x1000 + n * kApart;
+    // add eax,edx / call next / xor ebx,eax / adc edx,1 / ret
+    m.put(at, {0x01, 0xd0, 0xe8, static_cast<u8>(kApart - 7), static_cast<u8>((kApart - 7) >> 8), 0, 0, 0x31, 0xc3,
+               0x83, 0xd2, 0x01, 0xc3});
+  }
+  m.put(kCode + 0x1000 + kFunctions * kApart, {0xc3});
+}
+
 template <class Small>
-u64 flushes_of_a_run() {
+u64 flushes_of_a_run(auto set_up_both) {
   BareMachine<Interp> a;
   BareMachine<Small> b;
-  set_up(a);
-  set_up(b);
+  set_up_both(a);
+  set_up_both(b);
   while (!a.cpu.s.halted) {
     a.run(997);
     b.run(997);
@@ -87,11 +103,15 @@ u64 flushes_of_a_run() {
 }  // namespace
 
 TEST_CASE("a code cache that holds a part of the guest's code is emptied again and again") {
-  CHECK(flushes_of_a_run<SmallJit>() > 10);
+  CHECK(flushes_of_a_run<SmallJit>([](auto& m) { set_up(m); }) > 10);
+}
+
+TEST_CASE("code is evicted between a call and its return") {
+  CHECK(flushes_of_a_run<SmallJit>([](auto& m) { set_up_chain(m); }) > 10);
 }
 
 TEST_CASE("a code cache that holds no block leaves everything to the interpreter") {
-  CHECK(flushes_of_a_run<TinyJit>() > 0);
+  CHECK(flushes_of_a_run<TinyJit>([](auto& m) { set_up(m); }) > 0);
 }
 
 TEST_CASE("counters: translations, links, fills and flushes of the TLB, writes to code, evictions") {
