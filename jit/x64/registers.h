@@ -54,6 +54,7 @@ struct Frame {
   const void* read_table = nullptr;
   i64 budget = 0;
   Exit* exit = nullptr;  // how the code was left: a chainable exit, or null with CpuState::ip set
+  u64 value = 0;         // what a helper routine gives
   u32 fpu_slot = 0;      // what the FpuSlot was when the state went to fpu_image; 0: CpuState has it
   FpuImage fpu_image{};
 };
@@ -73,16 +74,19 @@ inline constexpr unsigned kInterpretRest = 1 << 8;
 
 // C++ functions that translated code calls with the guest's registers still in the host's: they take a few
 // nanoseconds, touch no x87 state, change nothing of the guest's registers, and give 0, or change nothing at all and
-// give something else where the interpreter is to run the instruction. `fpu_slot` is not 0 while the host's x87 unit
-// holds the guest's state.
+// give something else where the interpreter is to run the instruction. Frame::budget is what is left after paying for
+// the block. `fpu_slot` is not 0 while the host's x87 unit holds the guest's state.
 using HelperFn = u64 (*)(Frame*, u32 arg, u32 info, u32 fpu_slot);
 enum class HelperRoutine : u8 {
   kLoadSegment,  // arg: selector, info: SegReg
   kVerify,       // arg: selector, info: 1 for writing; flags are packed
   kSysenter,     // from memory to memory: gpr, ip
   kSysexit,
+  kRdtsc,   // info: instructions of the block from this one on; Frame::value
+  kInvlpg,  // arg: offset, info: SegReg
 };
-inline constexpr unsigned kHelperRoutines = 4;
+inline constexpr unsigned kHelperRoutines = 6;
+inline constexpr unsigned kStringRoutines = 24;
 
 // The routines all translated code of an engine shares; addresses in the code cache.
 struct Stubs {
@@ -93,6 +97,7 @@ struct Stubs {
   const u8* indirect = nullptr;       // r8d = EIP to go to, r11d = context
   const u8* load_fpu = nullptr;       // called: r8d = instruction, r9 = Translation*; leaves if it may not run directly
   const u8* helpers[kHelperRoutines] = {};  // called; host flags then: NZ if the interpreter is to run the instruction
+  const u8* strings[kStringRoutines] = {};  // by StringRoutine::number()
   std::size_t bytes = 0;                    // of the code cache they take
 };
 
