@@ -11,6 +11,7 @@ namespace xlat::jit {
 // Counters of `info jit`.
 struct JitCounters {
   u64 translated = 0;      // blocks
+  u64 loops = 0;           // of them, made loops of their own
   u64 guest_insns = 0;     // in them
   u64 left_to_interp = 0;  // of these, instructions run by the interpreter
   u64 host_bytes = 0, cold_bytes = 0;
@@ -25,6 +26,7 @@ struct JitCounters {
 struct JitOptions {
   std::size_t cache_bytes = std::size_t{64} << 20;
   unsigned threshold = 16;              // executions before a block is translated
+  unsigned samples = 2;                 // slices that end in a block before it is made a loop, if it is one; 0: at once
   std::shared_ptr<PerfMap> perf_map{};  // null: none
   // Translations from this one on, counted from 1, invert EAX at their start, to see what lockstep reports. Not all
   // show: some replace EAX.

@@ -39,6 +39,7 @@ const Block* BlockCache::find_slow(u32 linear, CodeMode mode) {
   if (blocks_.size() >= kMaxBlocks) make_room();
   if (dropped_blocks_.size() >= kMaxDropped) {
     std::fill(near_.begin(), near_.end(), Near{});  // and between blocks none of them runs
+    for (const auto& block : dropped_blocks_) insns_.give_back(block->insns);
     dropped_blocks_.clear();
   }
   u64 phys = 0;
@@ -57,11 +58,10 @@ const Block* BlockCache::find_slow(u32 linear, CodeMode mode) {
     block = decode(linear, phys, mode);
     if (!block) return nullptr;
   }
-  const std::uintptr_t addend2 = block->two_pages() ? cpu_.read_table()[page_after(linear)] : 0;
-  // A second page that the TLB does not have must be looked up each time.
-  if (!block->two_pages() || addend2 != 0) {
-    near_[slot(linear)] = {linear, key(mode), cpu_.read_table()[linear >> 12], addend2, block};
-  }
+  // What the TLB does not have must be looked up each time.
+  block->host = host_of(linear);
+  block->host2 = block->two_pages() ? host_of((linear | 0xfff) + 1) : 0;
+  if (block->host != kNowhere && block->host2 != kNowhere) near_[slot(linear)] = {linear, key(mode), block};
   return block;
 }
 
@@ -85,12 +85,11 @@ Block* BlockCache::decode(u32 linear, u64 phys, CodeMode mode) {
   const unsigned in_page = 4096 - (phys & 0xfff);
   constexpr unsigned kMostBytes = kMaxInsns * kMaxInsnBytes;
   memory.read_block(phys, {page, std::min(in_page, kMostBytes)});
-  std::array<Insn, kMaxInsns> insns;
   std::size_t count = 0;
   unsigned at = 0;
   const auto table = encodings();
   while (at < in_page && count < kMaxInsns) {
-    Insn& insn = insns[count];
+    Insn& insn = decoded_[count];
     unsigned available = in_page - at;
     if (!decoder_.decode({page + at, std::min(available, kMaxInsnBytes)}, mode, insn)) {
       if (at != 0) break;  // the one that crosses the page starts its own block
@@ -109,7 +108,7 @@ Block* BlockCache::decode(u32 linear, u64 phys, CodeMode mode) {
     if (attributes & (attr::Branch | attr::End)) break;
   }
   block->bytes = at;
-  block->insns.assign(insns.begin(), insns.begin() + static_cast<std::ptrdiff_t>(count));
+  block->insns = insns_.add({decoded_.data(), count});
 
   each_part(*block, [&](u64 page_number, unsigned first, unsigned bytes) {
     memory.code_watch().watch(page_number << 12 | first, bytes);

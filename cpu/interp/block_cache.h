@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -11,24 +12,27 @@
 #include "cpu/cpu.h"
 #include "cpu/decoder.h"
 #include "cpu/interp/block_table.h"
+#include "cpu/interp/insn_pool.h"
 
 namespace xlat {
 
 // A run of instructions that ends at a branch, at an instruction after which code may decode differently, or at the end
 // of the page. One that crosses into the next page stands alone in its block.
 struct Block {
-  u64 serial = 0;  // no two blocks of a cache ever have the same
-  u64 phys = 0;
-  u64 phys2 = 0;  // of the second page's first byte, if the block lies in two
+  // Where its bytes are in this process, and its second page if it lies in two; 0: not known.
+  std::uintptr_t host = 0, host2 = 0;
+  std::span<const Insn> insns;
+  // For an engine that translates blocks: how often it came by here, and what it made of the block.
+  mutable void* translation = nullptr;
+  mutable u32 heat = 0;
   u32 bytes = 0;
   CodeMode mode;
   bool branch = false;  // the last instruction sets EIP itself
   bool valid = true;
-  // For an engine that translates blocks: how often it came by here, and what it made of the block.
-  mutable u32 heat = 0;
-  mutable void* translation = nullptr;
   mutable bool apart = false;  // its accesses are to be checked each by itself
-  std::vector<Insn> insns;
+  u64 serial = 0;              // no two blocks of a cache ever have the same
+  u64 phys = 0;
+  u64 phys2 = 0;  // of the second page's first byte, if the block lies in two
 
   bool two_pages() const { return (phys & 0xfff) + bytes > 4096; }
 };
@@ -45,11 +49,12 @@ class BlockCache {
     const CodeMode mode = cpu_.s.mode();
     const u32 linear = cpu_.s.seg[kCs].base + ip;
     const Near& near = near_[slot(linear)];
-    // The TLB must still lead to the page where the block was found, and zero leads nowhere.
-    const std::uintptr_t addend = cpu_.read_table()[linear >> 12];
-    if (near.linear == linear && near.addend == addend && addend != 0 && near.key == key(mode) && near.block->valid &&
-        (near.addend2 == 0 || near.addend2 == cpu_.read_table()[page_after(linear)])) {
-      return near.block;
+    if (near.linear == linear && near.key == key(mode) && near.block->valid) {
+      // The TLB must still lead to the pages where the block was found.
+      const Block& block = *near.block;
+      if (block.host == host_of(linear) && (block.host2 == 0 || block.host2 == host_of((linear | 0xfff) + 1))) {
+        return &block;
+      }
     }
     return find_slow(linear, mode);
   }
@@ -72,11 +77,9 @@ class BlockCache {
   std::function<void(const Block&)> on_drop = [](const Block&) {};
 
  private:
-  struct alignas(32) Near {
+  struct Near {
     u32 linear = 0;
-    u32 key = 0;
-    std::uintptr_t addend = 0;   // the TLB's read entry
-    std::uintptr_t addend2 = 0;  // that of the second page; 0 if the block lies in one page
+    u32 key = ~u32{0};  // no block has this
     const Block* block = nullptr;
   };
   // A page with code: its blocks, and how many of them cover each byte.
@@ -85,14 +88,20 @@ class BlockCache {
     std::array<u16, 4096> covered{};
   };
   static constexpr unsigned kNearSlotsLog2 = 15;
-  static constexpr unsigned kMaxInsns = 64;
+  static constexpr unsigned kMaxInsns = InsnPool::kMostInsns;
   static constexpr std::size_t kMaxBlocks = 1 << 18;
   static constexpr std::size_t kMaxDropped = 1024;
+  static constexpr std::uintptr_t kNowhere = ~std::uintptr_t{0};
 
   static std::size_t slot(u32 linear) { return hash_slot(linear, kNearSlotsLog2); }
   static u64 block_key(u64 phys, CodeMode mode) { return phys << 8 | mode.key(); }
   // User code needs its own near entries, as its right to fetch differs.
   u32 key(CodeMode mode) const { return mode.key() | (cpu_.user() ? 0x100u : 0); }
+  // Where the TLB says that a byte of code is; of no use where it says nothing.
+  std::uintptr_t host_of(u32 linear) const {
+    const std::uintptr_t addend = cpu_.read_table()[linear >> 12];
+    return addend == 0 ? kNowhere : addend + linear;
+  }
   const Block* find_slow(u32 linear, CodeMode mode);
   Block* decode(u32 linear, u64 phys, CodeMode mode);
   bool second_page(u32 linear, u64& phys2);
@@ -109,6 +118,8 @@ class BlockCache {
   Cpu& cpu_;
   HandlerOf handler_of_;
   Decoder decoder_;
+  std::array<Insn, kMaxInsns> decoded_;  // of the block being decoded
+  InsnPool insns_;
   std::vector<Near> near_{std::size_t{1} << kNearSlotsLog2};
   BlockTable blocks_;                                   // by block_key()
   std::unordered_map<u64, CodePage> pages_;             // by page number

@@ -13,7 +13,7 @@ Codegen::Codegen(const StateLayout& layout, const Stubs& stubs)
 }
 
 const HostCode* Codegen::generate(const Block& block, const IrBlock& ir, const Translation& translation,
-                                  const Context& context, const u8* base, const u8* cold_end) {
+                                  const Context& context, const u8* base, const u8* cold_end, bool as_loop) {
   block_ = &block;
   ir_ = &ir;
   translation_ = &translation;
@@ -28,6 +28,9 @@ const HostCode* Codegen::generate(const Block& block, const IrBlock& ir, const T
     left_out_[n] = calls_out(n);
     ends_groups_[n] = calls_cpp(n) || is_string_run(n);
   }
+  as_loop_ = as_loop && may_loop();
+  if (as_loop_ && run() && out_.loops) return &out_;
+  as_loop_ = false;
   // What else cannot be translated shows on the way; then the pass begins again without it.
   for (std::size_t tries = 0; tries <= block.insns.size(); ++tries) {
     if (run()) {
@@ -71,36 +74,54 @@ bool Codegen::run() {
   out_.exits.clear();
   out_.interpreted = 0;
   out_.uses_fpu = false;
-  values_.assign(ir_->code.size(), {});
-  for (Ref r = 0; r < values_.size(); ++r) values_[r].uses = analysis_.uses[r];
-  done_.assign(ir_->code.size(), false);
-  flags_of_.assign(ir_->code.size(), 0);
+  out_.loops = false;
   cold_.clear();
+  refills_.clear();
   misaligned_.clear();
   exits_.clear();
   fpu_loads_.clear();
   fpu_held_ = false;
   fpu_note_ = {};
   storers_.clear();
-  failed_ = ended_ = false;
-  find_widths();
+  failed_ = again_ = false;
+  loop_flags_.reset();
+  slots_ = 0;
   find_flag_effects();
   groups_ = find_address_groups(*ir_, left_out_, ends_groups_, block_->apart ? 0 : context_->flat, std::move(groups_));
-  group_checked_.assign(groups_.groups.size(), false);
+  start_pass();
   begin();
-  for (unsigned n = 0; n < block_->insns.size() && !failed_; ++n) instruction(n);
-  if (failed_) return false;
-  if (!ended_) {
-    exit_to(static_cast<u32>(translation_->ip + block_->bytes));
+  body();
+  if (loop_flags_ && !failed_) {
+    start_pass();
+    begin_again();
+    body();
+    out_.loops = true;
   }
+  if (failed_) return false;
   finish();
   return !failed_;
 }
 
-// The budget pays for the whole block at once.
-void Codegen::begin() {
+// What is known of the values when none has been computed.
+void Codegen::start_pass() {
+  values_.assign(ir_->code.size(), {});
+  for (Ref r = 0; r < values_.size(); ++r) values_[r].uses = analysis_.uses[r];
+  done_.assign(ir_->code.size(), false);
+  flags_of_.assign(ir_->code.size(), 0);
+  find_widths();
+  group_checked_.assign(groups_.groups.size(), false);
   insn_ = 0;
   temps_used_ = 0;
+  ended_ = false;
+}
+
+void Codegen::body() {
+  for (unsigned n = 0; n < block_->insns.size() && !failed_; ++n) instruction(n);
+  if (!failed_ && !ended_) exit_to(static_cast<u32>(translation_->ip + block_->bytes));
+}
+
+// The budget pays for the whole block at once.
+void Codegen::begin() {
   recipe_ = {};
   flags_dirty_ = host_valid_ = false;
   used_up_ = a_.newLabel();
@@ -136,7 +157,7 @@ void Codegen::instruction(unsigned n) {
   a_.bind(next_);
   if (!needs_cold_) return;
   const bool load_fpu = fpu_held_ && static_cast<int>(n) < last_fpu_;
-  cold_.push_back({slow_, next_, n, host_valid_ && !ended_, group_goes_on(n), slow_recipe_, note, load_fpu});
+  cold_.push_back({slow_, next_, n, host_valid_ && !ended_, group_goes_on(n), slow_recipe_, note, load_fpu, again_});
 }
 
 void Codegen::operations(unsigned n) {
@@ -191,6 +212,7 @@ void Codegen::interpret(unsigned n) {
 // The cold code: slow paths, accesses that may cross a page, exits not yet linked.
 void Codegen::finish() {
   a_.section(cold_section_);
+  if (loop_flags_) emit_loop_entry();
   a_.bind(used_up_);
   a_.add(kBudget, static_cast<i32>(block_->insns.size()));
   a_.mov(host::r8d, translation_->ip);
@@ -203,6 +225,7 @@ void Codegen::finish() {
     a_.long_().jbe(m.back);
     a_.long_().jmp(m.slow);
   }
+  for (const Refill& r : refills_) emit_refill(r);
   for (const Cold& c : cold_) {
     a_.bind(c.slow);
     if (c.recipe) a_.call(storer_of(c.recipe));
@@ -210,6 +233,7 @@ void Codegen::finish() {
     a_.mov(host::r8d, c.insn | (c.rest ? kInterpretRest : 0));
     a_.call(interpret_);
     if (c.rest || c.insn + 1 == block_->insns.size()) continue;  // it has left
+    if (c.again) forget_slots();
     if (c.load_fpu) load_fpu(c.insn + 1);
     if (c.to_host_flags) {
       temps_used_ = 0;

@@ -29,6 +29,7 @@ struct HostCode {
   std::vector<ExitPlace> exits;
   unsigned interpreted = 0;  // instructions left to the interpreter
   bool uses_fpu = false;
+  bool loops = false;  // it is a loop of its own, see codegen_loop.cpp
 };
 
 class Codegen {
@@ -38,10 +39,13 @@ class Codegen {
 
   Codegen(const StateLayout& layout, const Stubs& stubs);
 
-  // The code will run at `base`, its cold part where it ends in front of `cold_end`, at most 2 GiB behind. Null if the
-  // block cannot be translated; else good until the next call.
+  // The code will run at `base`, its cold part where it ends in front of `cold_end`, at most 2 GiB behind. `as_loop`: a
+  // block that jumps to itself is made a loop if it can be. Null if the block cannot be translated; else good until the
+  // next call.
   const HostCode* generate(const Block& block, const IrBlock& ir, const Translation& translation,
-                           const Context& context, const u8* base, const u8* cold_end);
+                           const Context& context, const u8* base, const u8* cold_end, bool as_loop);
+
+  static bool jumps_to_itself(const Block& block);
 
  private:
   using Label = asmjit::Label;
@@ -67,6 +71,7 @@ class Codegen {
     FlagRecipe recipe;  // of the flags that waited before it
     FpuNote note;       // to be stored first
     bool load_fpu;      // the code behind counts on it
+    bool again;         // in the second pass of a loop
   };
   struct FpuLoad {
     Label load, back;
@@ -86,6 +91,12 @@ class Codegen {
   struct Misaligned {
     Label label, back, slow;
     unsigned linear, temp, bytes;
+  };
+  // An access whose page is not the one in its slot.
+  struct Refill {
+    Label label, back, slow;
+    unsigned linear, temp, bytes, slot;
+    bool write;
   };
   struct Linear {
     unsigned reg;
@@ -112,6 +123,8 @@ class Codegen {
 
   bool run();
   void new_code();
+  void start_pass();
+  void body();
   bool calls_out(unsigned n) const;
   void begin();
   void instruction(unsigned n);
@@ -218,6 +231,16 @@ class Codegen {
   void raise_if(const Inst& i);
   void check_target(const Inst& i);
 
+  // codegen_loop.cpp
+  bool may_loop() const;
+  bool leads_back(u32 ip) const { return as_loop_ && ip == translation_->ip; }
+  void jump_back(std::optional<Cond> cc);
+  void begin_again();
+  unsigned checked_by_slot(const Linear& linear, unsigned bytes, bool write);
+  void forget_slots();
+  void emit_refill(const Refill& refill);
+  void emit_loop_entry();
+
   // codegen_fpu.cpp
   void find_fpu_forms();
   void require_fpu(unsigned n);
@@ -250,6 +273,7 @@ class Codegen {
   void string_run(unsigned n);
 
   // codegen_exits.cpp
+  void need_slow_path();
   void slow_jump(Cond cc);
   void transfer_out(u8 opcode, const u8* target);
   void jump_out(const u8* target) { transfer_out(0xe9, target); }
@@ -313,6 +337,12 @@ class Codegen {
   bool needs_cold_ = false;
   FlagRecipe slow_recipe_;  // as flags wait when the slow path is taken
   Label slow_, next_, used_up_, interpret_, load_fpu_;
+  // Of a loop: its second pass begins at `loop_`, with the flags waiting so.
+  bool as_loop_ = false, again_ = false;
+  Label first_round_, loop_, used_up_again_;
+  std::optional<FlagRecipe> loop_flags_;  // none: no jump back yet
+  u32 slots_ = 0;
+  std::vector<Refill> refills_;
   // The operand checked by a probe: its offset and the register with its host address.
   std::optional<Ref> probed_;
   unsigned probed_reg_ = 0;

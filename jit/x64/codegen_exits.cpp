@@ -23,10 +23,14 @@ void Codegen::emit_tail(const Label& label, const u8* stub) {
 }
 
 // The instruction starts again in the interpreter, so nothing may have changed yet.
-void Codegen::slow_jump(Cond cc) {
+void Codegen::need_slow_path() {
   if (committed_) return fail();
   if (!needs_cold_) slow_recipe_ = flags_dirty_ ? recipe_ : FlagRecipe{};
   needs_cold_ = true;
+}
+
+void Codegen::slow_jump(Cond cc) {
+  need_slow_path();
   a_.long_().j(cc, slow_);
 }
 
@@ -71,15 +75,23 @@ void Codegen::exit_if(Cond cc, u32 ip) {
 void Codegen::set_ip(const Inst& i) {
   const Ref target = resolve(i.a);
   if (flags_dirty_ && !host_valid_) remake_flags();
-  flush_flags();
+  if (!as_loop_ || !recipe_) flush_flags();
   ended_ = true;
-  if (const auto ip = constant(target)) return exit_to(static_cast<u32>(*ip));
+  if (const auto ip = constant(target)) {
+    return leads_back(static_cast<u32>(*ip)) ? jump_back(std::nullopt) : exit_to(static_cast<u32>(*ip));
+  }
   const Inst& select = inst(target);
   if (select.op == Op::kSelect && values_[target].temp < 0) {
     const auto taken = constant(select.b), next = constant(select.c);
     if (taken && next) {
       const Cond cc = condition_of(select.a);
       const u32 there = static_cast<u32>(*taken), here = static_cast<u32>(*next);
+      if (leads_back(there) || leads_back(here)) {
+        const bool back = leads_back(there);
+        jump_back(back ? cc : host::negateCond(cc));
+        return exit_to(back ? here : there);
+      }
+      flush_flags();
       // The one without a guard first: it is a jump by itself.
       const bool other_way = in_another_page(there) && !in_another_page(here);
       exit_if(other_way ? host::negateCond(cc) : cc, other_way ? here : there);
@@ -87,6 +99,7 @@ void Codegen::set_ip(const Inst& i) {
     }
   }
   const unsigned reg = reg_of(target);
+  flush_flags();
   if (reg != host::r8.id()) a_.mov(host::r8d, gp32(reg));
   a_.mov(host::r11d, translation_->context);
   jump_out(stubs_.indirect);

@@ -1,4 +1,6 @@
 // Guest memory: the check of limits and of the flat TLB before each access, and the access itself.
+#include <bit>
+
 #include "jit/x64/codegen.h"
 #include "mmu/tlb.h"
 
@@ -24,6 +26,7 @@ Codegen::Linear Codegen::linear(const Inst& i, bool write) {
 
 // Looks the page up; the register given back holds what the linear address is to be added to.
 unsigned Codegen::checked(const Linear& l, unsigned bytes, bool write) {
+  if (again_ && slots_ < kMostSlots && std::has_single_bit(bytes)) return checked_by_slot(l, bytes, write);
   const unsigned t = temp();
   clobber_flags();
   if (bytes > 1) {

@@ -87,7 +87,7 @@ Translation* Engine::translation_of(const Block& block, u32 ip, u32 context) {
   if (Translation* known = version(block, ip, context)) return known;
   if (++block.heat < options_.threshold) return nullptr;
   block.heat = 0;
-  return translate(block, ip, context);
+  return translate(block, ip, context, options_.samples == 0);
 }
 
 Translation* Engine::version(const Block& block, u32 ip, u32 context) {
@@ -97,7 +97,7 @@ Translation* Engine::version(const Block& block, u32 ip, u32 context) {
   return nullptr;
 }
 
-Translation* Engine::translate(const Block& block, u32 ip, u32 context_number) {
+Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, bool as_loop) {
   const Context& context = contexts_[context_number - 1];
   if (u64{ip} + block.bytes - 1 > context.cs_limit) return nullptr;
   if (cache_.left() < kMostRoom) {
@@ -115,7 +115,7 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number) {
   }
   t->broken = options_.break_from != 0 && counters_.translated + 1 >= options_.break_from;
   ir_ = Lifter::lift(block.insns, std::move(ir_));
-  const HostCode* host = codegen_.generate(block, ir_, *t, context, cache_.next(), cache_.cold_end());
+  const HostCode* host = codegen_.generate(block, ir_, *t, context, cache_.next(), cache_.cold_end(), as_loop);
   if (!host || host->interpreted == block.insns.size()) {
     block.heat = kNeverHot;
     return nullptr;
@@ -126,6 +126,7 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number) {
   t->code_bytes = static_cast<u32>(host->hot.size());
   t->cold_bytes = static_cast<u32>(host->cold.size());
   t->uses_fpu = host->uses_fpu;
+  counters_.loops += host->loops;
   t->exits.reserve(host->exits.size());
   for (const HostCode::ExitPlace& place : host->exits) {
     Exit* exit = &t->exits.emplace_back();
@@ -152,6 +153,18 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number) {
   }
   if (watched()) t->text = std::make_unique<Interp::CodeText>(text_of(block, *t));
   return t;
+}
+
+// Where slices end is a sample of what runs: a block often found there is worth more than one pass.
+Translation* Engine::sampled(Translation* t) {
+  if (++t->samples != options_.samples || cache_.left() < kMostRoom) return t;
+  const Block& block = *t->block;
+  if (!Codegen::jumps_to_itself(block)) return t;
+  const u32 ip = t->ip, context = t->context;
+  drop(t);
+  Translation* loop = translate(block, ip, context, true);
+  if (loop) loop->samples = options_.samples;
+  return loop;
 }
 
 // The last in the list goes if it is full.

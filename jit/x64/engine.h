@@ -38,7 +38,8 @@ class Engine : public Interp {
   u32 known_context();
   u32 context_number();
   Translation* translation_of(const Block& block, u32 ip, u32 context);
-  Translation* translate(const Block& block, u32 ip, u32 context);
+  Translation* translate(const Block& block, u32 ip, u32 context, bool as_loop);
+  Translation* sampled(Translation* translation);
   static Translation* version(const Block& block, u32 ip, u32 context);
   void drop_oldest_version(const Block& block);
   void link(Exit& exit, Translation& target);
@@ -74,6 +75,7 @@ class Engine : public Interp {
   std::vector<std::unique_ptr<Translation>> translations_;
   std::vector<std::unique_ptr<Translation>> dropped_;  // their code may still be running
   Exit* wanted_ = nullptr;                             // exit taken last, to be linked to what runs next
+  bool slice_ended_ = false;                           // in what runs next
   bool jump_wanted_ = false;                           // an indirect jump missed: its target goes into the table
   const Translation* ran_ = nullptr;                   // entered last
   u64 count_at_zero_ = 0;                              // instruction count when the budget is used up

@@ -16,6 +16,7 @@ bool Engine::run_translated(const Block& block, u64 budget) {
   if (cpu_.log().enabled(LogItem::kExec)) return false;
   const u64 flushes = counters_.cache_flushes;
   Translation* t = translation_of(block, ip, number);
+  if (std::exchange(slice_ended_, false) && t) t = sampled(t);
   if (!t || budget < block.insns.size()) return false;
   // It would come straight back.
   if (block.two_pages() && t->entry2 != second_page_entry(*t)) return false;
@@ -38,6 +39,7 @@ bool Engine::run_translated(const Block& block, u64 budget) {
   take_fpu();
   count_ = count_at_zero_ - static_cast<u64>(frame_.budget);
   cpu_.clock().set_count(count_);
+  slice_ended_ = frame_.budget < static_cast<i64>(InsnPool::kMostInsns);
   if (frame_.exit) {
     s.ip = frame_.exit->ip;
     wanted_ = frame_.exit;
@@ -153,7 +155,7 @@ Interpreted Engine::load_fpu(Frame* frame, Translation* translation, u64 n, i64 
     put_fpu(s.fpu, frame->fpu_image);
     return {Interpreted::kNext, budget};
   }
-  const std::vector<Insn>& insns = translation->block->insns;
+  const std::span<const Insn> insns = translation->block->insns;
   s.ip = translation->ip + insns[n].off;
   return {Interpreted::kLeave, budget + static_cast<i64>(insns.size() - n)};
 }

@@ -47,6 +47,10 @@ struct FpuSlot {
 inline constexpr i32 kFpuSlot = 8;
 // Arguments of the routines in Stubs::helpers, in the stack of translated code: 32 bits each.
 inline constexpr i32 kHelperArg = 16, kHelperInfo = 20;
+// Pages that accesses of a loop found last, in the same place: the linear address of the page, then what it is to be
+// added to (see codegen_loop.cpp).
+inline constexpr i32 kSlots = 24, kSlotBytes = 16;
+inline constexpr u32 kMostSlots = 8;
 
 // What the engine and translated code tell each other; its address is at the top of the stack.
 struct Frame {

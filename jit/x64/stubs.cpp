@@ -112,11 +112,13 @@ Stubs make_stubs(CodeCache& cache, const StateLayout& layout, const JumpEntry* j
     return host::qword_ptr(frame, static_cast<i32>(offset));
   };
 
-  // enter(rdi = CpuState*, rsi = Frame*, rdx = code). Six pushes and the return address, then 24 bytes: rsp is a
+  // enter(rdi = CpuState*, rsi = Frame*, rdx = code). Six pushes and the return address, then these bytes: rsp is a
   // multiple of 16 in translated code.
+  constexpr i32 kStackBytes = kSlots + kSlotBytes * static_cast<i32>(kMostSlots);
+  static_assert(kStackBytes % 16 == 8);
   const std::size_t enter = m.here();
   for (const host::Gp& reg : kSaved) a.push(reg);
-  a.sub(host::rsp, 24);
+  a.sub(host::rsp, kStackBytes);
   a.mov(host::qword_ptr(host::rsp), host::rsi);
   a.mov(host::dword_ptr(host::rsp, kFpuSlot), 0);
   a.mov(kState, host::rdi);
@@ -153,7 +155,7 @@ Stubs make_stubs(CodeCache& cache, const StateLayout& layout, const JumpEntry* j
   m.store_fpu(0, host::rsi);
   a.mov(field(host::rsi, offsetof(Frame, budget)), kBudget);
   a.mov(field(host::rsi, offsetof(Frame, exit)), host::r8);
-  a.add(host::rsp, 24);
+  a.add(host::rsp, kStackBytes);
   for (std::size_t n = std::size(kSaved); n-- > 0;) a.pop(kSaved[n]);
   a.ret();
 

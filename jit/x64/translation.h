@@ -35,6 +35,7 @@ struct Translation {
   u32 context = 0;  // number of its Context
   u64 entry2 = 0;   // the TLB's entry of the second page if the block lies in two; compared when it is entered
   Translation* next = nullptr;  // another translation of the same block
+  u32 samples = 0;              // slices that ended in it
   std::size_t index = 0;        // in the engine's list
   u32 rests = 0;                // times the interpreter took over the rest of the block, since so many instructions
   u64 rests_since = 0;

@@ -82,7 +82,9 @@ class Translator {
     translation.ip = static_cast<u32>(machine.cpu.s.ip);
     translation.context = kContextNumber;
     Codegen codegen(layout, stubs_);
-    const auto host = codegen.generate(*block, ir, translation, context_of(machine.cpu.s), fake(kBase), fake(kColdEnd));
+    const bool as_loop = std::string_view(sequence.name).starts_with("own_loop");
+    const auto host = codegen.generate(*block, ir, translation, context_of(machine.cpu.s), fake(kBase), fake(kColdEnd),
+                                       as_loop);
 
     std::string text = fmt::format("{}\n\nguest:\n", sequence.name);
     text += disassemble(guest, translation.ip, block->mode.cs32 ? 32 : 16);

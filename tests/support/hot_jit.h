@@ -1,4 +1,4 @@
-// The JIT with every block translated the first time it runs, for tests that compare engines.
+// The JIT with every block translated the first time it runs, loops as such, for tests that compare engines.
 #pragma once
 
 #ifdef XLAT_JIT_X64
@@ -9,8 +9,9 @@ namespace xlat::test {
 
 class HotJit : public jit::x64::Engine {
  public:
-  explicit HotJit(Cpu& cpu, std::size_t cache_bytes = 4 << 20)
-      : Engine(cpu, {.cache_bytes = cache_bytes, .threshold = 1}, jit::CodeCache::make(cache_bytes).value()) {}
+  explicit HotJit(Cpu& cpu, std::size_t cache_bytes = 4 << 20, unsigned samples = 0)
+      : Engine(cpu, {.cache_bytes = cache_bytes, .threshold = 1, .samples = samples},
+               jit::CodeCache::make(cache_bytes).value()) {}
 };
 
 }  // namespace xlat::test
