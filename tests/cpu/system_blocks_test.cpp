@@ -177,6 +177,39 @@ TEST_CASE("Flags, segments and system calls in the middle of blocks, with interr
   }
 }
 
+TEST_CASE("Code that ran while data breakpoints hid the TLB is looked up again without them") {
+  test::BareMachine<test::ComparedEngine> m(1 << 20);
+  m.flat32(kData, 0xf000);
+  for (u32 page = 0; page < 1024; ++page) m.put32(kTable + 4 * page, page << 12 | 7);
+  m.put32(kDirectory, kTable | 7);
+  m.put32(kGdt + 8, 0x0000ffff);
+  m.put32(kGdt + 12, 0x00cf9b00);
+  m.put32(kIdt + 8 * kPF, 8 << 16 | kHandlers);
+  m.put32(kIdt + 8 * kPF + 4, 0x8e00);
+  m.put(kHandlers, {0xf4});
+  m.put(kData, {0xf4});
+  CpuState& s = m.cpu.s;
+  s.gdtr = {kGdt, 0xf};
+  s.idtr = {kIdt, 0xff};
+  s.cr3 = kDirectory;
+  m.cpu.write_cr0(s.cr0 | kCr0Pg);
+  for (const u32 dr7 : {0u, 0x00010001u}) {
+    m.cpu.write_dr(7, dr7);
+    s.halted = false;
+    s.ip = kData;
+    m.run(4);
+    CHECK(s.ip == kData + 1);
+  }
+  m.cpu.write_dr(7, 0);
+  m.put32(kTable + 4 * (kData >> 12), 0);
+  m.cpu.flush_tlb();
+  s.halted = false;
+  s.ip = kData;
+  m.run(4);
+  CHECK(s.cr2 == kData);
+  CHECK(s.ip == kHandlers + 1);
+}
+
 TEST_CASE("What follows INVLPG is fetched by the new tables") {
   test::BareMachine<test::ComparedEngine> m(1 << 20);
   for (unsigned round = 0; round < 3; ++round) {
