@@ -214,6 +214,7 @@ class Cpu : public IrqSink, private MappingListener, private CodeListener {
   u64 read_msr(u32 index);
   void write_msr(u32 index, u64 value);
   u64 tsc();
+  bool may_read_tsc() const { return !s.protected_mode() || !(s.cr4 & kCr4Tsd) || s.cpl == 0; }
   void flush_tlb();
   // CR3 was loaded: pages that are not global go.
   void switch_address_space() { tlb_.flush_local(); }

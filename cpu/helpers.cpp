@@ -290,11 +290,8 @@ u64 cpuid(Cpu& c, const Insn&, u64, u64) {
   return 0;
 }
 u64 rdtsc(Cpu& c, const Insn&, u64, u64) {
-  if (c.s.protected_mode() && (c.s.cr4 & kCr4Tsd) && c.s.cpl != 0) {
-    c.raise(kGP, 0);
-  } else {
-    set_edx_eax(c, c.tsc());
-  }
+  if (c.may_read_tsc()) return c.tsc();
+  c.raise(kGP, 0);
   return 0;
 }
 // Two counters, which count nothing.

@@ -26,7 +26,7 @@ namespace helper {
   X(lar) X(lsl) /* a: selector; bit 32 of the result: it is good */                     \
   X(sgdt) X(sidt) X(lgdt) X(lidt) X(invlpg) /* a: effective address */                  \
   X(read_cr) X(write_cr) X(read_dr) X(write_dr) /* register op[0] or op[1]; a: value */ \
-  X(clts) X(hlt) X(cli) X(sti) X(cpuid) X(rdtsc) X(rdpmc) X(rdmsr) X(wrmsr)
+  X(clts) X(hlt) X(cli) X(sti) X(cpuid) X(rdtsc) /* gives it */ X(rdpmc) X(rdmsr) X(wrmsr)
 // clang-format on
 
 #define X(name) u64 name(Cpu& cpu, const Insn& i, u64 a, u64 b);

@@ -58,10 +58,13 @@ const Block* BlockCache::find_slow(u32 linear, CodeMode mode) {
     block = decode(linear, phys, mode);
     if (!block) return nullptr;
   }
-  // What the TLB does not have must be looked up each time.
-  block->host = host_of(linear);
-  block->host2 = block->two_pages() ? host_of((linear | 0xfff) + 1) : 0;
-  if (block->host != kNowhere && block->host2 != kNowhere) near_[slot(linear)] = {linear, key(mode), block};
+  // What the TLB does not have must be looked up each time. Nor may the block's place become kNowhere then: it would
+  // be found where the TLB has nothing.
+  const std::uintptr_t host = host_of(linear), host2 = block->two_pages() ? host_of((linear | 0xfff) + 1) : 0;
+  if (host == kNowhere || host2 == kNowhere) return block;
+  block->host = host;
+  block->host2 = host2;
+  near_[slot(linear)] = {linear, key(mode), block};
   return block;
 }
 

@@ -174,7 +174,10 @@ void cpuid(E& e, const Insn& i, auto) {
 }
 template <Emitter E>
 void rdtsc(E& e, const Insn& i, auto) {
-  e.call(helper::rdtsc, i);
+  const Width<32> w32;
+  const auto tsc = e.call(helper::rdtsc, i);
+  e.set_reg(w32, kEax, e.trunc(w32, tsc));
+  e.set_reg(w32, kEdx, e.shr(Width<64>{}, tsc, e.imm(32)));
 }
 template <Emitter E>
 void rdpmc(E& e, const Insn& i, auto) {

@@ -41,7 +41,9 @@ class Lifter : public OperandAccess<Lifter> {
   Val shr(unsigned w, Val a, Val n) { return value(Op::kShr, w, a, n); }
   Val sar(unsigned w, Val a, Val n) { return value(Op::kSar, w, a, n); }
   Val trunc(unsigned w, Val a) { return value(Op::kTrunc, w, a); }
-  Val sext(unsigned from, unsigned to, Val a) { return value(Op::kSext, to, a, {}, {}, static_cast<u8>(from)); }
+  Val sext(unsigned from, unsigned to, Val a) {
+    return from == to ? a : value(Op::kSext, to, a, {}, {}, static_cast<u8>(from));
+  }
   Val eq(Val a, Val b) { return value(Op::kEq, 64, a, b); }
   Val ne(Val a, Val b) { return value(Op::kNe, 64, a, b); }
   Val ult(Val a, Val b) { return value(Op::kUlt, 64, a, b); }

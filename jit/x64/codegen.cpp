@@ -23,10 +23,10 @@ const HostCode* Codegen::generate(const Block& block, const IrBlock& ir, const T
   analysis_ = analyse(ir, std::move(analysis_));
   find_fpu_forms();
   left_out_.assign(block.insns.size(), false);
-  calls_cpp_.assign(block.insns.size(), false);
+  ends_groups_.assign(block.insns.size(), false);
   for (unsigned n = 0; n < block.insns.size(); ++n) {
     left_out_[n] = calls_out(n);
-    calls_cpp_[n] = calls_cpp(n);
+    ends_groups_[n] = calls_cpp(n) || is_string_run(n);
   }
   as_loop_ = as_loop && may_loop();
   if (as_loop_ && run() && out_.loops) return &out_;
@@ -48,7 +48,7 @@ const HostCode* Codegen::generate(const Block& block, const IrBlock& ir, const T
 
 // Whether the instruction has an operation that is never translated.
 bool Codegen::calls_out(unsigned n) const {
-  if (fpu_forms_[n]) return false;
+  if (fpu_forms_[n] || is_string_run(n)) return false;
   return std::any_of(ir_->code.begin() + ir_->starts[n], ir_->code.begin() + ir_->starts[n + 1], [&](const Inst& i) {
     return i.op == Op::kRaise || i.op == Op::kRepeatIf || (i.op == Op::kCall && !does(i, n));
   });
@@ -87,7 +87,7 @@ bool Codegen::run() {
   loop_flags_.reset();
   slots_ = 0;
   find_flag_effects();
-  groups_ = find_address_groups(*ir_, left_out_, calls_cpp_, block_->apart ? 0 : context_->flat, std::move(groups_));
+  groups_ = find_address_groups(*ir_, left_out_, ends_groups_, block_->apart ? 0 : context_->flat, std::move(groups_));
   start_pass();
   begin();
   body();
@@ -152,7 +152,7 @@ void Codegen::instruction(unsigned n) {
   if (analysis_.flags_live[n] == 0) flags_dirty_ = false;
   if (!flags_dirty_) recipe_ = {};
   if (effects_[n].records && recipe_.uses_fields()) store_flags();
-  fpu_forms_[n] ? fpu(n) : is_cmpxchg8b(n) ? cmpxchg8b(n) : operations(n);
+  fpu_forms_[n] ? fpu(n) : is_cmpxchg8b(n) ? cmpxchg8b(n) : is_string_run(n) ? string_run(n) : operations(n);
   if (failed_) return;
   a_.bind(next_);
   if (!needs_cold_) return;

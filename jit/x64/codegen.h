@@ -276,6 +276,10 @@ class Codegen {
   void call_helper(HelperRoutine routine, Ref arg, u32 info);
   void change_level(HelperRoutine routine);
 
+  // codegen_strings.cpp
+  bool is_string_run(unsigned n) const;
+  void string_run(unsigned n);
+
   // codegen_exits.cpp
   void need_slow_path();
   void slow_jump(Cond cc);
@@ -315,7 +319,7 @@ class Codegen {
   const Context* context_ = nullptr;
   Analysis analysis_;
   std::vector<bool> left_out_;      // instructions for the interpreter
-  std::vector<bool> calls_cpp_;     // instructions that change vector registers
+  std::vector<bool> ends_groups_;   // instructions that change vector registers, or often go the slow path
   std::vector<FpuForm> fpu_forms_;  // by instruction
   int last_fpu_ = -1;               // the last one the host executes
   std::vector<Ref> flags_of_;       // by value: the live flags operation its computation gives for free, plus one

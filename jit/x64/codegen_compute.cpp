@@ -82,7 +82,11 @@ void Codegen::emit_alu(Ref r, const Alu& alu, unsigned dest) {
   use(alu.b);
 }
 
-unsigned Codegen::compute_alu(Ref r, const Alu& alu) {
+unsigned Codegen::compute_alu(Ref r, const Alu& operands) {
+  Alu alu = operands;
+  // The operand that is not needed again becomes the result.
+  const bool bitwise = alu.op == Op::kAnd || alu.op == Op::kOr || alu.op == Op::kXor;
+  if (bitwise && !constant(alu.b) && values_[alu.a].uses > 1 && values_[alu.b].uses == 1) std::swap(alu.a, alu.b);
   // Operands are computed before the first one is copied, as that may disturb flags.
   if (!constant(alu.b)) low_bits_of(alu.b, alu.w);
   if (alu.op == Op::kAdd && !alu.carry && alu.w == 32 && flags_of_[r] == 0) {

@@ -22,7 +22,7 @@ bool Codegen::jumps_to_itself(const Block& block) {
 bool Codegen::may_loop() const {
   if (!jumps_to_itself(*block_) || block_->two_pages() || last_fpu_ >= 0 || translation_->broken) return false;
   for (std::size_t n = 0; n < left_out_.size(); ++n) {
-    if (left_out_[n] || calls_cpp_[n]) return false;
+    if (left_out_[n] || ends_groups_[n]) return false;
   }
   return true;
 }

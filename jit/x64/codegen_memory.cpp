@@ -181,6 +181,10 @@ void Codegen::store(const Inst& i) {
   if (probed_ && *probed_ == offset) {
     store_value(host::ptr(gp64(probed_reg_)), i.w, value);
     use(offset);
+    if (values_[offset].uses == 0) {
+      free_temp(probed_reg_);
+      probed_.reset();
+    }
   } else {
     const Place to = place(i, now_, true);
     store_value(to.at, i.w, value);
@@ -199,6 +203,17 @@ void Codegen::probe(const Inst& i) {
   probed_ = offset;
   probed_reg_ = at.temp;
   done_with(at, offset);
+  // If only accesses to the operand are left, they need its host address alone.
+  u32 accesses = 0;
+  for (Ref r = now_ + 1; r < ir_->starts[insn_ + 1]; ++r) {
+    const Op op = inst(r).op;
+    accesses += (op == Op::kLoad || op == Op::kStore) && resolve(inst(r).a) == offset;
+  }
+  Value& v = values_[offset];
+  if (v.temp >= 0 && v.uses == accesses) {
+    free_temp(static_cast<unsigned>(v.temp));
+    v.temp = -1;
+  }
 }
 
 }  // namespace xlat::jit::x64

@@ -1,5 +1,6 @@
 // CMPXCHG8B, and system instructions that translated code can do itself, or by a function that takes a few nanoseconds:
-// flags, segment loads, system calls. What is unusual (faults, interrupts that wait, traps) is the interpreter's.
+// flags, segment loads, system calls, the TSC, INVLPG. What is unusual (faults, interrupts that wait, traps) is the
+// interpreter's.
 #include <cstddef>
 
 #include "cpu/helpers.h"
@@ -11,11 +12,11 @@ namespace xlat::jit::x64 {
 bool Codegen::does(const Inst& call, unsigned n) const {
   const Helper h = ir_->helpers[call.imm];
   const CodeMode mode = context_->mode;
-  if (h == helper::eflags) return true;
+  if (h == helper::eflags || h == helper::rdtsc) return true;
   if (h == helper::load_segment) return block_->insns[n].op[0].reg != kSs;
   if (mode.vm86) return false;
   if (h == helper::check_flags_access || h == helper::pushed_eflags || h == helper::popf || h == helper::cli ||
-      h == helper::sti) {
+      h == helper::sti || h == helper::invlpg) {
     return true;
   }
   if (!mode.pe) return false;
@@ -31,7 +32,7 @@ bool Codegen::calls_cpp(unsigned n) const {
   for (Ref r = ir_->starts[n]; r < ir_->starts[n + 1]; ++r) {
     if (inst(r).op != Op::kCall) continue;
     const Helper h = ir_->helpers[inst(r).imm];
-    if (h == helper::load_segment || h == helper::verify) return true;
+    if (h == helper::load_segment || h == helper::verify || h == helper::rdtsc) return true;
   }
   return false;
 }
@@ -66,6 +67,21 @@ void Codegen::call(const Inst& i, Ref r) {
     const auto writing = constant(i.b);
     if (!writing) return fail();
     call_helper(HelperRoutine::kVerify, i.a, static_cast<u32>(*writing));
+  } else if (h == helper::rdtsc) {
+    call_helper(HelperRoutine::kRdtsc, i.a, static_cast<u32>(block_->insns.size() - insn_));
+    const unsigned t = temp();
+    a_.mov(gp64(t), host::qword_ptr(host::rsp));
+    a_.mov(gp64(t), host::qword_ptr(gp64(t), offsetof(Frame, value)));
+    values_[r].uses == 0 ? free_temp(t) : void(values_[r].temp = static_cast<i8>(t));
+  } else if (h == helper::invlpg) {
+    store_flags();
+    flush_note();
+    call_helper(HelperRoutine::kInvlpg, i.a, insn.seg);
+    // The page may be that of what follows.
+    a_.mov(host::r8d, static_cast<u32>(translation_->ip + block_->bytes));
+    a_.mov(host::r11d, translation_->context);
+    jump_out(stubs_.indirect);
+    ended_ = true;
   } else if (h == helper::sysenter) {
     change_level(HelperRoutine::kSysenter);
   } else if (h == helper::sysexit) {

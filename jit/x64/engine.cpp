@@ -30,7 +30,8 @@ Engine::Engine(Cpu& cpu, const JitOptions& options, CodeCache cache)
       layout_(cpu),
       jumps_(std::size_t{1} << kJumpEntriesLog2),
       stubs_(make_stubs(cache_, layout_, jumps_.data(), &Engine::interpret, &Engine::load_fpu,
-                        {&Engine::load_segment, &Engine::verify, &Engine::sysenter, &Engine::sysexit})),
+                        {&Engine::load_segment, &Engine::verify, &Engine::sysenter, &Engine::sysexit, &Engine::rdtsc,
+                         &Engine::invlpg})),
       codegen_(layout_, stubs_) {
   frame_.engine = this;
   frame_.returns.fill(stubs_.indirect);

@@ -30,6 +30,8 @@ class Engine : public Interp {
   static u64 verify(Frame* frame, u32 selector, u32 writing, u32 fpu_slot);
   static u64 sysenter(Frame* frame, u32, u32, u32 fpu_slot);
   static u64 sysexit(Frame* frame, u32, u32, u32 fpu_slot);
+  static u64 rdtsc(Frame* frame, u32, u32 rest, u32);
+  static u64 invlpg(Frame* frame, u32 offset, u32 seg, u32);
   static Interpreted load_fpu(Frame* frame, Translation* translation, u64 n, i64 budget);
   void take_fpu();
   Context context() const;

@@ -135,6 +135,21 @@ u64 Engine::sysexit(Frame* frame, u32, u32, u32 fpu_slot) {
   return 0;
 }
 
+u64 Engine::rdtsc(Frame* frame, u32, u32 rest, u32) {
+  Engine& engine = *static_cast<Engine*>(frame->engine);
+  if (!engine.cpu_.may_read_tsc()) return 1;
+  engine.count_ = engine.count_at_zero_ - static_cast<u64>(frame->budget + rest);  // Cpu::tsc() asks for it
+  frame->value = engine.cpu_.tsc();
+  return 0;
+}
+
+u64 Engine::invlpg(Frame* frame, u32 offset, u32 seg, u32) {
+  Cpu& cpu = static_cast<Engine*>(frame->engine)->cpu_;
+  if (cpu.s.cpl != 0) return 1;
+  cpu.invalidate_page(cpu.s.seg[seg].base + offset);
+  return 0;
+}
+
 Interpreted Engine::load_fpu(Frame* frame, Translation* translation, u64 n, i64 budget) {
   Engine& engine = *static_cast<Engine*>(frame->engine);
   CpuState& s = engine.cpu_.s;

@@ -67,6 +67,7 @@ struct Frame {
   const void* read_table = nullptr;
   i64 budget = 0;
   Exit* exit = nullptr;  // how the code was left: a chainable exit, or null with CpuState::ip set
+  u64 value = 0;         // what a helper routine gives
   u32 fpu_slot = 0;      // what the FpuSlot was when the state went to fpu_image; 0: CpuState has it
   FpuImage fpu_image{};
   Exit* site = nullptr;  // an indirect jump that left because it was not the one of last time
@@ -88,16 +89,19 @@ inline constexpr unsigned kInterpretRest = 1 << 8;
 
 // C++ functions that translated code calls with the guest's registers still in the host's: they take a few
 // nanoseconds, touch no x87 state, change nothing of the guest's registers, and give 0, or change nothing at all and
-// give something else where the interpreter is to run the instruction. `fpu_slot` is not 0 while the host's x87 unit
-// holds the guest's state.
+// give something else where the interpreter is to run the instruction. Frame::budget is what is left after paying for
+// the block. `fpu_slot` is not 0 while the host's x87 unit holds the guest's state.
 using HelperFn = u64 (*)(Frame*, u32 arg, u32 info, u32 fpu_slot);
 enum class HelperRoutine : u8 {
   kLoadSegment,  // arg: selector, info: SegReg
   kVerify,       // arg: selector, info: 1 for writing; flags are packed
   kSysenter,     // from memory to memory: gpr, ip
   kSysexit,
+  kRdtsc,   // info: instructions of the block from this one on; Frame::value
+  kInvlpg,  // arg: offset, info: SegReg
 };
-inline constexpr unsigned kHelperRoutines = 4;
+inline constexpr unsigned kHelperRoutines = 6;
+inline constexpr unsigned kStringRoutines = 24;
 
 inline constexpr unsigned kIndirectCopiesLog2 = 5, kIndirectCopies = 1 << kIndirectCopiesLog2;
 
@@ -113,6 +117,7 @@ struct Stubs {
   const u8* learn = nullptr;     // r8d = EIP to go to, r9 = Exit* of the site
   const u8* load_fpu = nullptr;  // called: r8d = instruction, r9 = Translation*; leaves if it may not run directly
   const u8* helpers[kHelperRoutines] = {};  // called; host flags then: NZ if the interpreter is to run the instruction
+  const u8* strings[kStringRoutines] = {};  // by StringRoutine::number()
   std::size_t bytes = 0;                    // of the code cache they take
 };
 

@@ -6,6 +6,7 @@
 
 #include "jit/address_groups.h"
 #include "jit/x64/flag_recipe.h"
+#include "jit/x64/string_stubs.h"
 
 namespace xlat::jit::x64 {
 
@@ -214,11 +215,18 @@ Stubs make_stubs(CodeCache& cache, const StateLayout& layout, const JumpEntry* j
     a.mov(host::esi, host::dword_ptr(host::rsp, kPushed + kHelperArg));
     a.mov(host::edx, host::dword_ptr(host::rsp, kPushed + kHelperInfo));
     a.mov(host::ecx, host::dword_ptr(host::rsp, kPushed + kFpuSlot));
+    a.mov(field(host::rdi, offsetof(Frame, budget)), kBudget);
     a.mov(host::rax, reinterpret_cast<u64>(helpers[n]));
     a.call(host::rax);
     a.test(host::eax, host::eax);
     for (std::size_t k = std::size(kKept); k-- > 0;) a.pop(gp64(kKept[k]));
     a.ret();
+  }
+
+  std::size_t strings_at[kStringRoutines];
+  for (unsigned n = 0; n < kStringRoutines; ++n) {
+    strings_at[n] = m.here();
+    emit_string_routine(a, layout, StringRoutine::of(n));
   }
 
   const std::span<const u8> bytes = m.bytes();
@@ -233,6 +241,7 @@ Stubs make_stubs(CodeCache& cache, const StateLayout& layout, const JumpEntry* j
   stubs.learn = base + learn;
   stubs.load_fpu = base + load_fpu_at;
   for (unsigned n = 0; n < kHelperRoutines; ++n) stubs.helpers[n] = base + helpers_at[n];
+  for (unsigned n = 0; n < kStringRoutines; ++n) stubs.strings[n] = base + strings_at[n];
   stubs.bytes = cache.used();
   return stubs;
 }

@@ -19,6 +19,7 @@
 #include "cpu/disasm.h"
 #include "jit/lift/lifter.h"
 #include "jit/x64/codegen.h"
+#include "jit/x64/string_stubs.h"
 #include "mmu/tlb.h"
 #include "sequences.h"
 
@@ -56,10 +57,18 @@ class Translator {
       names_[at] = "indirect";
       at += 0x100;
     }
-    static constexpr const char* kHelpers[kHelperRoutines] = {"load_segment", "verify", "sysenter", "sysexit"};
+    static constexpr const char* kHelpers[kHelperRoutines] = {"load_segment", "verify", "sysenter",
+                                                              "sysexit",      "rdtsc",  "invlpg"};
     for (unsigned n = 0; n < kHelperRoutines; ++n, at += 0x100) {
       stubs_.helpers[n] = fake(at);
       names_[at] = kHelpers[n];
+    }
+    for (unsigned n = 0; n < kStringRoutines; ++n, at += 0x100) {
+      static constexpr const char* kWhat[] = {"movs", "stos", "cmps", "scas"};
+      const StringRoutine routine = StringRoutine::of(n);
+      stubs_.strings[n] = fake(at);
+      names_[at] =
+          fmt::format("{}_{}{}", routine.while_equal ? "rep" : "repne", kWhat[routine.what], "bwd"[routine.bytes_log2]);
     }
   }
 

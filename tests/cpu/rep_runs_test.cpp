@@ -47,8 +47,8 @@ struct Scene : test::BareMachine<EngineType> {
     s.gpr[kEax] = random() % 3 ? 0 : 1;
     s.gpr[kEcx] = random() % 4 ? random() % 6000 : random() % 4;
     s.gpr[kEsi] = kData + random() % (kPages * 0x1000);
-    s.gpr[kEdi] = random() % 2 ? s.gpr[kEsi] + random() % 32 : kData + random() % (kPages * 0x1000);
-    s.flags.set((random() & kArithFlags) | kFlagsFixed1 | (random() % 5 == 0 ? kDf : 0));
+    s.gpr[kEdi] = random() % 2 ? s.gpr[kEsi] + random() % 64 - 32 : kData + random() % (kPages * 0x1000);
+    s.flags.set((random() & kArithFlags) | kFlagsFixed1 | (random() % 3 == 0 ? kDf : 0));
     if (real) {
       s.seg[kDs].load_real(kData >> 4);
       s.seg[kEs].load_real(kData >> 4);
@@ -59,10 +59,17 @@ struct Scene : test::BareMachine<EngineType> {
       this->put(kHandlers, {0xf4});
     } else {
       for (u32 page = 0; page < 1024; ++page) this->put32(kTable + 4 * page, page << 12 | 7);
-      const u32 special = (kData >> 12) + random() % kPages, kind = random() % 4;
+      const u32 special = (kData >> 12) + random() % kPages, kind = random() % 5;
       if (kind == 1) this->put32(kTable + 4 * special, special << 12 | 6);
       if (kind == 2) this->put32(kTable + 4 * special, special << 12 | 5);
       if (kind == 3) this->put32(kTable + 4 * special, kDevice | 7);
+      // A page with code that has run.
+      if (kind == 4) {
+        const u32 at = special << 12 | 0x7f0;
+        s.ip = at;
+        this->put(at, {0xe9});
+        this->put32(at + 1, kCode - at - 5);
+      }
       this->put32(kDirectory, kTable | 7);
       this->put32(kGdt + 8, 0x0000ffff);
       this->put32(kGdt + 12, 0x00cf9b00);
@@ -110,7 +117,7 @@ void same(auto& a, auto& b) {
 void compare(std::initializer_list<u8> code, bool real) {
   Scene<Interp> whole, one_by_one;
   Scene<test::ComparedEngine> other;
-  for (u32 seed = 0; seed < 24; ++seed) {
+  for (u32 seed = 0; seed < 40; ++seed) {
     INFO("seed " << seed << " code " << std::hex << int{code.begin()[1]} << " " << int{code.begin()[0]} << " real "
                  << real);
     whole.set_up(seed, code, real);
@@ -157,6 +164,85 @@ TEST_CASE("REPNE SCASB and REPE CMPSB find what they look for, with the flags of
   m.run(78);
   CHECK(s.ip == kCode + 4);
   CHECK(s.gpr[kEdi] == kData + 3001 + 78);
+  CHECK(s.gpr[kEcx] == 1999 - 78);
+  CHECK((s.flags.get() & kArithFlags) == (kSf | kPf));  // 90h - 0
+}
+
+namespace {
+
+// One byte after the other, as the manual has it.
+void movs_by_bytes(std::vector<u8>& ram, u32 from, u32 to, u32 count, unsigned bytes, bool down) {
+  for (u32 n = 0; n < count; ++n) {
+    const u32 at = down ? 0 - n * bytes : n * bytes;
+    u8 element[4];
+    for (unsigned b = 0; b < bytes; ++b) element[b] = ram[from + at + b];
+    for (unsigned b = 0; b < bytes; ++b) ram[to + at + b] = element[b];
+  }
+}
+
+}  // namespace
+
+TEST_CASE("REP MOVS over its own source, up and down") {
+  test::BareMachine<test::ComparedEngine> m(1 << 18);
+  for (const bool down : {false, true}) {
+    for (const unsigned bytes : {1u, 2u, 4u}) {
+      for (i32 distance = -9; distance <= 9; ++distance) {
+        for (const u32 count : {1u, 5u, 3000u}) {
+          INFO("down " << down << " bytes " << bytes << " distance " << distance << " count " << count);
+          m.interp.blocks().clear();
+          m.flat32(kCode, 0x7000);
+          if (bytes == 2) m.put(kCode, {0x66, 0xf3, 0xa5, 0xf4});
+          if (bytes != 2) m.put(kCode, {0xf3, static_cast<u8>(bytes == 1 ? 0xa4 : 0xa5), 0x90, 0xf4});
+          CpuState& s = m.cpu.s;
+          const u32 from = down ? kData + 0x5003 : kData + 0x103, to = from + static_cast<u32>(distance);
+          s.gpr[kEsi] = from;
+          s.gpr[kEdi] = to;
+          s.gpr[kEcx] = count;
+          s.flags.set(kFlagsFixed1 | (down ? kDf : 0));
+          for (u32 at = 0; at < 0x8000; ++at) m.ram[kData + at] = static_cast<u8>(at * 7 + (at >> 8));
+          // So that runs begin at once.
+          for (u32 page = 0; page < kPages; ++page) {
+            m.cpu.load_slow(kData + page * 0x1000, 1, false);
+            m.cpu.store_slow(kData + page * 0x1000, 1, m.ram[kData + page * 0x1000], false);
+          }
+          std::vector<u8> expected = m.ram;
+          movs_by_bytes(expected, from, to, count, bytes, down);
+          const u64 start = m.clock.count();
+          m.run(count);
+          CHECK(m.clock.count() - start == count);
+          CHECK(s.gpr[kEcx] == 0);
+          const u32 moved = down ? 0 - count * bytes : count * bytes;
+          CHECK(s.gpr[kEsi] == from + moved);
+          CHECK(s.gpr[kEdi] == to + moved);
+          CHECK(s.ip == kCode + (bytes == 2 ? 3 : 2));
+          REQUIRE(m.ram == expected);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("REPNE SCASB and REPE CMPSB downwards find what they look for") {
+  test::BareMachine<test::ComparedEngine> m;
+  m.flat32(kCode, 0x7000);
+  m.put(kCode, {0xf2, 0xae, 0xf3, 0xa6, 0xf4});
+  m.ram[kData + 10] = 7;
+  m.ram[kData + 0x2000 - 77] = 0x90;
+  CpuState& s = m.cpu.s;
+  s.flags.set(kFlagsFixed1 | kDf);
+  s.gpr[kEax] = 7;
+  s.gpr[kEcx] = 5000;
+  s.gpr[kEdi] = kData + 3010;
+  s.gpr[kEsi] = kData + 0x2000;
+  m.run(3001);
+  CHECK(s.ip == kCode + 2);
+  CHECK(s.gpr[kEdi] == kData + 9);
+  CHECK(s.gpr[kEcx] == 1999);
+  CHECK(s.flags.zf());
+  m.run(78);
+  CHECK(s.ip == kCode + 4);
+  CHECK(s.gpr[kEdi] == kData + 9 - 78);
+  CHECK(s.gpr[kEsi] == kData + 0x2000 - 78);
   CHECK(s.gpr[kEcx] == 1999 - 78);
   CHECK((s.flags.get() & kArithFlags) == (kSf | kPf));  // 90h - 0
 }

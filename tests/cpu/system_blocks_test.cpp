@@ -37,6 +37,7 @@ struct Scene : test::BareMachine<EngineType> {
     this->cpu.set_irq(Cpu::kPinIntr, false);
     CpuState& s = this->cpu.s;
     const bool user = random() % 3 == 0;
+    for (u32 at = 0x30000; at < 0x33000; ++at) this->ram[at] = static_cast<u8>(at >> 12);
     for (u32 page = 0; page < 1024; ++page) this->put32(kTable + 4 * page, page << 12 | 7);
     this->put32(kDirectory, kTable | 7);
     // Code and data of both levels in the order SYSENTER wants, then some that are not flat, not there, not accessed.
@@ -68,6 +69,8 @@ struct Scene : test::BareMachine<EngineType> {
     s.sysenter_esp = 0xd000;
     s.cr3 = kDirectory;
     if (random() % 4 == 0) s.cr0 |= kCr0Am;
+    s.cr4 = random() % 4 == 0 ? u32{kCr4Tsd} : 0;
+    s.tsc_offset = random();
     this->cpu.write_cr0(s.cr0 | kCr0Pg | kCr0Wp);
     for (unsigned n = 0; n < 8; ++n) {
       if (n != kEsp) s.gpr[n] = random() & 0xffff;
@@ -89,7 +92,7 @@ struct Scene : test::BareMachine<EngineType> {
     static constexpr u8 kSelectors[] = {0x23, 0x23, 0x10, 0x2b, 0x33, 0x3b, 0x08, 0x1b, 0, 3, 0x4b, 0x53, 0x40};
     const auto selector = [&] { return u32{kSelectors[random() % std::size(kSelectors)]}; };
     for (unsigned n = 0; n < 40; ++n) {
-      switch (random() % 20) {
+      switch (random() % 26) {
         case 0: add({0x9c}); break;
         case 1: add({0x9c, 0x9d}); break;
         case 2:
@@ -112,6 +115,28 @@ struct Scene : test::BareMachine<EngineType> {
         case 14: add({0xd9, 0xe8, 0xdc, 0x05}), add32(kData), add({0xdd, 0xd8}); break;
         case 15: add({0x39, 0xd8, 0x0f, 0x9c, 0xc1}); break;
         case 16: add({0x64, 0x8b, 0x15}), add32(random() & 0xff); break;
+        case 17: add({0x0f, 0x31}); break;
+        case 18: add({0x01, 0xd8, 0x0f, 0x31, 0x11, 0xc1}); break;
+        case 19: {  // bit strings, of all four kinds
+          add({0xbe}), add32(random() % 2 ? kData : 0x30000), add({0xb9}), add32((random() & 0x7ffff) - 0x40000);
+          if (random() % 3 == 0) add({0x66});
+          add({0x0f, 0xa3 + 8 * (random() % 4), random() % 2 ? 0x0eu : 0x4eu});
+          if (code.back() == 0x4e) add({random() & 0xff});
+          break;
+        }
+        case 20:  // strings
+          add({0xbe}), add32(kData + (random() & 0x3fff)), add({0xbf}), add32(kData + (random() & 0x3fff));
+          add({0xb9}), add32(random() & (random() % 2 ? 7 : 0xfff));
+          if (random() % 3 == 0) add({0x66});
+          add({0xf2 + random() % 2,
+               std::initializer_list<u32>{0xa4, 0xa5, 0xa6, 0xa7, 0xaa, 0xab, 0xae, 0xaf}.begin()[random() % 8]});
+          break;
+        case 21:  // another page there, and only then used
+          if (user && random() % 8) break;
+          add({0xc7, 0x05}), add32(kTable + 4 * 0x30), add32(0x30000 + (random() % 3 << 12) + (random() % 8 ? 7 : 6));
+          add({0x0f, 0x01, 0x3d}), add32(0x30000), add({0x8b, 0x1d}), add32(0x30004);
+          break;
+        case 22: add({0x8b, 0x1d}), add32(0x30004), add({0x01, 0x1d}), add32(0x30008); break;
         default: add({0x01, 0xd8, 0x83, 0xd2, random() & 0x7f}); break;
       }
     }
@@ -149,5 +174,63 @@ TEST_CASE("Flags, segments and system calls in the middle of blocks, with interr
       REQUIRE(a.clock.count() == b.clock.count());
     }
     REQUIRE(a.ram == b.ram);
+  }
+}
+
+TEST_CASE("Code that ran while data breakpoints hid the TLB is looked up again without them") {
+  test::BareMachine<test::ComparedEngine> m(1 << 20);
+  m.flat32(kData, 0xf000);
+  for (u32 page = 0; page < 1024; ++page) m.put32(kTable + 4 * page, page << 12 | 7);
+  m.put32(kDirectory, kTable | 7);
+  m.put32(kGdt + 8, 0x0000ffff);
+  m.put32(kGdt + 12, 0x00cf9b00);
+  m.put32(kIdt + 8 * kPF, 8 << 16 | kHandlers);
+  m.put32(kIdt + 8 * kPF + 4, 0x8e00);
+  m.put(kHandlers, {0xf4});
+  m.put(kData, {0xf4});
+  CpuState& s = m.cpu.s;
+  s.gdtr = {kGdt, 0xf};
+  s.idtr = {kIdt, 0xff};
+  s.cr3 = kDirectory;
+  m.cpu.write_cr0(s.cr0 | kCr0Pg);
+  for (const u32 dr7 : {0u, 0x00010001u}) {
+    m.cpu.write_dr(7, dr7);
+    s.halted = false;
+    s.ip = kData;
+    m.run(4);
+    CHECK(s.ip == kData + 1);
+  }
+  m.cpu.write_dr(7, 0);
+  m.put32(kTable + 4 * (kData >> 12), 0);
+  m.cpu.flush_tlb();
+  s.halted = false;
+  s.ip = kData;
+  m.run(4);
+  CHECK(s.cr2 == kData);
+  CHECK(s.ip == kHandlers + 1);
+}
+
+TEST_CASE("What follows INVLPG is fetched by the new tables") {
+  test::BareMachine<test::ComparedEngine> m(1 << 20);
+  for (unsigned round = 0; round < 3; ++round) {
+    m.interp.blocks().clear();
+    m.flat32(kCode, 0xf000);
+    for (u32 page = 0; page < 1024; ++page) m.put32(kTable + 4 * page, page << 12 | 7);
+    m.put32(kDirectory, kTable | 7);
+    // The same in both pages but for what comes last: MOV [entry], EBX; INVLPG [ECX]; INC EAX or INC EDX; HLT.
+    for (const u32 at : {kCode, kData}) {
+      m.put(at, {0x89, 0x1d, 0, 0, 0, 0, 0x0f, 0x01, 0x39, static_cast<u8>(at == kCode ? 0x40 : 0x42), 0xf4});
+      m.put32(at + 2, kTable + 4 * (kCode >> 12));
+    }
+    CpuState& s = m.cpu.s;
+    s.cr3 = kDirectory;
+    m.cpu.write_cr0(s.cr0 | kCr0Pg);
+    s.gpr[kEbx] = kData | 7;
+    s.gpr[kEcx] = kCode;
+    s.gpr[kEax] = s.gpr[kEdx] = 0;
+    m.run(10);
+    CHECK(s.halted);
+    CHECK(s.gpr[kEax] == 0);
+    CHECK(s.gpr[kEdx] == 1);
   }
 }
