@@ -4,6 +4,7 @@
 
 #include "../support/compared_engine.h"
 #include "../support/protected_cpu.h"
+#include "../support/side_by_side.h"
 
 using namespace xlat;
 using test::BareMachine;
@@ -72,16 +73,7 @@ void both(auto set_up, auto check) {
     Machine<ComparedEngine> b;
     set_up(a);
     set_up(b);
-    for (unsigned n = 0; n < 200'000 && !a.cpu.s.halted; ++n) {
-      a.run(slice);
-      b.run(slice);
-      REQUIRE(a.clock.count() == b.clock.count());
-      REQUIRE(a.cpu.s == b.cpu.s);
-    }
-    CHECK(a.cpu.s.halted);
-    CHECK(a.state() == b.state());
-    const bool same_ram = a.ram == b.ram;  // not in CHECK, which would print megabytes
-    CHECK(same_ram);
+    test::run_side_by_side(a, b, slice);
     check(b);
   }
 }

@@ -5,6 +5,7 @@
 #include "../support/compared_engine.h"
 #include "../support/hot_jit.h"
 #include "../support/protected_cpu.h"
+#include "../support/side_by_side.h"
 
 using namespace xlat;
 using test::BareMachine;
@@ -61,16 +62,7 @@ void both(std::initializer_list<u8> loop, auto set_up) {
     Scene<ComparedEngine> b(loop);
     set_up(a.cpu.s.gpr);
     set_up(b.cpu.s.gpr);
-    while (!a.cpu.s.halted && a.clock.count() < 100'000) {
-      a.run(slice);
-      b.run(slice);
-      REQUIRE(a.clock.count() == b.clock.count());
-      REQUIRE(a.cpu.s == b.cpu.s);
-    }
-    CHECK(a.cpu.s.halted);
-    CHECK(a.state() == b.state());
-    const bool same_ram = a.ram == b.ram;  // not in CHECK, which would print megabytes
-    CHECK(same_ram);
+    test::run_side_by_side(a, b, slice);
   }
 }
 
