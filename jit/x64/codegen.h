@@ -182,6 +182,8 @@ class Codegen {
   void clobber_flags();
   void flush_flags();
   void store_flags();
+  // How dirty flags wait, if they do.
+  FlagRecipe waiting_flags() const { return flags_dirty_ ? recipe_ : FlagRecipe{}; }
   void pack_host_flags(FlagKind kind, u64 count);
   void overflow_of_shl();
   void load_host_flags();
@@ -293,7 +295,7 @@ class Codegen {
   void exit_if(Cond cc, u32 ip);
   void set_ip(const Inst& i);
   void emit_stub(const PendingExit& exit);
-  u32 load_r8();
+  u32 load_later(const Gp& reg);
   void out_displacement(const u8* target);
 
   // codegen_indirect.cpp

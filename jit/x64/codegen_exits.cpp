@@ -25,7 +25,7 @@ void Codegen::emit_tail(const Label& label, const u8* stub) {
 // The instruction starts again in the interpreter, so nothing may have changed yet.
 void Codegen::need_slow_path() {
   if (committed_) return fail();
-  if (!needs_cold_) slow_recipe_ = flags_dirty_ ? recipe_ : FlagRecipe{};
+  if (!needs_cold_) slow_recipe_ = waiting_flags();
   needs_cold_ = true;
 }
 
@@ -52,7 +52,7 @@ void Codegen::exit_to(u32 ip) {
 // Goes on if the TLB's entry of the page is what will be filled in; where that is. The lengths are fixed: see
 // Exit::kGuardToPage.
 u32 Codegen::guard(u32 page, const Label& otherwise) {
-  const u32 slot = load_r8();
+  const u32 slot = load_later(host::r8);
   a_.dd(0x2484394d);  // cmp [r12 + disp32], r8
   a_.dd(page * 8);
   a_.long_().jne(otherwise);
@@ -142,10 +142,10 @@ void Codegen::raise_if(const Inst& i) {
   slow_jump(cc);
 }
 
-// r8 becomes a number of 64 bits; where it is to be filled in.
-u32 Codegen::load_r8() {
+// The register, one of r8 to r15, becomes a number of 64 bits; where it is to be filled in.
+u32 Codegen::load_later(const Gp& reg) {
   a_.db(0x49);
-  a_.db(0xb8);  // mov r8, imm64
+  a_.db(static_cast<u8>(0xb8 | (reg.id() & 7)));  // mov reg, imm64
   const u32 slot = static_cast<u32>(a_.offset());
   a_.dq(0);
   return slot;
@@ -155,14 +155,11 @@ void Codegen::emit_stub(const PendingExit& exit) {
   HostCode::ExitPlace place{exit.ip, exit.site, exit.guard, 0, 0, exit.returns, exit.miss_site, 0};
   a_.bind(exit.stub);
   place.stub = static_cast<u32>(a_.offset());
-  place.exit_slot = load_r8();
+  place.exit_slot = load_later(host::r8);
   jump_out(stubs_.leave_by_exit);
   if (exit.miss) {
     a_.bind(*exit.miss);
-    a_.db(0x49);
-    a_.db(0xb9);  // mov r9, imm64
-    place.miss_slot = static_cast<u32>(a_.offset());
-    a_.dq(0);
+    place.miss_slot = load_later(host::r9);
     jump_out(stubs_.learn);
   }
   out_.exits.push_back(place);

@@ -25,7 +25,7 @@ void Codegen::require_fpu(unsigned n) {
   a_.cmp(host::byte_ptr(host::rsp, kFpuSlot), 0);
   a_.long_().je(load);
   a_.bind(back);
-  fpu_loads_.push_back({load, back, n, flags_dirty_ ? recipe_ : FlagRecipe{}});
+  fpu_loads_.push_back({load, back, n, waiting_flags()});
   fpu_held_ = true;
 }
 

@@ -3,7 +3,7 @@
 // last, which is as good as the TLB until C++ runs: only that changes the TLB. The address an access needs then does
 // not wait for the TLB's entry.
 #include "jit/x64/codegen.h"
-#include "mmu/tlb.h"
+#include "jit/x64/look_up.h"
 
 namespace xlat::jit::x64 {
 
@@ -29,7 +29,7 @@ bool Codegen::may_loop() const {
 
 // To the second pass. Dirty flags have a recipe here.
 void Codegen::jump_back(std::optional<Cond> cc) {
-  const FlagRecipe waiting = flags_dirty_ ? recipe_ : FlagRecipe{};
+  const FlagRecipe waiting = waiting_flags();
   if (!loop_flags_) {
     loop_flags_ = waiting;
     loop_ = a_.newLabel();
@@ -81,9 +81,7 @@ void Codegen::emit_refill(const Refill& r) {
   a_.lea(t.r32(), r.first);
   a_.and_(t.r32(), ~0xfff);
   a_.mov(slot_page(r.slot), t);
-  a_.shr(t.r32(), 12);
-  a_.mov(t, host::qword_ptr(kTlb, t, 3, r.write ? static_cast<i32>(Tlb::kTableBytes) : 0));
-  a_.test(t, t);
+  look_up(a_, t, r.write);
   a_.long_().jz(r.slow);
   a_.mov(slot_addend(r.slot), t);
   a_.long_().jmp(r.back);

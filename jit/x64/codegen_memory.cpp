@@ -1,6 +1,6 @@
 // Guest memory: the check of limits and of the flat TLB before each access, and the access itself.
 #include "jit/x64/codegen.h"
-#include "mmu/tlb.h"
+#include "jit/x64/look_up.h"
 
 namespace xlat::jit::x64 {
 
@@ -36,9 +36,7 @@ unsigned Codegen::checked(const Linear& l, unsigned bytes, bool write) {
     misaligned_.push_back({cross, back, slow_, l.reg, t, bytes});
   }
   a_.mov(gp32(t), gp32(l.reg));
-  a_.shr(gp32(t), 12);
-  a_.mov(gp64(t), host::qword_ptr(kTlb, gp64(t), 3, write ? static_cast<i32>(Tlb::kTableBytes) : 0));
-  a_.test(gp64(t), gp64(t));
+  look_up(a_, gp64(t), write);
   slow_jump(Cond::kZero);
   return t;
 }
@@ -74,9 +72,7 @@ Codegen::Place Codegen::place_in_group(const Inst& i, Ref n) {
     a_.cmp(gp32(t), 4096 - (group.high - group.low));
     slow_jump(Cond::kUnsignedGT);
     a_.lea(gp32(t), first);
-    a_.shr(gp32(t), 12);
-    a_.mov(gp64(t), host::qword_ptr(kTlb, gp64(t), 3, group.write ? static_cast<i32>(Tlb::kTableBytes) : 0));
-    a_.test(gp64(t), gp64(t));
+    look_up(a_, gp64(t), group.write);
     slow_jump(Cond::kZero);
     a_.movq(page, gp64(t));
     return {host::ptr(gp64(t), gp64(reg)), t, {reg, false}};

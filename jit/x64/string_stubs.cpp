@@ -3,7 +3,7 @@
 #include "jit/x64/string_stubs.h"
 
 #include "cpu/encoding.h"
-#include "mmu/tlb.h"
+#include "jit/x64/look_up.h"
 
 namespace xlat::jit::x64 {
 
@@ -13,11 +13,10 @@ namespace {
 constexpr i32 kMostCompared = 32;
 
 // `at` = the TLB's entry for the page of `address`.
-void look_up(host::Assembler& a, const host::Gp& at, const host::Gp& address, bool write, const asmjit::Label& slow) {
+void look_up_or(host::Assembler& a, const host::Gp& at, const host::Gp& address, bool write,
+                const asmjit::Label& slow) {
   a.mov(at.r32(), address);
-  a.shr(at.r32(), 12);
-  a.mov(at, host::qword_ptr(kTlb, at, 3, write ? static_cast<i32>(Tlb::kTableBytes) : 0));
-  a.test(at, at);
+  look_up(a, at, write);
   a.jz(slow);
 }
 
@@ -74,8 +73,8 @@ void emit_string_routine(host::Assembler& a, const StateLayout& layout, const St
   limit_to_page(a, host::r8d, host::edi, routine.bytes_log2);
   a.test(host::r8d, host::r8d);
   a.jz(slow);
-  if (routine.reads_esi()) look_up(a, host::r9, host::esi, false, slow);
-  look_up(a, host::r10, host::edi, !routine.compares(), slow);
+  if (routine.reads_esi()) look_up_or(a, host::r9, host::esi, false, slow);
+  look_up_or(a, host::r10, host::edi, !routine.compares(), slow);
 
   a.sub(kBudget, host::r8);
   a.mov(host::r11d, host::ecx);
