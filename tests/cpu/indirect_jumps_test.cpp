@@ -3,57 +3,42 @@
 #include <catch2/catch.hpp>
 
 #include "../support/compared_engine.h"
+#include "../support/paged_machine.h"
 #include "../support/protected_cpu.h"
 #include "../support/side_by_side.h"
 
 using namespace xlat;
 using test::BareMachine;
+using test::byte_of;
 using test::ComparedEngine;
+using test::PagedMachine;
 
 namespace {
 
 constexpr u32 kDirectoryA = 0x1000, kDirectoryB = 0x3000, kTableA = 0x2000, kTableB = 0x4000;
-constexpr u32 kGdt = 0x5000, kIdt = 0x6000, kHandlers = 0x7000, kDriver = 0x8000, kData = 0x9000;
+constexpr u32 kDriver = 0x8000, kData = 0x9000;
 constexpr u32 kFunction = 0xa000, kStackTop = 0x20000;
 // A page that lies in memory at A or at B.
 constexpr u32 kMapped = 0x30000, kA = 0x31000, kB = 0x32000, kPteOfMapped = kTableA + 4 * (kMapped >> 12);
 constexpr u32 kRounds = 200;
 
-constexpr u8 byte_of(u32 value, unsigned n) { return static_cast<u8>(value >> (8 * n)); }
-#define BYTES32(x) byte_of(x, 0), byte_of(x, 1), byte_of(x, 2), byte_of(x, 3)
-
 // Paged flat 32-bit code at privilege 0, pages mapped to themselves but for kMapped: to A by directory A, to B by
 // directory B. Handlers halt. ESI counts rounds down, EDI is CR3.
 template <class EngineType>
-struct Scene : BareMachine<EngineType> {
-  Scene() {
-    this->flat32(kDriver, kStackTop);
-    for (u32 page = 0; page < 1024; ++page) {
-      this->put32(kTableA + 4 * page, page << 12 | 3);
-      this->put32(kTableB + 4 * page, page << 12 | 3);
-    }
+struct Scene : PagedMachine<EngineType> {
+  Scene() : PagedMachine<EngineType>(kDriver, kStackTop, kDirectoryA, kTableA) {
+    this->map_identity(kDirectoryB, kTableB);
     this->put32(kPteOfMapped, kA | 3);
     this->put32(kTableB + 4 * (kMapped >> 12), kB | 3);
-    this->put32(kDirectoryA, kTableA | 3);
-    this->put32(kDirectoryB, kTableB | 3);
     const u64 descriptors[] = {0, 0x00cf9b000000ffff, 0x00cf93000000ffff, 0x004f93000000ffff};
     for (u32 n = 0; n < std::size(descriptors); ++n) {
-      this->put32(kGdt + 8 * n, static_cast<u32>(descriptors[n]));
-      this->put32(kGdt + 8 * n + 4, static_cast<u32>(descriptors[n] >> 32));
-    }
-    for (u32 vector = 0; vector < 32; ++vector) {
-      this->put32(kIdt + 8 * vector, 8 << 16 | (kHandlers + 16 * vector));
-      this->put32(kIdt + 8 * vector + 4, 0x8e00);
-      this->put(kHandlers + 16 * vector, {0xf4});
+      this->put32(this->kGdt + 8 * n, static_cast<u32>(descriptors[n]));
+      this->put32(this->kGdt + 8 * n + 4, static_cast<u32>(descriptors[n] >> 32));
     }
     CpuState& s = this->cpu.s;
-    s.gdtr = {kGdt, 0xff};
-    s.idtr = {kIdt, 0x7ff};
-    s.cr3 = kDirectoryA;
-    for (const Gpr reg : {kEax, kEbx, kEcx, kEdx}) s.gpr[reg] = 0;
     s.gpr[kEsi] = kRounds;
     s.gpr[kEdi] = kDirectoryA;
-    this->cpu.write_cr0(s.cr0 | kCr0Pg | kCr0Wp);
+    this->paging_on();
   }
   // At `at`: again: (round) / dec esi / jnz again / hlt
   void loop(u32 at, std::vector<u8> round) {
@@ -206,7 +191,7 @@ TEST_CASE("returns: the page is not present any more") {
         calls_in_mapped_page(m, kTake);
       },
       [](auto& m) {
-        CHECK(m.cpu.s.ip == kHandlers + 16 * kPF + 1);
+        CHECK(m.cpu.s.ip == test::handler_of(kPF) + 1);
         CHECK(m.cpu.s.cr2 == kMapped + 5);
         CHECK(m.cpu.s.reg32(kEax) == kRounds - 2);
       });
@@ -358,7 +343,7 @@ TEST_CASE("indirect jumps: a target at the last address, and one beyond the limi
         m.cpu.s.gpr[kEdx] = kFunction;
       },
       [](auto& m) {
-        CHECK(m.cpu.s.ip == kHandlers + 16 * kPF + 1);
+        CHECK(m.cpu.s.ip == test::handler_of(kPF) + 1);
         CHECK(m.cpu.s.cr2 == 0xffffffff);
         CHECK(m.cpu.s.reg32(kEax) == kRounds - 3);
       });
@@ -370,7 +355,7 @@ TEST_CASE("indirect jumps: a target at the last address, and one beyond the limi
         m.cpu.s.seg[kCs].load(8, {0x0000ffff, 0x00439b00});
       },
       [](auto& m) {
-        CHECK(m.cpu.s.ip == kHandlers + 16 * kGP + 1);
+        CHECK(m.cpu.s.ip == test::handler_of(kGP) + 1);
         CHECK(m.cpu.s.reg32(kEax) == kRounds - 3);
       });
 }

@@ -4,54 +4,37 @@
 
 #include "../support/compared_engine.h"
 #include "../support/hot_jit.h"
-#include "../support/protected_cpu.h"
+#include "../support/paged_machine.h"
 #include "../support/side_by_side.h"
 
 using namespace xlat;
-using test::BareMachine;
 using test::ComparedEngine;
+using test::PagedMachine;
 
 namespace {
 
-constexpr u32 kDirectory = 0x1000, kTable = 0x2000, kGdt = 0x5000, kIdt = 0x6000, kHandlers = 0x7000, kCode = 0x8000,
-              kStack = 0x9000;
+constexpr u32 kDirectory = 0x1000, kTable = 0x2000, kCode = 0x8000, kStack = 0x9000;
 // The page behind kData's is not there at first, the one behind that may not be written; kNoMemory leads beyond the
 // RAM.
 constexpr u32 kData = 0x20000, kMissing = kData + 0x1000, kReadOnly = kData + 0x2000, kNoMemory = 0x40000;
 
 template <class EngineType>
-struct Scene : BareMachine<EngineType> {
-  explicit Scene(std::initializer_list<u8> loop) {
-    this->flat32(kCode, kStack + 0x1000);
-    for (u32 page = 0; page < 1024; ++page) this->put32(kTable + 4 * page, page << 12 | 3);
+struct Scene : PagedMachine<EngineType> {
+  explicit Scene(std::initializer_list<u8> loop)
+      : PagedMachine<EngineType>(kCode, kStack + 0x1000, kDirectory, kTable) {
     this->put32(kTable + 4 * (kMissing >> 12), 0);
     this->put32(kTable + 4 * (kReadOnly >> 12), kReadOnly | 1);
     this->put32(kTable + 4 * (kNoMemory >> 12), 0x00800003);
-    this->put32(kDirectory, kTable | 3);
-    this->put32(kGdt + 8, 0x0000ffff);
-    this->put32(kGdt + 12, 0x00cf9b00);
-    for (u32 vector = 0; vector < 32; ++vector) {
-      this->put32(kIdt + 8 * vector, 8 << 16 | (kHandlers + 32 * vector));
-      this->put32(kIdt + 8 * vector + 4, 0x8e00);
-      this->put(kHandlers + 32 * vector, {0xf4});
-    }
     // #PF: both pages get their due, and what CR3 is loaded with is what it was.
-    this->put(kHandlers + 32 * 14, {0xc7, 0x05, 0x84, 0x20, 0, 0, 0x03, 0x10, 2, 0,       // mov dword [2084],21003
-                                    0xc7, 0x05, 0x88, 0x20, 0, 0, 0x03, 0x20, 2, 0});     // mov dword [2088],22003
-    this->put(kHandlers + 32 * 14 + 20, {0x50, 0x0f, 0x20, 0xd8, 0x0f, 0x22, 0xd8, 0x58,  // push/mov eax,cr3/.../pop
-                                         0x83, 0xc4, 0x04, 0xcf});                        // add esp,4 / iret
+    this->put(test::handler_of(kPF), {0xc7, 0x05, 0x84, 0x20, 0, 0, 0x03, 0x10, 2, 0,       // mov dword [2084],21003
+                                      0xc7, 0x05, 0x88, 0x20, 0, 0, 0x03, 0x20, 2, 0});     // mov dword [2088],22003
+    this->put(test::handler_of(kPF) + 20, {0x50, 0x0f, 0x20, 0xd8, 0x0f, 0x22, 0xd8, 0x58,  // push/mov eax,cr3/.../pop
+                                           0x83, 0xc4, 0x04, 0xcf});                        // add esp,4 / iret
     std::vector<u8> code(loop);
     code.push_back(0xf4);
     this->put(kCode, code);
     for (u32 at = kData; at < kData + 0x4000; at += 4) this->put32(at, at * 0x9e3779b1);
-    CpuState& s = this->cpu.s;
-    s.gdtr = {kGdt, 0xff};
-    s.idtr = {kIdt, 0x7ff};
-    s.cr3 = kDirectory;
-    for (unsigned n = 0; n < 8; ++n) {
-      if (n != kEsp) s.gpr[n] = 0;
-    }
-    this->cpu.write_cr0(s.cr0 | kCr0Pg | kCr0Wp);
+    this->paging_on();
   }
 };
 

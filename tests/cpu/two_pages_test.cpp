@@ -3,60 +3,42 @@
 #include <catch2/catch.hpp>
 
 #include "../support/compared_engine.h"
+#include "../support/paged_machine.h"
 #include "../support/protected_cpu.h"
 #include "../support/side_by_side.h"
 
 using namespace xlat;
 using test::BareMachine;
+using test::byte_of;
 using test::ComparedEngine;
+using test::PagedMachine;
 
 namespace {
 
 constexpr u32 kDirectoryA = 0x1000, kDirectoryB = 0x3000, kTableA = 0x2000, kTableB = 0x4000;
-constexpr u32 kGdt = 0x5000, kIdt = 0x6000, kHandlers = 0x7000, kDriver = 0x8000, kStack = 0x9000;
+constexpr u32 kDriver = 0x8000, kStack = 0x9000;
 // The loop runs at the end of one page and the begin of the next, which lies in memory at A or at B.
 constexpr u32 kFirst = 0x10000, kSecond = 0x11000, kA = 0x21000, kB = 0x22000;
 constexpr u32 kLoop = kSecond - 8, kCrossing = kSecond - 3;
 constexpr u32 kPteOfSecond = kTableA + 4 * (kSecond >> 12);
 
-constexpr u8 byte_of(u32 value, unsigned n) { return static_cast<u8>(value >> (8 * n)); }
-#define BYTES32(x) byte_of(x, 0), byte_of(x, 1), byte_of(x, 2), byte_of(x, 3)
-
 // Paged flat 32-bit code at privilege 0, pages mapped to themselves but for kSecond: to A by directory A, to B by
 // directory B. Handlers halt.
 template <class EngineType>
-struct Scene : BareMachine<EngineType> {
-  Scene() {
-    this->flat32(kDriver, kStack + 0x1000);
-    for (u32 page = 0; page < 1024; ++page) {
-      this->put32(kTableA + 4 * page, page << 12 | 3);
-      this->put32(kTableB + 4 * page, page << 12 | 3);
-    }
+struct Scene : PagedMachine<EngineType> {
+  Scene() : PagedMachine<EngineType>(kDriver, kStack + 0x1000, kDirectoryA, kTableA) {
+    this->map_identity(kDirectoryB, kTableB);
     this->put32(kPteOfSecond, kA | 3);
     this->put32(kTableB + 4 * (kSecond >> 12), kB | 3);
-    this->put32(kDirectoryA, kTableA | 3);
-    this->put32(kDirectoryB, kTableB | 3);
-    this->put32(kGdt + 8, 0x0000ffff);
-    this->put32(kGdt + 12, 0x00cf9b00);
-    for (u32 vector = 0; vector < 32; ++vector) {
-      this->put32(kIdt + 8 * vector, 8 << 16 | (kHandlers + 16 * vector));
-      this->put32(kIdt + 8 * vector + 4, 0x8e00);
-      this->put(kHandlers + 16 * vector, {0xf4});
-    }
     // loop: jmp crossing / ... / crossing: add eax,imm / dec ecx / jnz loop / ret
     this->put(kLoop, {0xeb, 0x03, 0x90, 0x90, 0x90, 0x05, 0x01, 0x00});
     this->put(kA, {0x10, 0x00, 0x49, 0x75, 0xf3, 0xc3});
     this->put(kB, {0x00, 0x03, 0x49, 0x75, 0xf3, 0xc3});
     CpuState& s = this->cpu.s;
-    s.gdtr = {kGdt, 0xff};
-    s.idtr = {kIdt, 0x7ff};
-    s.cr3 = kDirectoryA;
-    s.gpr[kEax] = 0;
-    s.gpr[kEbx] = 0;
     s.gpr[kEdx] = kLoop;
     s.gpr[kEsi] = kRounds;
     s.gpr[kEdi] = kDirectoryA;
-    this->cpu.write_cr0(s.cr0 | kCr0Pg | kCr0Wp);
+    this->paging_on();
   }
   // again: mov ecx,3 / call edx / (between) / dec esi / jnz again / hlt
   void driver(std::vector<u8> between) {
@@ -116,7 +98,7 @@ TEST_CASE("the second page of an instruction is not present: #PF with its addres
             {0x83, 0xfe, 2, 0x75, 14, 0x83, 0x25, BYTES32(kPteOfSecond), 0xfe, 0x0f, 0x01, 0x3d, BYTES32(kSecond)});
       },
       [](auto& m) {
-        CHECK(m.cpu.s.ip == kHandlers + 16 * kPF + 1);
+        CHECK(m.cpu.s.ip == test::handler_of(kPF) + 1);
         CHECK(m.cpu.s.cr2 == kSecond);
         CHECK(m.cpu.s.reg32(kEax) == 3 * (kRounds - 1) * kAddA);
         CHECK(m.get32(m.cpu.s.reg32(kEsp)) == 0);
@@ -129,7 +111,7 @@ TEST_CASE("the second page of an instruction is brought by #PF each time") {
       [](auto& m) {
         m.driver({0x83, 0x25, BYTES32(kPteOfSecond), 0xfe, 0x0f, 0x01, 0x3d, BYTES32(kSecond)});
         // inc ebx / or dword [pte],1 / add esp,4 / iret
-        m.put(kHandlers + 16 * kPF, {0x43, 0x83, 0x0d, BYTES32(kPteOfSecond), 0x01, 0x83, 0xc4, 0x04, 0xcf});
+        m.put(test::handler_of(kPF), {0x43, 0x83, 0x0d, BYTES32(kPteOfSecond), 0x01, 0x83, 0xc4, 0x04, 0xcf});
       },
       [](auto& m) {
         CHECK(m.cpu.s.reg32(kEax) == 3 * kRounds * kAddA);
@@ -145,7 +127,7 @@ TEST_CASE("flags set before an instruction over two pages survive its #PF") {
         m.cpu.s.gpr[kEbp] = 0;
         m.cpu.s.gpr[kEbx] = 1000;
         m.driver({0x83, 0x25, BYTES32(kPteOfSecond), 0xfe, 0x0f, 0x01, 0x3d, BYTES32(kSecond)});
-        m.put(kHandlers + 16 * kPF, {0x83, 0x0d, BYTES32(kPteOfSecond), 0x01, 0x83, 0xc4, 0x04, 0xcf});
+        m.put(test::handler_of(kPF), {0x83, 0x0d, BYTES32(kPteOfSecond), 0x01, 0x83, 0xc4, 0x04, 0xcf});
       },
       [](auto& m) { CHECK(m.cpu.s.reg32(kEbp) == 3 * kRounds); });
 }
@@ -207,7 +189,7 @@ TEST_CASE("an instruction that runs often is cut by a new limit of CS") {
     m.cpu.s.seg[kCs].load(8, {limit & 0xffff, 0x00409b00 | (limit & 0xf0000)});
     m.run(10);
     CHECK(m.cpu.s.halted);
-    CHECK(m.cpu.s.ip == kHandlers + 16 * kGP + 1);
+    CHECK(m.cpu.s.ip == test::handler_of(kGP) + 1);
     // Where the limit lets the instruction be, the next one is beyond it.
     const bool runs = limit == kSecond + 1;
     CHECK(m.get32(m.cpu.s.reg32(kEsp) + 4) == (runs ? kSecond + 2 : kCrossing));
@@ -262,7 +244,7 @@ TEST_CASE(
               BYTES32(kSecond), 0x8b, 0x1d, BYTES32(kSecond)});
   };
   both(set_up, [](auto& m) {
-    CHECK(m.cpu.s.ip == kHandlers + 16 * kPF + 1);
+    CHECK(m.cpu.s.ip == test::handler_of(kPF) + 1);
     CHECK(m.cpu.s.cr2 == kSecond);
     CHECK(m.cpu.s.reg32(kEax) == 3 * (kRounds - 1) * kAddA);
     CHECK(m.get32(m.cpu.s.reg32(kEsp)) == 0x11);
