@@ -256,6 +256,9 @@ class Cpu : public IrqSink, private MappingListener, private CodeListener {
   void page_watched(u64 phys_page) override;
   void code_written(u64 phys, unsigned bytes) override { on_code_written(phys, bytes); }
 
+  void fill_tlb(Tlb::Table table, u32 linear, u8* page, const WalkResult& at) {
+    tlb_.fill(table, linear, page, at.global, at.page_bytes);
+  }
   u64 load_page(u32 linear, unsigned bytes, const WalkResult& at, bool user);
   void store_page(u32 linear, unsigned bytes, const WalkResult& at, u64 value, bool user, bool cacheable);
   bool check_alignment(u32 linear, unsigned bytes, bool user);

@@ -39,6 +39,7 @@ bool Cpu::translate(u32 linear, Access access, bool user, WalkResult& result) {
   if (!result.ok) {
     raise(kPF, result.error_code);
     s.cr2 = linear;
+    tlb_.flush_page(linear);  // SDM vol. 3, 4.10.4.1: a page fault drops what is cached for its page
     return false;
   }
   result.phys &= a20_mask_;
@@ -49,7 +50,7 @@ bool Cpu::translate_code(u32 linear, u64& phys) {
   WalkResult result;
   if (!translate(linear, Access::kExecute, user(), result)) return false;
   phys = result.phys;
-  if (u8* page = memory_.page(phys).read) tlb_.fill(Tlb::table_for(user(), false), linear, page, result.global);
+  if (u8* page = memory_.page(phys).read) fill_tlb(Tlb::table_for(user(), false), linear, page, result);
   return true;
 }
 
@@ -92,7 +93,7 @@ u64 Cpu::load_page(u32 linear, unsigned bytes, const WalkResult& at, bool user) 
     u8* page = owner.read;
     // Engines take an entry that leads to code for the right to execute it.
     if (at.executable || !memory_.code_watch().page_has_code(phys)) {
-      tlb_.fill(Tlb::table_for(user, false), linear, page, at.global);
+      fill_tlb(Tlb::table_for(user, false), linear, page, at);
     }
     return load_le_n(page + (phys & 0xfff), bytes);
   }
@@ -105,7 +106,7 @@ void Cpu::store_page(u32 linear, unsigned bytes, const WalkResult& to, u64 value
   const PageOwner& owner = memory_.page(phys);
   if (owner.write) {
     if (cacheable && !memory_.code_watch().page_has_code(phys)) {
-      tlb_.fill(Tlb::table_for(user, true), linear, owner.write, to.global);
+      fill_tlb(Tlb::table_for(user, true), linear, owner.write, to);
     }
     memory_.code_watch().before_store(phys, bytes);
     store_le_n(owner.write + (phys & 0xfff), bytes, value);

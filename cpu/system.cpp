@@ -46,13 +46,8 @@ void Cpu::write_cr0(u32 value) {
   const u32 known = kCr0Pe | kCr0Mp | kCr0Em | kCr0Ts | kCr0Ne | kCr0Wp | kCr0Am | kCr0Nw | kCr0Cd | kCr0Pg;
   value = (value & known) | kCr0Et;
   const u32 changed = value ^ s.cr0;
-  if ((changed & value & kCr0Pg) && (s.cr4 & kCr4Pae)) {
-    s.cr0 = value;  // PDPTEs are checked when paging comes on
-    if (!load_pdptes(s.cr3)) {
-      s.cr0 ^= changed;
-      return;
-    }
-  }
+  // SDM vol. 3, 4.4.1: these changes load the PDPTEs again.
+  if ((value & kCr0Pg) && (s.cr4 & kCr4Pae) && (changed & (kCr0Pg | kCr0Cd | kCr0Nw)) && !load_pdptes(s.cr3)) return;
   s.cr0 = value;
   if (changed & kCr0Pe) {
     if (!(value & kCr0Pe)) s.cpl = 0;

@@ -37,6 +37,7 @@ class Walk {
     result.writable = may_write() && (entries_[depth_ - 1].value & kD);
     result.global = (entries_[depth_ - 1].value & kG) && (context_.cr4 & kCr4Pge);
     result.executable = !nx_;
+    result.page_bytes = static_cast<u32>(page_mask_ + 1);
     return result;
   }
 

@@ -31,6 +31,7 @@ struct WalkResult {
   bool writable = false;  // this privilege may write and the page is dirty: a write entry may be cached
   bool global = false;    // bit G of the last entry, if CR4.PGE is set
   bool executable = true;
+  u32 page_bytes = 4096;  // 2 or 4 MiB for large pages
 };
 
 // Translates `linear` for an access by user code (CPL 3) or by supervisor code. Sets accessed and dirty bits unless

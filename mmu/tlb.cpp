@@ -3,6 +3,9 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
+#include <utility>
+
 namespace xlat {
 
 Tlb::Tlb() {
@@ -14,14 +17,22 @@ Tlb::Tlb() {
 
 Tlb::~Tlb() { munmap(tables_[0], kTables * kTableBytes); }
 
-void Tlb::fill(Table table, u32 linear, u8* host_page, bool global) {
+void Tlb::fill(Table table, u32 linear, u8* host_page, bool global, u32 page_bytes) {
   Uses& uses = global ? global_ : local_;
   if (uses.size() >= kMostUsed) flush();  // flush_page leaves dead uses behind
   ++counters_.fills;
   const u32 page = linear >> 12;
   std::uintptr_t& entry = tables_[table][page];
   const std::uintptr_t addend = reinterpret_cast<std::uintptr_t>(host_page) - (std::uintptr_t{page} << 12);
+  if (page_bytes > 4096) {
+    u32& large = large_[linear >> kRegionLog2];
+    large = std::max(large, page_bytes);
+    any_large_ = true;
+  }
   if (entry == addend) return;
+  for (std::uintptr_t* other : tables_) {
+    if (other[page] != addend) other[page] = 0;
+  }
   const u32 use = page << 2 | table;
   if (table & 1) {
     u32& latest = uses.latest[slot_of(reinterpret_cast<std::uintptr_t>(host_page))];
@@ -51,11 +62,18 @@ void Tlb::flush() {
   ++counters_.flushes;
   clear(local_);
   clear(global_);
+  if (std::exchange(any_large_, false)) large_.fill(0);
 }
 
 void Tlb::flush_page(u32 linear) {
   ++counters_.page_flushes;
-  for (std::uintptr_t* table : tables_) table[linear >> 12] = 0;
+  const u32 bytes = std::max(large_[linear >> kRegionLog2], 4096u);
+  const u32 first = (linear & ~(bytes - 1)) >> 12, pages = bytes >> 12;
+  for (std::uintptr_t* table : tables_) {
+    for (u32 page = first; page < first + pages; ++page) {
+      if (table[page] != 0) table[page] = 0;  // tables that were never written stay untouched
+    }
+  }
 }
 
 void Tlb::drop_writes_to(const u8* host_page) {

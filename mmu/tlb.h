@@ -40,10 +40,13 @@ class Tlb {
   };
   const Counters& counters() const { return counters_; }
 
-  // A global page (SDM vol. 3, 4.10.2.4) stays when address spaces are switched.
-  void fill(Table table, u32 linear, u8* host_page, bool global = false);
+  // A global page (SDM vol. 3, 4.10.2.4) stays when address spaces are switched. `page_bytes` is the size of the
+  // guest's page, of which the entry is for 4 KiB. All entries for these lead to one host page: those that lead
+  // elsewhere go.
+  void fill(Table table, u32 linear, u8* host_page, bool global = false, u32 page_bytes = 4096);
   void flush();
   void flush_local();
+  // Drops all of the page of `linear`, whatever its size.
   void flush_page(u32 linear);
   // Drops the write entries that lead to this host page.
   void drop_writes_to(const u8* host_page);
@@ -65,10 +68,15 @@ class Tlb {
     std::size_t size() const { return reads.size() + writes.size(); }
   };
   static u32 slot_of(std::uintptr_t host_page) { return hash_slot(static_cast<u32>(host_page >> 12), kSlotsLog2); }
+  static constexpr unsigned kRegionLog2 = 22;  // of the largest page
   void clear(Uses& uses);
   void drop_writes_to(std::uintptr_t host_page, Uses& uses);
 
   std::uintptr_t* tables_[kTables];
+  // For each 4 MiB of linear addresses the size of the largest page that an entry was filled from, if it is a large
+  // one.
+  std::array<u32, std::size_t{1} << (32 - kRegionLog2)> large_{};
+  bool any_large_ = false;
   Counters counters_;
   Uses local_, global_;  // by how it was filled last
 };

@@ -70,7 +70,10 @@ TEST_CASE("after dropping writes to a page nothing writes to it, whatever was fi
         tlb.flush();
         model = {};
         break;
-      default: tlb.fill(static_cast<Tlb::Table>(table), linear << 12, page, random() % 2); model[table][linear] = page;
+      default:
+        tlb.fill(static_cast<Tlb::Table>(table), linear << 12, page, random() % 2);
+        for (auto& entries : model) entries[linear] = entries[linear] == page ? page : nullptr;
+        model[table][linear] = page;
     }
     bool same = true;
     for (unsigned t = 0; t < Tlb::kTables; ++t) {
