@@ -253,7 +253,7 @@ void PciBus::map_memory(PciFunction::Bar& bar) {
     if (bar.kind == PciFunction::BarKind::kMemory) {
       memory_.map_io(base + at, end - at, bar.window, at, bar.widths);
     } else if (bar.kind == PciFunction::BarKind::kRam) {
-      memory_.map_ram(base + at, end - at, bar.host + at);
+      memory_.map_device_ram(base + at, end - at, bar.host + at);
     } else {
       memory_.map_rom(base + at, end - at, bar.host + at);
     }

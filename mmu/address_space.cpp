@@ -36,6 +36,13 @@ void AddressSpace::map_split(u64 phys, u64 bytes, u8* read, u8* write) {
   set_pages(phys, bytes, owner);
 }
 
+void AddressSpace::map_device_ram(u64 phys, u64 bytes, u8* host) {
+  PageOwner owner;
+  owner.read = owner.write = host;
+  owner.changes_by_itself = true;
+  set_pages(phys, bytes, owner);
+}
+
 void AddressSpace::map_io(u64 phys, u64 bytes, IoHandler& handler, u64 offset, u8 widths) {
   PageOwner owner;
   owner.io = &handler;

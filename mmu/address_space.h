@@ -18,6 +18,11 @@ struct PageOwner {
   IoHandler* io = nullptr;
   u64 io_offset = 0;  // handler offset of the page's first byte
   u8 io_widths = 0;
+  // The bytes may change without a store to this page: they are a device's, which has other ways to them.
+  bool changes_by_itself = false;
+
+  // Whether each change of the page's bytes is told to CodeWatch, so that decoded code can be kept.
+  bool watchable() const { return read != nullptr && !changes_by_itself; }
 };
 
 // Told when pages change owner, so that cached translations are dropped.
@@ -39,6 +44,8 @@ class AddressSpace {
   void map_rom(u64 phys, u64 bytes, u8* host);
   // Reads and writes to different places, as PAM registers can ask for; null means unmapped for that direction.
   void map_split(u64 phys, u64 bytes, u8* read, u8* write);
+  // Memory of a device, such as a frame buffer: it may change it and show it through other windows.
+  void map_device_ram(u64 phys, u64 bytes, u8* host);
   void map_io(u64 phys, u64 bytes, IoHandler& handler, u64 offset = 0, u8 widths = kWidthsAll);
   void unmap(u64 phys, u64 bytes);
 

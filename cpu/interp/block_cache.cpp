@@ -56,7 +56,7 @@ const Block* BlockCache::find_slow(u32 linear, CodeMode mode) {
   }
   if (!block) {
     block = decode(linear, phys, mode);
-    if (!block) return nullptr;
+    if (!block || block->once) return block;
   }
   // What the TLB does not have must be looked up each time. Nor may the block's place become kNowhere then: it would
   // be found where the TLB has nothing.
@@ -86,18 +86,21 @@ Block* BlockCache::decode(u32 linear, u64 phys, CodeMode mode) {
   block->mode = mode;
   u8 page[4096 + kMaxInsnBytes];
   const unsigned in_page = 4096 - (phys & 0xfff);
-  constexpr unsigned kMostBytes = kMaxInsns * kMaxInsnBytes;
-  memory.read_block(phys, {page, std::min(in_page, kMostBytes)});
+  // What an instruction in a device's memory does may change the one behind it, and reading there may have effects.
+  block->once = !memory.page(phys).watchable();
+  const unsigned most = block->once ? 1 : kMaxInsns;
+  memory.read_block(phys, {page, std::min(in_page, most * kMaxInsnBytes)});
   std::size_t count = 0;
   unsigned at = 0;
   const auto table = encodings();
-  while (at < in_page && count < kMaxInsns) {
+  while (at < in_page && count < most) {
     Insn& insn = decoded_[count];
     unsigned available = in_page - at;
     if (!decoder_.decode({page + at, std::min(available, kMaxInsnBytes)}, mode, insn)) {
       if (at != 0) break;  // the one that crosses the page starts its own block
       if (!second_page(linear, block->phys2)) return nullptr;
       memory.read_block(block->phys2, {page + in_page, kMaxInsnBytes});
+      block->once = block->once || !memory.page(block->phys2).watchable();
       available += kMaxInsnBytes;
       const bool decoded = decoder_.decode({page, std::min(available, kMaxInsnBytes)}, mode, insn);
       ASSERT(decoded);
@@ -112,6 +115,12 @@ Block* BlockCache::decode(u32 linear, u64 phys, CodeMode mode) {
   }
   block->bytes = at;
   block->insns = insns_.add({decoded_.data(), count});
+  ++counters_.decoded;
+  if (cpu_.log().enabled(LogItem::kInAsm)) {
+    cpu_.log().line(LogItem::kInAsm, "----------------\nIN: {:08x}\n{}", linear,
+                    disassemble({page, at}, linear, mode.cs32 ? 32 : 16));
+  }
+  if (block->once) return keep_once(std::move(block));
 
   each_part(*block, [&](u64 page_number, unsigned first, unsigned bytes) {
     memory.code_watch().watch(page_number << 12 | first, bytes);
@@ -119,14 +128,16 @@ Block* BlockCache::decode(u32 linear, u64 phys, CodeMode mode) {
     code_page.blocks.push_back(block.get());
     for (unsigned n = 0; n < bytes; ++n) ++code_page.covered[first + n];
   });
-  ++counters_.decoded;
-  if (cpu_.log().enabled(LogItem::kInAsm)) {
-    cpu_.log().line(LogItem::kInAsm, "----------------\nIN: {:08x}\n{}", linear,
-                    disassemble({page, at}, linear, mode.cs32 ? 32 : 16));
-  }
   Block* raw = block.get();
   blocks_.insert(block_key(phys, mode), std::move(block));
   return raw;
+}
+
+// The loop is between two blocks: the one before is not needed any more.
+Block* BlockCache::keep_once(std::unique_ptr<Block> block) {
+  if (once_) insns_.give_back(once_->insns);
+  once_ = std::move(block);
+  return once_.get();
 }
 
 // Bytes are about to be written: every block that overlaps them goes.

@@ -30,6 +30,7 @@ struct Block {
   bool branch = false;  // the last instruction sets EIP itself
   bool valid = true;
   mutable bool apart = false;  // its accesses are to be checked each by itself
+  bool once = false;           // not kept, as its bytes may change unseen: run where it was found, never translated
   u64 serial = 0;              // no two blocks of a cache ever have the same
   u64 phys = 0;
   u64 phys2 = 0;  // of the second page's first byte, if the block lies in two
@@ -104,6 +105,7 @@ class BlockCache {
   }
   const Block* find_slow(u32 linear, CodeMode mode);
   Block* decode(u32 linear, u64 phys, CodeMode mode);
+  Block* keep_once(std::unique_ptr<Block> block);
   bool second_page(u32 linear, u64& phys2);
   void drop(u64 phys, unsigned bytes);
   void drop_block(Block* block);
@@ -120,6 +122,7 @@ class BlockCache {
   Decoder decoder_;
   std::array<Insn, kMaxInsns> decoded_;  // of the block being decoded
   InsnPool insns_;
+  std::unique_ptr<Block> once_;  // the latest one that is not kept
   std::vector<Near> near_{std::size_t{1} << kNearSlotsLog2};
   BlockTable blocks_;                                   // by block_key()
   std::unordered_map<u64, CodePage> pages_;             // by page number

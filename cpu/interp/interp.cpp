@@ -166,7 +166,8 @@ Interp::Stop Interp::run(u64 until) {
           cpu_.log().line(LogItem::kExec, "exec {:04x}:{:08x} eax {:08x} esp {:08x} eflags {:08x}", cs.selector, s.ip,
                           s.reg32(kEax), s.reg32(kEsp), s.flags.get());
         }
-        if (most != block->insns.size() || step || !run_translated(*block, budget)) run_block(*block, budget, most);
+        const bool whole = most == block->insns.size() && !step && !block->once;
+        if (!whole || !run_translated(*block, budget)) run_block(*block, budget, most);
         ran = true;
       }
     }
