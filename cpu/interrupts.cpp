@@ -253,8 +253,9 @@ Cpu::Boundary Cpu::boundary(u64& events) {
     return Boundary::kStep;
   }
   if (s.halted) return Boundary::kIdle;
-  // Instruction breakpoints are faults before the instruction, unless RF says they were taken. SDM vol. 3, 17.2.
-  if ((s.dr[7] & 0xff) && !(s.flags.image() & kRf)) {
+  // Instruction breakpoints are faults before the instruction, unless RF says they were taken (SDM vol. 3, 17.2) or a
+  // load of SS holds debug exceptions off (6.8.3).
+  if ((s.dr[7] & 0xff) && !(s.flags.image() & kRf) && s.shadow != Shadow::kMovSs) {
     const u32 linear = s.seg[kCs].base + static_cast<u32>(s.ip);
     u32 hits = 0;
     for (unsigned n = 0; n < 4; ++n) {

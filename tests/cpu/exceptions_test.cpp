@@ -386,6 +386,33 @@ TEST_CASE("A code breakpoint faults before its instruction; RF in the image retu
   CHECK(n.get32(Pm::kData) > 5);
 }
 
+TEST_CASE("A load of SS holds off the code breakpoint of the next instruction, and of that alone") {
+  struct Case {
+    std::vector<u8> load;
+    bool holds_off;
+  };
+  const Case cases[] = {{{0x8e, 0xd0}, true},   // MOV SS, AX
+                        {{0x17}, true},         // POP SS
+                        {{0x8e, 0xd8}, false},  // MOV DS, AX
+                        {{0xfb}, false}};       // STI
+  for (const Case& c : cases) {
+    const u32 next = Pm::kCode + static_cast<u32>(c.load.size());
+    for (const bool behind : {false, true}) {
+      Pm m;
+      m.put(Pm::kCode, c.load);
+      m.put(next, {0x90, 0x90, 0x0f, 0x0b});
+      m.cpu.s.gpr[kEax] = Pm::kData0;
+      m.cpu.s.gpr[kEsp] = Pm::kStack0 - 4;
+      m.put32(Pm::kStack0 - 4, Pm::kData0);
+      m.cpu.write_dr(0, next + behind);
+      m.cpu.write_dr(7, 1);
+      const bool taken = behind || !c.holds_off;
+      CHECK(m.vector() == (taken ? 1u : 6u));
+      CHECK(m.pushed(0) == (taken ? next + behind : next + 2));
+    }
+  }
+}
+
 TEST_CASE("A code breakpoint on REP is taken once, not each iteration; RF is set in images pushed between them") {
   Pm m;
   m.put(0x8800, {0x81, 0x4c, 0x24, 0x08, 0, 0, 1, 0, 0xff, 0x05, 0, 0, 1, 0, 0xcf});  // set RF; INC [10000]; IRET
