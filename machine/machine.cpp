@@ -8,11 +8,6 @@ namespace xlat {
 namespace {
 // Instructions between two looks at the gate. A posted input ends a slice early.
 constexpr u64 kSlice = 2'000'000;
-constexpr u64 kPaceNs = 2'000'000;
-
-u64 ns_between(InputGate::Clock::time_point from, InputGate::Clock::time_point to) {
-  return to <= from ? 0 : static_cast<u64>(std::chrono::duration_cast<std::chrono::nanoseconds>(to - from).count());
-}
 }  // namespace
 
 Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config) {
@@ -30,6 +25,7 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config) {
   machine->paused_ = config.paused;
   Interp& interp = machine->pc_->interp;
   machine->gate_.on_wake([&interp] { interp.stop(); });
+  if (!config.time.deterministic) machine->ticker_ = std::make_unique<Ticker>([&interp] { interp.stop(); });
   for (unsigned side = 0; side < machine->pcs_.size(); ++side) {
     for (unsigned n = 0; n < 4; ++n) {
       Uart16550* uart = machine->pcs_[side]->uart(n);
@@ -63,7 +59,7 @@ void Machine::quit() {
 
 void Machine::cont() {
   paused_ = false;
-  host_start_ = {};  // the time spent stopped does not count
+  pacer_.part();  // the time spent stopped does not count
 }
 
 bool Machine::run_posted() {
@@ -117,30 +113,13 @@ void Machine::drain() {
   while (const auto input = gate_.take(pc_->clock.count())) apply(*input);
 }
 
-// Steers the rate so that virtual time meets the host's: faster when behind, slower when ahead, never stopped. The
-// instruction rate is what was seen since the last look.
-void Machine::pace() {
-  const auto host = InputGate::Clock::now();
-  Clock& clock = pc_->clock;
-  if (host_start_ == InputGate::Clock::time_point{}) {
-    host_start_ = host_last_ = host;
-    virtual_start_ = clock.now();
-    count_last_ = clock.count();
-    return;
-  }
-  const u64 elapsed = ns_between(host_last_, host);
-  if (elapsed < kPaceNs) return;
-  const u64 executed = clock.count() - count_last_;
-  host_last_ = host;
-  count_last_ = clock.count();
-  if (executed < 10'000) return;  // mostly halted: says nothing about speed
-  const double ahead =
-      static_cast<double>(clock.now() - virtual_start_) - static_cast<double>(ns_between(host_start_, host));
-  // Make the difference good over the next 20 ms of host time.
-  const double wanted = std::clamp(1.0 - ahead / 20e6, 0.1, 10.0);
-  const double rate = wanted * static_cast<double>(elapsed) / static_cast<double>(executed);
-  const TimeInput input{static_cast<u64>(std::clamp(rate, 0.01, 1000.0) * 4294967296.0)};
-  gate_.stamp(clock.count(), input);
+u64 Machine::host_now() const {
+  return static_cast<u64>(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(InputGate::Clock::now().time_since_epoch()).count());
+}
+
+void Machine::enter(const Input& input) {
+  gate_.stamp(pc_->clock.count(), input);
   apply(input);
 }
 
@@ -156,20 +135,24 @@ void Machine::idle() {
     }
     return;
   }
-  if (host_start_ == InputGate::Clock::time_point{}) pace();
-  const auto host_of = [&](u64 ns) { return host_start_ + std::chrono::nanoseconds(ns - virtual_start_); };
   if (deadline == Clock::kNever) {
     gate_.wait(std::nullopt);
-  } else if (host_of(deadline) > InputGate::Clock::now()) {
-    gate_.wait(host_of(deadline));
+  } else if (const u64 due = pacer_.host_of(deadline); due > host_now()) {
+    gate_.wait(InputGate::Clock::time_point(std::chrono::nanoseconds(due)));
   }
   // As far as the host's clock came, but not past the event; an input ends the wait earlier.
-  const u64 reached = virtual_start_ + ns_between(host_start_, InputGate::Clock::now());
-  const IdleInput input{std::min(std::max(reached, clock.now()), deadline)};
-  gate_.stamp(clock.count(), input);
-  apply(input);
-  host_last_ = InputGate::Clock::now();
-  count_last_ = clock.count();
+  enter(IdleInput{std::min(std::max(pacer_.virtual_of(host_now()), clock.now()), deadline)});
+}
+
+// The instruction count at which the next slice ends: at the next event; in a paced run no further than the host's
+// clock allows, which was read at `host`.
+u64 Machine::slice_end(u64 host) {
+  Clock& clock = pc_->clock;
+  const u64 end = std::min(clock.count_at(clock.next_deadline()), clock.count() + kSlice);
+  if (config_.time.deterministic) return end;
+  if (!pacer_.met()) pacer_.meet(host, clock.now());
+  ticker_->wanted();
+  return std::min(end, clock.count_at(pacer_.furthest(host, clock.now())));
 }
 
 // The last look of lockstep at memory.
@@ -205,11 +188,14 @@ Machine::Exit Machine::run_until(u64 count) {
       continue;
     }
     if (pc.clock.count() >= count) return Exit::kCount;
-    if (!config_.time.deterministic) pace();
-    const u64 now = pc.clock.count();
-    const u64 until = std::min({pc.clock.count_at(pc.clock.next_deadline()), now + kSlice, count});
-    const Interp::Stop why = pc.interp.run(until);
+    const bool paced = !config_.time.deterministic;
+    const u64 begin = paced ? host_now() : 0, before = pc.clock.count();
+    const Interp::Stop why = pc.interp.run(std::min(slice_end(begin), count));
     if (lockstep_ && !lockstep_->follow(why)) return Exit::kDifference;
+    if (paced) {
+      const auto rate = pacer_.ran(begin, host_now(), pc.clock.count() - before, pc.clock.now());
+      if (rate) enter(TimeInput{*rate});
+    }
     if (why == Interp::Stop::kIdle) {
       drain();
       if (!pc.requests.any() && pc.clock.next_deadline() > pc.clock.now()) idle();

@@ -6,7 +6,9 @@
 
 #include "machine/input_gate.h"
 #include "machine/lockstep.h"
+#include "machine/pacer.h"
 #include "machine/pc.h"
+#include "machine/ticker.h"
 
 namespace xlat {
 
@@ -56,7 +58,10 @@ class Machine {
   void drain();
   bool run_posted();
   void idle();
-  void pace();
+  u64 slice_end(u64 host);
+  u64 host_now() const;
+  // What enters by the machine itself: the host's clock.
+  void enter(const Input& input);
   void feed_serial(unsigned side, unsigned port);
   Exit end(Exit why);
 
@@ -75,10 +80,8 @@ class Machine {
   std::mutex posted_mutex_;
   std::deque<std::function<void()>> posted_;
 
-  // Pacing: where host and virtual time stood when they were last put together.
-  InputGate::Clock::time_point host_start_{}, host_last_{};
-  u64 virtual_start_ = 0;
-  u64 count_last_ = 0;
+  Pacer pacer_;
+  std::unique_ptr<Ticker> ticker_;  // null in deterministic runs
 };
 
 }  // namespace xlat

@@ -108,7 +108,7 @@ Pc::Pc(const MachineConfig& config, Log& log, const CpuModel& model, std::unique
     debug_exit_ =
         std::make_unique<IsaDebugExit>(ports, config.debug_exit->iobase, config.debug_exit->iosize, [this](u32 status) {
           requests.exit_status = status;
-          interp.stop_now();
+          interp.stop();
         });
   }
   wire();
@@ -155,18 +155,18 @@ void Pc::wire() {
   cpu.pins.ferr = [this](bool active) { coprocessor_error.set_ferr(active); };
   cpu.pins.shutdown = [this] {
     requests.shutdown = true;
-    interp.stop_now();
+    interp.stop();
   };
   const auto reset_request = [this] {
     requests.reset = true;
-    interp.stop_now();
+    interp.stop();
   };
   kbc.on_reset_request(reset_request);
   port92.on_reset_request(reset_request);
   isa_bridge.on_reset_request([reset_request](bool) { reset_request(); });
   pm.on_power_off([this] {
     requests.power_off = true;
-    interp.stop_now();
+    interp.stop();
   });
   // A20 is open while the keyboard controller or port 92h says so.
   struct Gate {

@@ -147,14 +147,14 @@ class InterpEmitter : public OperandAccess<InterpEmitter> {
   u64 bulk(const Insn& i, unsigned bytes, u64 most) { return interp_.bulk(i, bytes, most); }
   // Iterations the instruction may make before something else is due.
   u64 allowance() const { return interp_.allowance(); }
-  bool must_leave() const { return interp_.leave_; }
+  bool must_leave() const { return interp_.leave_.load(std::memory_order_relaxed); }
   bool zf() const { return s_.flags.zf(); }
   bool faulted() const { return cpu_.faulted(); }
   u64 raw_count(const Insn& i) const { return s_.gpr[kEcx] & (i.asize == 2 ? 0xffff : 0xffffffff); }
   void finish_rep(u64 iterations, bool more) {
     interp_.iterations_ += iterations > 1 ? iterations - 1 : 0;
     interp_.again_ = more;
-    if (more) interp_.leave_ = true;
+    if (more) interp_.leave_block();
     // More than one iteration used up budget that the block's loop does not see.
     if (iterations > 1) interp_.overspent_ = true;
   }

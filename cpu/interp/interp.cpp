@@ -104,19 +104,20 @@ bool Interp::run_part(const Block& block, u32 block_ip, std::size_t n, std::size
   count_ = count;
   budget_ = budget;
   iterations_ = 0;
-  leave_ = again_ = overspent_ = false;
+  leave_.store(false, std::memory_order_relaxed);
+  again_ = overspent_ = false;
   running_ = true;
   const Insn* const stop = first_ + end;
   const Insn* i = current_;
   do {
     current_ = i;
     reinterpret_cast<Handler>(i->handler)(*this, *i);
-    if (leave_ || overspent_) [[unlikely]]
+    if (leave_.load(std::memory_order_relaxed) || overspent_) [[unlikely]]
       break;
   } while (++i != stop);
   running_ = false;
   executed = after_last();
-  return !leave_ && !again_ && !cpu_.faulted();
+  return !leave_.load(std::memory_order_relaxed) && !again_ && !cpu_.faulted();
 }
 
 Interp::Stop Interp::run(u64 until) {

@@ -27,9 +27,8 @@ class Interp : public Engine {
   Stop run(u64 until);
 
   // From another thread or from a device: leave run() after the instruction being executed.
-  void stop() { stop_asked_.store(true, std::memory_order_relaxed); }
-  void stop_now() {
-    stop();
+  void stop() {
+    stop_asked_.store(true, std::memory_order_relaxed);
     leave_block();
   }
 
@@ -42,7 +41,7 @@ class Interp : public Engine {
   }
 
   void publish_count() override;
-  void leave_block() override { leave_ = true; }
+  void leave_block() override { leave_.store(true, std::memory_order_relaxed); }
 
   // What `info jit` shows.
   virtual std::string statistics() const;
@@ -94,7 +93,7 @@ class Interp : public Engine {
   BlockCache blocks_;
   u64 count_ = 0;
   // A run of translated code ends after so many instructions at the latest, so that stop() is heard.
-  u64 most_at_once_ = 1 << 20;
+  u64 most_at_once_ = 1 << 18;
 
  private:
   friend class InterpEmitter;
@@ -109,10 +108,10 @@ class Interp : public Engine {
   std::function<bool()> after_turn_;
 
   // The block being run.
-  bool leave_ = false;      // stop after the current instruction
-  bool overspent_ = false;  // a repeated string instruction made more than one iteration
-  bool running_ = false;    // inside run_block: count_ is of its start
-  bool again_ = false;      // a repeated string instruction has iterations left
+  std::atomic<bool> leave_ = false;  // stop after the current instruction
+  bool overspent_ = false;           // a repeated string instruction made more than one iteration
+  bool running_ = false;             // inside run_block: count_ is of its start
+  bool again_ = false;               // a repeated string instruction has iterations left
   const Block* block_ = nullptr;
   const Insn* first_ = nullptr;
   const Insn* current_ = nullptr;

@@ -41,7 +41,7 @@ class Subject : public test::BareMachine<EngineType> {
  public:
   Subject() : test::BareMachine<EngineType>(kRam) {
     this->ports.map(0, 0x8000, noise_, kWidthsAll);
-    this->cpu.pins.shutdown = [this] { this->interp.stop_now(); };
+    this->cpu.pins.shutdown = [this] { this->interp.stop(); };
   }
 
   void run(u32 seed) {
