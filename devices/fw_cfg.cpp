@@ -32,7 +32,10 @@ FwCfg::FwCfg(PortBus& ports, AddressSpace& memory)
   rebuild_directory();
 }
 
-void FwCfg::add_item(u16 key, std::vector<u8> bytes) { items_[key] = Item{std::move(bytes), false, {}}; }
+void FwCfg::add_item(u16 key, std::vector<u8> bytes, std::function<void()> written) {
+  const bool writable = static_cast<bool>(written);
+  items_[key] = Item{std::move(bytes), writable, std::move(written)};
+}
 
 void FwCfg::add_u16(u16 key, u16 value) {
   std::vector<u8> bytes(2);
@@ -104,6 +107,13 @@ void FwCfg::serialize(Archive& ar) {
   for (auto& [key, entry] : items_) {  // both sides have the same items; only writable ones can differ
     if (entry.writable) ar.raw(entry.bytes);
   }
+  if (!ar.loading()) return;
+  // What follows from them is made again; that may add items.
+  std::vector<std::function<void()>> again;
+  for (auto& [key, entry] : items_) {
+    if (entry.written) again.push_back(entry.written);
+  }
+  for (const auto& written : again) written();
 }
 
 FwCfg::Item* FwCfg::selected() {

@@ -57,8 +57,9 @@ class FwCfg : public Device, public IoHandler {
 
   FwCfg(PortBus& ports, AddressSpace& memory);
 
-  // The bytes behind a key; replaces what was there.
-  void add_item(u16 key, std::vector<u8> bytes);
+  // The bytes behind a key; replaces what was there. With `written` a guest may overwrite them by DMA, and it is
+  // called.
+  void add_item(u16 key, std::vector<u8> bytes, std::function<void()> written = {});
   void add_u16(u16 key, u16 value);
   void add_u32(u16 key, u32 value);
   void add_u64(u16 key, u64 value);

@@ -34,10 +34,6 @@ class Vga final : public Device, public PciFunction {
   void reset() override;
   void serialize(Archive& ar) override;
 
-  // What the VGA BIOS does for mode 3, for machines started without firmware: registers, palette, 8x16 font (if the ROM
-  // holds one), blank screen.
-  void enter_text_mode();
-
   // The text screen. Rows and columns are 0 outside text modes.
   bool text_mode() const;
   unsigned text_columns() const;
@@ -180,9 +176,7 @@ class Vga final : public Device, public PciFunction {
   u64 frame() const;
 
   Clock& clock_;
-  std::vector<u8> vram_;         // byte p + 4 * n is byte n of plane p; linear frame buffers see it as it lies
-  std::array<u8, 4096> font_{};  // the ROM's 8x16 font
-  bool have_font_ = false;
+  std::vector<u8> vram_;  // byte p + 4 * n is byte n of plane p; linear frame buffers see it as it lies
 
   u8 misc_ = 0, feature_ = 0;
   u8 seq_index_ = 0, crtc_index_ = 0, gfx_index_ = 0, attr_index_ = 0;

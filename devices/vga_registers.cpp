@@ -14,14 +14,6 @@ constexpr u8 kGfxMask[16] = {0x0f, 0x0f, 0x0f, 0x1f, 0x03, 0x7b, 0x0f, 0x0f, 0xf
 constexpr u8 kAttrMask[0x15] = {0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f,
                                 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0xef, 0xff, 0x3f, 0x0f, 0x0f};
 
-// BIOS mode 3: 80x25, 9x16 characters.
-constexpr u8 kMode3Seq[5] = {0x03, 0x00, 0x03, 0x00, 0x02};
-constexpr u8 kMode3Crtc[0x19] = {0x5f, 0x4f, 0x50, 0x82, 0x55, 0x81, 0xbf, 0x1f, 0x00, 0x4f, 0x0d, 0x0e, 0x00,
-                                 0x00, 0x00, 0x00, 0x9c, 0x8e, 0x8f, 0x28, 0x1f, 0x96, 0xb9, 0xa3, 0xff};
-constexpr u8 kMode3Gfx[9] = {0x00, 0x00, 0x00, 0x00, 0x00, 0x10, 0x0e, 0x0f, 0xff};
-constexpr u8 kMode3Attr[0x15] = {0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x14, 0x07, 0x38, 0x39, 0x3a,
-                                 0x3b, 0x3c, 0x3d, 0x3e, 0x3f, 0x0c, 0x00, 0x0f, 0x08, 0x00};
-
 }  // namespace
 
 Vga::Vga(Clock& clock, std::vector<u8> rom)
@@ -34,14 +26,6 @@ Vga::Vga(Clock& clock, std::vector<u8> rom)
                    .interrupt_pin = 0}),
       clock_(clock),
       vram_(kMemoryBytes) {
-  // The ROM's 8x16 font is found by its letter A.
-  constexpr u8 kLetterA[16] = {0, 0, 0x10, 0x38, 0x6c, 0xc6, 0xc6, 0xfe, 0xc6, 0xc6, 0xc6, 0xc6, 0, 0, 0, 0};
-  const auto a = std::search(rom.begin(), rom.end(), std::begin(kLetterA), std::end(kLetterA));
-  const std::ptrdiff_t before = 'A' * 16;
-  if (a - rom.begin() >= before && rom.end() - a >= 4096 - before) {
-    std::copy_n(a - before, 4096, font_.begin());
-    have_font_ = true;
-  }
   // The VGA's fixed ports hang on the I/O enable bit, which firmware looks at to find the primary display.
   define16(kPciCommand, 0, 0x0140 | kPciCommandIo | kPciCommandMemory | kPciCommandMaster | kPciCommandIntxDisable);
   add_ram_bar(0, kMemoryBytes, vram_.data());
@@ -76,28 +60,6 @@ void Vga::reset() {
   vbe_[kVbeId] = 0xb0c5;
   vbe_[kVbeMemory64k] = kMemoryBytes >> 16;
   reset_config();
-}
-
-void Vga::enter_text_mode() {
-  vbe_[kVbeEnable] = 0;
-  misc_ = 0x67;
-  std::copy(std::begin(kMode3Seq), std::end(kMode3Seq), seq_.begin());
-  std::copy(std::begin(kMode3Crtc), std::end(kMode3Crtc), crtc_.begin());
-  std::copy(std::begin(kMode3Gfx), std::end(kMode3Gfx), gfx_.begin());
-  std::copy(std::begin(kMode3Attr), std::end(kMode3Attr), attr_.begin());
-  attr_index_ = 0x20;
-  dac_mask_ = 0xff;
-  for (unsigned i = 0; i < 64; ++i) {  // EGA colours: rgbRGB, two thirds and one third of full intensity
-    dac_[3 * i + 0] = static_cast<u8>((bit(i, 2) ? 42 : 0) + (bit(i, 5) ? 21 : 0));
-    dac_[3 * i + 1] = static_cast<u8>((bit(i, 1) ? 42 : 0) + (bit(i, 4) ? 21 : 0));
-    dac_[3 * i + 2] = static_cast<u8>((bit(i, 0) ? 42 : 0) + (bit(i, 3) ? 21 : 0));
-  }
-  for (u32 n = 0; n < 65536; ++n) {
-    u8* planes = plane_bytes(n);
-    planes[0] = ' ';
-    planes[1] = 0x07;
-    if (have_font_ && n < 8192) planes[2] = n % 32 < 16 ? font_[n / 32 * 16 + n % 32] : 0;
-  }
 }
 
 u32 Vga::Ports::read(u64 offset, unsigned) { return vga_.read_port(static_cast<u16>(base_ + offset)); }

@@ -15,7 +15,7 @@ namespace {
 
 constexpr u32 kHeaderBytes = 36;
 constexpr u32 kChecksumOffset = 9;
-constexpr u32 kPmBase = 0x600;  // PIIX4 power management, as SeaBIOS and pc_setup place it
+constexpr u32 kPmBase = 0x600;  // PIIX4 power management, where SeaBIOS places it
 constexpr const char* kRsdpFile = "etc/acpi/rsdp";
 constexpr const char* kTablesFile = "etc/acpi/tables";
 
@@ -167,28 +167,6 @@ std::vector<FwCfgFile> AcpiTables::files() const {
   for (const Pointer& p : pointers_) script.add_pointer(name(p.blob), p.offset, kTablesFile);
   for (const Checksum& c : checksums_) script.add_checksum(name(c.blob), c.offset, c.start, c.bytes);
   return {{kRsdpFile, rsdp_}, {kTablesFile, tables_}, {"etc/table-loader", script.take()}};
-}
-
-Status AcpiTables::place(std::span<u8> ram, u32 rsdp_address, u32 tables_address) const {
-  if (u64{rsdp_address} + rsdp_.size() > ram.size() || u64{tables_address} + tables_.size() > ram.size()) {
-    return error("ACPI tables do not fit into {} bytes of RAM; give the machine more memory", ram.size());
-  }
-  const auto blob = [&](Blob b) {
-    return b == Blob::kRsdp ? ram.subspan(rsdp_address, rsdp_.size()) : ram.subspan(tables_address, tables_.size());
-  };
-  std::copy(rsdp_.begin(), rsdp_.end(), blob(Blob::kRsdp).begin());
-  std::copy(tables_.begin(), tables_.end(), blob(Blob::kTables).begin());
-  for (const Pointer& p : pointers_) {
-    u8* field = &blob(p.blob)[p.offset];
-    store_le(field, load_le<u32>(field) + tables_address);
-  }
-  for (const Checksum& c : checksums_) {
-    const std::span<u8> bytes = blob(c.blob);
-    u8 sum = 0;
-    for (u32 i = 0; i < c.bytes; ++i) sum = static_cast<u8>(sum + bytes[c.start + i]);
-    bytes[c.offset] = static_cast<u8>(bytes[c.offset] - sum);
-  }
-  return {};
 }
 
 }  // namespace xlat

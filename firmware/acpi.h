@@ -1,4 +1,4 @@
-// The machine's ACPI tables: for SeaBIOS through fw_cfg with loader commands, or placed by ourselves.
+// The machine's ACPI tables, for SeaBIOS through fw_cfg with loader commands.
 #pragma once
 
 #include <span>
@@ -21,12 +21,6 @@ class AcpiTables {
 
   // etc/acpi/rsdp, etc/acpi/tables and etc/table-loader.
   std::vector<FwCfgFile> files() const;
-
-  // Writes the RSDP at `rsdp_address` and the tables at `tables_address` of `ram` (byte 0 is physical address 0), with
-  // pointers and checksums filled in. `tables_address` is a multiple of 64. Fails when something does not fit.
-  Status place(std::span<u8> ram, u32 rsdp_address, u32 tables_address) const;
-
-  u32 tables_bytes() const { return static_cast<u32>(tables_.size()); }
 
  private:
   enum class Blob : u8 { kRsdp, kTables };

@@ -9,16 +9,6 @@ namespace xlat {
 
 std::vector<E820Entry> e820_for_firmware(u64 ram_bytes) { return {{0, ram_bytes, E820Type::kRam}}; }
 
-std::vector<E820Entry> e820_for_direct_boot(u64 ram_bytes) {
-  std::vector<E820Entry> map = {
-      {0, 0x9fc00, E820Type::kRam},
-      {0x9fc00, 0x400, E820Type::kReserved},    // EBDA
-      {0xf0000, 0x10000, E820Type::kReserved},  // ACPI and SMBIOS tables
-  };
-  if (ram_bytes > 0x100000) map.push_back({0x100000, ram_bytes - 0x100000, E820Type::kRam});
-  return map;
-}
-
 FwCfgFile e820_file(const std::vector<E820Entry>& map) {
   FwCfgFile file{"etc/e820", std::vector<u8>(map.size() * 20)};
   for (std::size_t i = 0; i < map.size(); ++i) {

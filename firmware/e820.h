@@ -21,12 +21,10 @@ struct E820Entry {
 
 // For firmware: RAM from 0, which it carves up itself. `ram_bytes` lies below 4 GiB as everywhere here.
 std::vector<E820Entry> e820_for_firmware(u64 ram_bytes);
-// As firmware would leave it, with our tables between F0000h-FFFFFh and in the EBDA.
-std::vector<E820Entry> e820_for_direct_boot(u64 ram_bytes);
 // etc/e820, entries as they are in BIOS call E820h.
 FwCfgFile e820_file(const std::vector<E820Entry>& map);
 
-// Where BARs start: the same place SeaBIOS chooses, so that one DSDT serves both ways to boot.
+// Where BARs start: the place SeaBIOS chooses, which the DSDT has to name.
 u32 pci_window_start(u64 ram_bytes);
 inline constexpr u32 kPciWindowEnd = 0xfec00000;
 

@@ -2,17 +2,20 @@
 #include "firmware/linux_boot.h"
 
 #include <algorithm>
+#include <charconv>
+#include <optional>
 
 #include "base/bits.h"
-#include "firmware/low_memory.h"
+#include "devices/fw_cfg.h"
 
 namespace xlat {
 
 namespace {
 
-// Fields of the setup header, offsets in the file and in the zero page.
+// Fields of the setup header: offsets in the file.
 enum Header : u32 {
   kSetupSects = 0x1f1,
+  kSyssize = 0x1f4,
   kVidMode = 0x1fa,
   kBootFlag = 0x1fe,
   kJumpLength = 0x201,
@@ -20,22 +23,45 @@ enum Header : u32 {
   kVersion = 0x206,
   kTypeOfLoader = 0x210,
   kLoadflags = 0x211,
-  kCode32Start = 0x214,
   kRamdiskImage = 0x218,
   kRamdiskSize = 0x21c,
   kHeapEndPtr = 0x224,
   kCmdLinePtr = 0x228,
   kInitrdAddrMax = 0x22c,
   kCmdlineSize = 0x238,
-  kSetupData = 0x250,
   kInitSize = 0x260,
 };
-// Fields of the zero page outside the header.
-enum ZeroPage : u32 { kAcpiRsdpAddr = 0x070, kAltMemK = 0x1e0, kE820Entries = 0x1e8, kE820Table = 0x2d0 };
-
-constexpr u32 kHighLoad = 0x100000;
 constexpr u8 kLoadedHigh = 0x01, kCanUseHeap = 0x80;
-constexpr u32 kMaxE820 = 128;
+constexpr u8 kLoaderQemu = 0xb0;  // the id that is given to loaders of this kind
+
+// Where the real-mode part lies, its command line, and the kernel proper.
+struct Layout {
+  u32 setup, command_line, command_line_end, code;
+};
+constexpr Layout kHigh{0x10000, 0x20000, 0x90000, 0x100000};     // bzImage
+constexpr Layout kOldHigh{0x90000, 0x99000, 0x9a000, 0x100000};  // its command line is told as an offset
+constexpr Layout kLow{0x90000, 0x99000, 0x9a000, 0x10000};       // zImage
+
+// What "vga=" on the command line says, as boot loaders read it.
+std::optional<u16> video_mode(std::string_view line) {
+  for (std::size_t at = line.find("vga="); at != line.npos; at = line.find("vga=", at + 1)) {
+    if (at != 0 && line[at - 1] != ' ') continue;
+    std::string_view value = line.substr(at + 4);
+    value = value.substr(0, value.find(' '));
+    if (value == "normal") return u16{0xffff};
+    if (value == "ext") return u16{0xfffe};
+    if (value == "ask") return u16{0xfffd};
+    int base = 10;
+    if (value.starts_with("0x") || value.starts_with("0X")) {
+      base = 16;
+      value.remove_prefix(2);
+    }
+    u16 mode = 0;
+    const auto [end, problem] = std::from_chars(value.data(), value.data() + value.size(), mode, base);
+    if (problem == std::errc() && end == value.data() + value.size()) return mode;
+  }
+  return std::nullopt;
+}
 
 }  // namespace
 
@@ -44,14 +70,14 @@ bool looks_like_linux(std::span<const u8> kernel) {
          load_le<u32>(&kernel[kMagic]) == 0x53726448;  // "HdrS"
 }
 
-Result<BootEntry> load_linux(const LinuxBoot& boot, std::span<u8> ram) {
+Result<BootPlan> plan_linux(const LinuxBoot& boot, std::span<const E820Entry> map) {
   const std::span<const u8> kernel = boot.kernel;
+  const FreeMemory memory(map);
   if (!looks_like_linux(kernel) || kernel.size() < kHeapEndPtr + 4) {
-    return error("the kernel is not a Linux bzImage: no boot protocol header");
+    return error("the kernel is not a Linux kernel: no boot protocol header");
   }
   const unsigned version = load_le<u16>(&kernel[kVersion]);
   if (version < 0x200) return error("the kernel's boot protocol {:#x} is older than 2.00", version);
-  if (!(kernel[kLoadflags] & kLoadedHigh)) return error("the kernel is a zImage; build a bzImage");
   const u32 header_end = kMagic + kernel[kJumpLength];
   // A field the header is too short for, or the version too old, has its default.
   const auto field = [&](unsigned since, u32 at, u32 otherwise) {
@@ -66,88 +92,74 @@ Result<BootEntry> load_linux(const LinuxBoot& boot, std::span<u8> ram) {
   }
   const std::span<const u8> code = kernel.subspan(setup_bytes);
   // syssize, in 16-byte units, counts what must follow the setup code.
-  const u64 announced = u64{load_le<u32>(&kernel[0x1f4])} * 16;
+  const u64 announced = u64{load_le<u32>(&kernel[kSyssize])} * 16;
   if (version >= 0x204 && announced > align_up(code.size(), 16)) {
     return error("the kernel is truncated: {} bytes of code, its header announces {}", code.size(), announced);
   }
-  const u64 kernel_end = kHighLoad + std::max<u64>(code.size(), field(0x20a, kInitSize, 0));
-  if (kernel_end > ram.size()) {
-    return error("the kernel needs {} bytes of memory and the machine has {}; give it more with -m", kernel_end,
-                 ram.size());
+  const Layout& at = !(kernel[kLoadflags] & kLoadedHigh) ? kLow : version < 0x202 ? kOldHigh : kHigh;
+  const u64 code_bytes = std::max<u64>(code.size(), field(0x20a, kInitSize, 0));
+  const u64 code_end = at.code + code_bytes;
+  if (!memory.has(at.code, code_bytes) || (&at == &kLow && code_end > kLow.setup)) {
+    return error(
+        "the kernel needs memory up to {:#x}, and what it may use ends at {:#x}; give the machine more with -m",
+        code_end, memory.end_of(at.code));
   }
+  if (!memory.has(at.setup, at.command_line_end - at.setup)) {
+    return error("the kernel's setup code needs memory up to {:#x}, and what it may use ends at {:#x}",
+                 at.command_line_end, memory.low_end());
+  }
+  if (setup_bytes > at.command_line - at.setup) return error("the kernel's setup code has {} bytes", setup_bytes);
 
-  const u32 cmdline_max = std::min<u32>(field(0x206, kCmdlineSize, 255), kBootEbda - kBootCommandLine - 1);
-  if (boot.command_line.size() > cmdline_max) {
-    return error("the kernel command line has {} characters; this kernel takes {}", boot.command_line.size(),
-                 cmdline_max);
+  const u32 longest = std::min<u32>(field(0x206, kCmdlineSize, 255), at.command_line_end - at.command_line - 1);
+  if (boot.command_line.size() > longest) {
+    return error("the kernel command line has {} characters; this kernel takes {}", boot.command_line.size(), longest);
   }
 
   u64 initrd_at = 0;
   if (!boot.initrd.empty()) {
     const u64 highest = u64{field(0x203, kInitrdAddrMax, 0x37ffffff)} + 1;
-    const u64 top = std::min<u64>(highest, ram.size());
-    if (boot.initrd.size() > top || align_down(top - boot.initrd.size(), 4096) < kernel_end) {
+    const u64 lowest = std::max<u64>(code_end, kHigh.code);
+    const u64 top = std::min(highest, memory.end_of(kHigh.code));
+    if (boot.initrd.size() > top || align_down(top - boot.initrd.size(), 4096) < lowest) {
       return error(
           "the initrd ({} bytes) does not fit between the kernel's end ({:#x}) and {:#x}; give the machine "
           "more memory with -m",
-          boot.initrd.size(), kernel_end, top);
+          boot.initrd.size(), lowest, top);
     }
     initrd_at = align_down(top - boot.initrd.size(), 4096);
   }
-  if (boot.memory_map.size() > kMaxE820) return error("the memory map has more than {} entries", kMaxE820);
 
-  // The zero page: cleared, the header copied, the rest filled in.
-  const std::span<u8> zero = ram.subspan(kBootParams, 4096);
-  std::fill(zero.begin(), zero.end(), u8{0});
-  const u32 copy_end = std::min<u32>({header_end, static_cast<u32>(kernel.size()), kE820Table});
-  if (copy_end > kSetupSects) std::copy(&kernel[kSetupSects], &kernel[0] + copy_end, &zero[kSetupSects]);
-  zero[0x06] = 3;                      // screen_info: mode 3,
-  zero[0x07] = 80;                     // 80 columns
-  store_le<u16>(&zero[0x0a], 0x0003);  // 256 KiB of EGA memory
-  zero[0x0e] = 25;
-  zero[0x0f] = 1;                  // a VGA
-  store_le<u16>(&zero[0x10], 16);  // points a character
-  const u64 extended_kib = (ram.size() - kHighLoad) / 1024;
-  store_le<u16>(&zero[0x02], static_cast<u16>(std::min<u64>(extended_kib, 0xffff)));
-  store_le<u32>(&zero[kAltMemK], static_cast<u32>(extended_kib));
-  zero[kE820Entries] = static_cast<u8>(boot.memory_map.size());
-  for (std::size_t i = 0; i < boot.memory_map.size(); ++i) {
-    const E820Entry& e = boot.memory_map[i];
-    u8* to = &zero[kE820Table + 20 * i];
-    store_le<u64>(to, e.address);
-    store_le<u64>(to + 8, e.bytes);
-    store_le<u32>(to + 16, static_cast<u32>(e.type));
-  }
-  store_le<u16>(&zero[kVidMode], 0xffff);
-  zero[kTypeOfLoader] = 0xff;
+  std::vector<u8> setup(kernel.begin(), kernel.begin() + static_cast<std::ptrdiff_t>(setup_bytes));
+  setup[kTypeOfLoader] = kLoaderQemu;
+  if (const auto mode = video_mode(boot.command_line)) store_le<u16>(&setup[kVidMode], *mode);
   if (version >= 0x201) {
-    zero[kLoadflags] |= kCanUseHeap;
-    store_le<u16>(&zero[kHeapEndPtr], 0xfe00);
+    setup[kLoadflags] |= kCanUseHeap;
+    store_le<u16>(&setup[kHeapEndPtr], static_cast<u16>(at.command_line - at.setup - 0x200));
   }
-  store_le<u32>(&zero[kRamdiskImage], static_cast<u32>(initrd_at));
-  store_le<u32>(&zero[kRamdiskSize], static_cast<u32>(boot.initrd.size()));
+  store_le<u32>(&setup[kRamdiskImage], static_cast<u32>(initrd_at));
+  store_le<u32>(&setup[kRamdiskSize], static_cast<u32>(boot.initrd.size()));
   if (version >= 0x202) {
-    store_le<u32>(&zero[kCmdLinePtr], kBootCommandLine);
+    store_le<u32>(&setup[kCmdLinePtr], at.command_line);
   } else {
-    store_le<u16>(&zero[0x20], 0xa33f);
-    store_le<u16>(&zero[0x22], static_cast<u16>(kBootCommandLine - kBootParams));
+    store_le<u16>(&setup[0x20], 0xa33f);
+    store_le<u16>(&setup[0x22], static_cast<u16>(at.command_line - at.setup));
   }
-  if (version >= 0x209) store_le<u64>(&zero[kSetupData], 0);
-  if (version >= 0x20e) store_le<u64>(&zero[kAcpiRsdpAddr], boot.rsdp_address);
+  std::vector<u8> line(boot.command_line.begin(), boot.command_line.end());
+  line.push_back(0);
 
-  std::copy(boot.command_line.begin(), boot.command_line.end(), &ram[kBootCommandLine]);
-  ram[kBootCommandLine + boot.command_line.size()] = 0;
-  std::copy(code.begin(), code.end(), &ram[kHighLoad]);
-  std::copy(boot.initrd.begin(), boot.initrd.end(), ram.begin() + static_cast<std::ptrdiff_t>(initrd_at));
-
-  BootEntry entry;
-  place_boot_gdt(ram, kBootGdt, entry);
-  // code32_start is where the default loader jumps; a hook there is the boot loader's, and none is ours.
-  entry.eip = kHighLoad;
-  entry.esi = kBootParams;
-  entry.esp = kBootParams;
-  store_le<u32>(&zero[kCode32Start], kHighLoad);
-  return entry;
+  BootPlan plan;
+  const auto part = [&plan](u64 address, std::vector<u8> data, u16 key) {
+    plan.parts.push_back({static_cast<u32>(address), static_cast<u32>(data.size()), std::move(data), key});
+  };
+  part(at.setup, std::move(setup), kFwCfgSetupData);
+  part(at.command_line, std::move(line), kFwCfgCmdlineData);
+  part(at.code, {code.begin(), code.end()}, kFwCfgKernelData);
+  if (!boot.initrd.empty()) part(initrd_at, {boot.initrd.begin(), boot.initrd.end()}, kFwCfgInitrdData);
+  plan.entry.protected_mode = false;
+  plan.entry.ds = static_cast<u16>(at.setup >> 4);
+  plan.entry.cs = static_cast<u16>(plan.entry.ds + 0x20);
+  plan.entry.esp = at.command_line - at.setup - 16;
+  return plan;
 }
 
 }  // namespace xlat

@@ -1,4 +1,4 @@
-// Booting a Linux kernel without firmware, by the 32-bit boot protocol (Documentation/arch/x86/boot.rst).
+// Starting a Linux kernel by the 16-bit boot protocol, as boot loaders do (Documentation/arch/x86/boot.rst).
 #pragma once
 
 #include <span>
@@ -6,24 +6,21 @@
 #include <vector>
 
 #include "base/result.h"
-#include "firmware/boot_entry.h"
-#include "firmware/e820.h"
+#include "firmware/boot_plan.h"
 
 namespace xlat {
 
-// True when the bytes carry the setup header's magic; load_linux says what is wrong with those that do.
+// True when the bytes carry the setup header's magic; plan_linux says what is wrong with those that do.
 bool looks_like_linux(std::span<const u8> kernel);
 
 struct LinuxBoot {
   std::span<const u8> kernel;
   std::span<const u8> initrd;  // empty for none
   std::string_view command_line;
-  std::vector<E820Entry> memory_map;
-  u32 rsdp_address = 0;  // 0 for none
 };
 
-// Fills `ram` (byte 0 is physical address 0) with kernel, initrd, command line, boot parameters and GDT. Nothing is
-// written when it fails.
-Result<BootEntry> load_linux(const LinuxBoot& boot, std::span<u8> ram);
+// Where setup code, command line, kernel and initrd lie in a machine with this memory. Their keys are those of QEMU's
+// machines, so that firmware which starts kernels by itself finds them too.
+Result<BootPlan> plan_linux(const LinuxBoot& boot, std::span<const E820Entry> map);
 
 }  // namespace xlat

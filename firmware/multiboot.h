@@ -1,19 +1,21 @@
-// Booting Multiboot 1 kernels (Multiboot Specification 0.6.96) without firmware.
+// Starting Multiboot kernels, versions 1 (specification 0.6.96) and 2 (2.0).
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
-#include "firmware/boot_entry.h"
-#include "firmware/e820.h"
+#include "firmware/boot_plan.h"
+#include "firmware/elf_image.h"
 
 namespace xlat {
 
-// True when a header with the right checksum lies in the first 8192 bytes.
+// True when a header of that version with the right checksum lies where it has to.
 bool looks_like_multiboot(std::span<const u8> kernel);
+bool looks_like_multiboot2(std::span<const u8> kernel);
 
 struct MultibootModule {
   std::vector<u8> bytes;
@@ -25,13 +27,36 @@ Result<std::vector<MultibootModule>> load_multiboot_modules(std::string_view opt
 
 struct MultibootBoot {
   std::span<const u8> kernel;
-  std::vector<MultibootModule> modules;
+  std::span<const MultibootModule> modules;
   std::string_view command_line;  // by custom the kernel's file name in front
-  std::vector<E820Entry> memory_map;
-  u32 boot_device = 0x8000ffff;  // first hard disk, no partition
+  std::span<const u8> rsdp;  // ACPI's root pointer as the firmware placed it; version 2 hands it on. Empty for none
 };
 
-// Fills `ram` (byte 0 is physical address 0). Nothing of use is in it when it fails.
-Result<BootEntry> load_multiboot(const MultibootBoot& boot, std::span<u8> ram);
+Result<BootPlan> plan_multiboot(const MultibootBoot& boot, std::span<const E820Entry> map);
+Result<BootPlan> plan_multiboot2(const MultibootBoot& boot, std::span<const E820Entry> map);
+
+// Hands out memory above a kernel and above 1 MiB, and fills it; both versions place modules and information so.
+class BootArena {
+ public:
+  BootArena(const FreeMemory& memory, u64 at);
+  // Address of `bytes` fresh bytes, or nothing.
+  std::optional<u32> take(u64 bytes, u64 align);
+  std::optional<u32> put(std::vector<u8> bytes, u64 align);
+  std::optional<u32> text(std::string_view s);
+  // Modules at page boundaries; their first and last byte beyond, in order.
+  struct Placed {
+    u32 start, end;
+  };
+  Result<std::vector<Placed>> put_modules(std::span<const MultibootModule> modules);
+  Error no_room(const char* what) const;
+
+  std::vector<BootPart> parts;
+
+ private:
+  u64 at_, end_;
+};
+
+// KiB between 1 MiB and the first hole above it.
+u32 upper_memory_kib(const FreeMemory& memory);
 
 }  // namespace xlat

@@ -124,7 +124,7 @@ void SmbiosTables::add(u8 type, u16 handle, std::vector<u8> formatted, std::vect
   largest_ = std::max(largest_, static_cast<u16>(tables_.size() - start));
 }
 
-std::vector<u8> SmbiosTables::anchor(u32 tables_address) const {
+std::vector<u8> SmbiosTables::anchor() const {
   std::vector<u8> a(31);
   std::memcpy(&a[0], "_SM_", 4);
   a[5] = 31;
@@ -133,7 +133,6 @@ std::vector<u8> SmbiosTables::anchor(u32 tables_address) const {
   store_le(&a[8], largest_);
   std::memcpy(&a[16], "_DMI_", 5);
   store_le<u16>(&a[22], static_cast<u16>(tables_.size()));
-  store_le(&a[24], tables_address);
   store_le(&a[28], count_);
   a[30] = 0x28;
   const auto checksum = [&a](unsigned at, unsigned start, unsigned bytes) {
@@ -147,17 +146,7 @@ std::vector<u8> SmbiosTables::anchor(u32 tables_address) const {
 }
 
 std::vector<FwCfgFile> SmbiosTables::files() const {
-  return {{"etc/smbios/smbios-tables", tables_}, {"etc/smbios/smbios-anchor", anchor(0)}};
-}
-
-Status SmbiosTables::place(std::span<u8> ram, u32 anchor_address, u32 tables_address) const {
-  if (u64{anchor_address} + 31 > ram.size() || u64{tables_address} + tables_.size() > ram.size()) {
-    return error("SMBIOS tables do not fit into {} bytes of RAM; give the machine more memory", ram.size());
-  }
-  const std::vector<u8> a = anchor(tables_address);
-  std::copy(a.begin(), a.end(), ram.begin() + anchor_address);
-  std::copy(tables_.begin(), tables_.end(), ram.begin() + tables_address);
-  return {};
+  return {{"etc/smbios/smbios-tables", tables_}, {"etc/smbios/smbios-anchor", anchor()}};
 }
 
 }  // namespace xlat

@@ -26,15 +26,11 @@ class SmbiosTables {
 
   // etc/smbios/smbios-tables and etc/smbios/smbios-anchor; the firmware fills in the address.
   std::vector<FwCfgFile> files() const;
-  // Writes the entry point (16-byte aligned, in F0000h-FFFFFh) and the structures into `ram`.
-  Status place(std::span<u8> ram, u32 anchor_address, u32 tables_address) const;
-
-  u32 tables_bytes() const { return static_cast<u32>(tables_.size()); }
 
  private:
   // A structure: its formatted part after the 4-byte header, and its strings.
   void add(u8 type, u16 handle, std::vector<u8> formatted, std::vector<std::string> strings = {});
-  std::vector<u8> anchor(u32 tables_address) const;
+  std::vector<u8> anchor() const;
 
   std::vector<u8> tables_;
   u16 count_ = 0, largest_ = 0;

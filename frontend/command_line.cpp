@@ -136,7 +136,7 @@ Status OptionParser::apply(Option option, const std::string& name, const std::st
       break;
     case Option::kDisplay: return display(value);
     case Option::kCurses: return display("curses");
-    case Option::kNographic: nographic_ = true; break;
+    case Option::kNographic: nographic_ = settings_.machine.console_on_serial = true; break;
     case Option::kSerial: return serial(value);
     case Option::kParallel:
       if (value != "none" && value != "null")

@@ -65,13 +65,14 @@ struct MachineConfig {
   std::string bios = kDefaultBios;
   std::string vga_bios = kDefaultVgaBios;
   bool vga = true;
+  bool console_on_serial = false;  // the firmware shows its text screen on COM1 as well
   bool boot_menu = false;  // the firmware offers a menu
   std::string boot_order = "cad";
   // Drives A and B; the image decides what kind of drive it is, an empty one takes 3.5-inch disks up to 2.88 MB.
   std::array<std::optional<DriveConfig>, 2> floppy;
   std::array<std::optional<DriveConfig>, 4> ide;  // primary master, primary slave, secondary master, secondary slave
 
-  // Direct boot, without firmware, if `kernel` is set. `initrd` is a list of modules for a Multiboot kernel.
+  // A kernel that the firmware starts in place of a boot device, if set. `initrd` is a list of modules for a Multiboot kernel.
   std::string kernel, initrd, append;
 
   // COM1-COM4: present if set; bytes the guest sends go there.

@@ -1,9 +1,9 @@
-// -kernel: what firmware would have done, then the kernel's first instruction.
-#include "firmware/e820.h"
+// -kernel: an option ROM starts the kernel when the firmware has set the machine up.
+#include <algorithm>
+
+#include "firmware/boot_plan.h"
 #include "firmware/linux_boot.h"
-#include "firmware/low_memory.h"
 #include "firmware/multiboot.h"
-#include "firmware/pc_setup.h"
 #include "machine/pc.h"
 
 namespace xlat {
@@ -11,73 +11,103 @@ namespace xlat {
 namespace {
 
 constexpr u64 kMaxKernelBytes = u64{512} << 20;
+// What the firmware keeps at the top of memory for its tables and data.
+constexpr u64 kFirmwareKeeps = 128 << 10;
 
-void enter(CpuState& s, const BootEntry& entry) {
-  s.cr0 = kCr0Pe | kCr0Et;
-  s.gdtr = {entry.gdt_base, entry.gdt_limit};
-  for (unsigned n = 0; n < kSegRegs; ++n) {
-    const bool code = n == kCs;
-    s.seg[n].load(code ? entry.code_selector : entry.data_selector, {0x0000ffff, code ? 0x00cf9b00u : 0x00cf9300u});
+// ACPI's root pointer, which lies at a multiple of 16 in the F segment. ACPI 6.0, 5.2.5.
+std::span<const u8> find_rsdp(std::span<const u8> ram) {
+  for (std::size_t at = 0xe0000; at + 36 <= std::min<std::size_t>(ram.size(), 0x100000); at += 16) {
+    constexpr std::string_view kSignature = "RSD PTR ";
+    if (!std::equal(kSignature.begin(), kSignature.end(), ram.begin() + static_cast<std::ptrdiff_t>(at))) continue;
+    return ram.subspan(at, ram[at + 15] >= 2 ? 36 : 20);
   }
-  s.gpr[kEax] = entry.eax;
-  s.gpr[kEbx] = entry.ebx;
-  s.gpr[kEcx] = s.gpr[kEdx] = s.gpr[kEdi] = s.gpr[kEbp] = 0;
-  s.gpr[kEsi] = entry.esi;
-  s.gpr[kEsp] = entry.esp;
-  s.ip = entry.eip;
+  return {};
 }
 
 }  // namespace
 
-Status Pc::boot_kernel() {
+// What -kernel, -initrd and -append name, as long as the machine lives.
+struct Pc::KernelFiles {
+  enum class Kind : u8 { kLinux, kMultiboot, kMultiboot2 } kind = Kind::kLinux;
+  std::vector<u8> kernel, initrd;
+  std::vector<MultibootModule> modules;
+  std::string command_line;
+
+  Result<BootPlan> plan(std::span<const E820Entry> map, std::span<const u8> rsdp) const {
+    const MultibootBoot boot{kernel, modules, command_line, rsdp};
+    switch (kind) {
+      case Kind::kMultiboot: return plan_multiboot(boot, map);
+      case Kind::kMultiboot2: return plan_multiboot2(boot, map);
+      default: return plan_linux({kernel, initrd, command_line}, map);
+    }
+  }
+};
+
+Status Pc::load_kernel_files() {
+  auto files = std::make_shared<KernelFiles>();
   auto kernel = read_whole_file(config_.kernel, "kernel", kMaxKernelBytes);
   if (!kernel) return kernel.error();
-
-  set_up_chipset(ports, ram->size());
-  if (vga_) vga_->enter_text_mode();
-  const std::span<u8> bytes = ram->bytes();
-  BdaConfig bda;
-  bda.serial_ports = serial_ports();
-  bda.floppies = static_cast<u8>((fdc.drive(0) != nullptr) + (fdc.drive(1) != nullptr));
-  for (const auto& drive : config_.ide) bda.disks = static_cast<u8>(bda.disks + (drive && !drive->cdrom));
-  if (Status s = place_bios_data(bytes, bda); !s) return s;
-  if (Status s = place_tables(bytes, acpi_tables(), smbios_tables()); !s) return s;
-
-  if (!looks_like_linux(*kernel) && looks_like_multiboot(*kernel)) {
-    MultibootBoot boot;
-    boot.kernel = *kernel;
-    const std::string line = config_.append.empty() ? config_.kernel : config_.kernel + " " + config_.append;
-    boot.command_line = line;
-    boot.memory_map = e820_for_direct_boot(ram->size());
+  files->kernel = std::move(*kernel);
+  if (looks_like_linux(files->kernel)) {
+    files->command_line = config_.append;
     if (!config_.initrd.empty()) {
-      auto modules = load_multiboot_modules(config_.initrd);
-      if (!modules) return modules.error();
-      boot.modules = std::move(*modules);
+      auto initrd = read_whole_file(config_.initrd, "initrd", ram->size());
+      if (!initrd) return initrd.error();
+      files->initrd = std::move(*initrd);
     }
-    auto entry = load_multiboot(boot, bytes);
-    if (!entry) return error("kernel '{}': {}", config_.kernel, entry.error().message);
-    enter(cpu.s, *entry);
+  } else if (looks_like_multiboot(files->kernel) || looks_like_multiboot2(files->kernel)) {
+    files->kind = looks_like_multiboot(files->kernel) ? KernelFiles::Kind::kMultiboot : KernelFiles::Kind::kMultiboot2;
+    files->command_line = config_.append.empty() ? config_.kernel : config_.kernel + " " + config_.append;
+    auto modules = load_multiboot_modules(config_.initrd);
+    if (!modules) return modules.error();
+    files->modules = std::move(*modules);
   } else {
-    std::vector<u8> initrd;
-    if (!config_.initrd.empty()) {
-      auto read = read_whole_file(config_.initrd, "initrd", ram->size());
-      if (!read) return read.error();
-      initrd = std::move(*read);
-    }
-    LinuxBoot boot;
-    boot.kernel = *kernel;
-    boot.initrd = initrd;
-    boot.command_line = config_.append;
-    boot.memory_map = e820_for_direct_boot(ram->size());
-    boot.rsdp_address = kBootRsdp;
-    auto entry = load_linux(boot, bytes);
-    if (!entry) return error("kernel '{}': {}", config_.kernel, entry.error().message);
-    enter(cpu.s, *entry);
+    return error("kernel '{}': neither a Linux kernel nor one with a Multiboot header", config_.kernel);
   }
-  interp.blocks().clear();  // memory was filled behind its back
-  cpu.flush_tlb();
-  cpu.update_tables();
+  kernel_files_ = std::move(files);
   return {};
+}
+
+Status Pc::add_kernel() {
+  if (Status s = load_kernel_files(); !s) return s;
+  // What does not fit is told now; where things lie in the end is known when the firmware says what memory there is.
+  const std::vector<E820Entry> expected = {
+      {0, 0x9fc00, E820Type::kRam},
+      {0x100000, ram->size() - std::min(ram->size(), 0x100000 + kFirmwareKeeps), E820Type::kRam}};
+  auto plan = kernel_files_->plan(expected, {});
+  if (!plan) return error("kernel '{}': {}", config_.kernel, plan.error().message);
+  offer(*plan);
+  fw_cfg.add_item(kBootMapKey, std::vector<u8>(kBootBufferBytes), [this] {
+    const std::vector<E820Entry> map = parse_boot_map(*fw_cfg.item(kBootMapKey));
+    if (map.empty()) return;  // not told yet: a snapshot of that time was loaded
+    auto now = kernel_files_->plan(map, find_rsdp(ram->bytes()));
+    if (!now) config_.warn(fmt::format("kernel '{}': {}", config_.kernel, now.error().message));
+    now ? offer(*now) : fw_cfg.add_item(kBootListKey, boot_list(nullptr));
+  });
+  if (Status s = fw_cfg.add_file(kBootRomFile, boot_rom()); !s) return s;
+  std::string order = std::string(kBootRomOrder) + '\n';
+  order.push_back(0);
+  return fw_cfg.add_file("bootorder", {order.begin(), order.end()});
+}
+
+// Puts a plan into fw_cfg. Firmware that starts kernels by itself looks for these keys as well.
+void Pc::offer(BootPlan& plan) {
+  fw_cfg.add_item(kBootListKey, boot_list(&plan));
+  for (std::size_t n = 0; n < plan.parts.size(); ++n) {
+    BootPart& part = plan.parts[n];
+    const auto told = [&](FwCfgKey address, FwCfgKey bytes) {
+      fw_cfg.add_u32(address, part.address);
+      fw_cfg.add_u32(bytes, part.bytes);
+    };
+    switch (part.key) {
+      case kFwCfgSetupData: told(kFwCfgSetupAddr, kFwCfgSetupSize); break;
+      case kFwCfgCmdlineData: told(kFwCfgCmdlineAddr, kFwCfgCmdlineSize); break;
+      case kFwCfgKernelData: told(kFwCfgKernelAddr, kFwCfgKernelSize); break;
+      case kFwCfgInitrdData: told(kFwCfgInitrdAddr, kFwCfgInitrdSize); break;
+      default: part.key = static_cast<u16>(kBootPartKey + n);
+    }
+    fw_cfg.add_item(part.key, std::move(part.data));
+  }
 }
 
 }  // namespace xlat

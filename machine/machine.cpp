@@ -178,13 +178,7 @@ Machine::Exit Machine::run_until(u64 count) {
       }
       if (asked.power_off) return end(Exit::kPowerOff);
       if (config_.no_reboot) return end(Exit::kReset);
-      // What could be loaded at the start can be loaded again, unless the user has taken the file away.
-      for (Pc* each : pcs_) {
-        if (Status s = each->reset(); !s) {
-          fmt::print(stderr, "xlat: {}\n", s.error().message);
-          return Exit::kReset;
-        }
-      }
+      for (Pc* each : pcs_) each->reset();
       continue;
     }
     if (pc.clock.count() >= count) return Exit::kCount;

@@ -63,7 +63,7 @@ Result<std::unique_ptr<Pc>> Pc::create(const MachineConfig& config, Log& log) {
   if (Status s = pc->plug_drives(); !s) return s.error();
   if (Status s = pc->plug_floppies(); !s) return s.error();
   if (Status s = pc->describe_to_firmware(); !s) return s.error();
-  if (Status s = pc->reset(); !s) return s.error();
+  pc->reset();
   return pc;
 }
 
@@ -219,7 +219,7 @@ Status Pc::describe_to_firmware() {
   fw_cfg.add_u64(kFwCfgRamSize, ram->size());
   fw_cfg.add_u16(kFwCfgNbCpus, 1);
   fw_cfg.add_u16(kFwCfgMaxCpus, 1);
-  fw_cfg.add_u16(kFwCfgNoGraphic, vga_ ? 0 : 1);
+  fw_cfg.add_u16(kFwCfgNoGraphic, config_.console_on_serial ? 1 : 0);
   fw_cfg.add_u16(kFwCfgBootMenu, config_.boot_menu ? 1 : 0);
   std::vector<FwCfgFile> files = acpi_tables().files();
   for (FwCfgFile& f : smbios_tables().files()) files.push_back(std::move(f));
@@ -227,7 +227,7 @@ Status Pc::describe_to_firmware() {
   for (FwCfgFile& f : files) {
     if (Status s = fw_cfg.add_file(f.name, std::move(f.bytes)); !s) return s;
   }
-  return {};
+  return config_.kernel.empty() ? Status{} : add_kernel();
 }
 
 std::vector<Device*> Pc::devices() {
@@ -244,12 +244,11 @@ std::vector<Device*> Pc::devices() {
   return all;
 }
 
-Status Pc::reset() {
+void Pc::reset() {
   requests = {};
   for (Device* device : devices()) device->reset();
   cpu.set_a20(true);
   cpu.reset();
-  return config_.kernel.empty() ? Status{} : boot_kernel();
 }
 
 }  // namespace xlat

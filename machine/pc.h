@@ -28,6 +28,7 @@
 #include "devices/uart16550.h"
 #include "devices/vga.h"
 #include "firmware/acpi.h"
+#include "firmware/boot_plan.h"
 #include "firmware/smbios.h"
 #include "jit/engine.h"
 #include "machine/config.h"
@@ -58,8 +59,8 @@ class Pc {
   // Opens images and firmware; every failure names the file and what is wrong with it.
   static Result<std::unique_ptr<Pc>> create(const MachineConfig& config, Log& log);
 
-  // All chips to their power-on state, the kernel of a direct boot loaded anew.
-  Status reset();
+  // All chips to their power-on state.
+  void reset();
 
   // Everything with state, in a fixed order.
   std::vector<Device*> devices();
@@ -90,7 +91,11 @@ class Pc {
   AcpiTables acpi_tables() const;
   SmbiosTables smbios_tables() const;
   u8 serial_ports() const;
-  Status boot_kernel();  // machine/direct_boot.cpp
+  // -kernel: machine/direct_boot.cpp.
+  struct KernelFiles;
+  Status load_kernel_files();
+  Status add_kernel();
+  void offer(BootPlan& plan);
   void wire();
 
   MachineConfig config_;
@@ -128,6 +133,7 @@ class Pc {
 
  private:
   FirmwareRom bios_;
+  std::shared_ptr<const KernelFiles> kernel_files_;
   std::unique_ptr<Vga> vga_;
   std::array<std::unique_ptr<Uart16550>, 4> uarts_;
   std::vector<std::unique_ptr<DebugCon>> debugcons_;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 
+#include "../support/vga_mode3.h"
+
 using namespace xlat;
 
 namespace {
@@ -91,7 +93,7 @@ TEST_CASE("vga: DAC") {
 
 TEST_CASE("vga: retrace follows virtual time") {
   Rig rig;
-  rig.vga.enter_text_mode();
+  test::enter_mode3(rig.ports, rig.memory);
   u64 vertical = 0, disabled = 0;
   const unsigned samples = 100'000;
   for (unsigned i = 0; i < samples; ++i) {
@@ -175,7 +177,7 @@ TEST_CASE("vga: windows, chain-4 and odd/even") {
 
 TEST_CASE("vga: text screen") {
   Rig rig;
-  rig.vga.enter_text_mode();
+  test::enter_mode3(rig.ports, rig.memory);
   CHECK(rig.vga.text_mode());
   CHECK(rig.vga.text_columns() == 80);
   CHECK(rig.vga.text_rows() == 25);
@@ -211,7 +213,7 @@ TEST_CASE("vga: text screen") {
 
 TEST_CASE("vga: 256-colour and 16-colour graphics pictures") {
   Rig rig;
-  rig.vga.enter_text_mode();
+  test::enter_mode3(rig.ports, rig.memory);
   rig.crtc(0x11, 0x0e);
   rig.crtc(0x09, 0x41);
   rig.crtc(0x14, 0x40);
@@ -286,7 +288,7 @@ TEST_CASE("vga: VBE through dispi, linear frame buffer and banks") {
 
 TEST_CASE("vga: saved and loaded; random accesses do no harm") {
   Rig rig;
-  rig.vga.enter_text_mode();
+  test::enter_mode3(rig.ports, rig.memory);
   rig.poke(0xb8000, 'x');
   Archive save = Archive::saver();
   rig.vga.serialize(save);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 
+#include "../support/vga_mode3.h"
 #include "devices/vga.h"
 
 using namespace xlat;
@@ -17,7 +18,7 @@ struct Screen {
   Screen() {
     vga.map_ports(ports);
     memory.map_io(0xa0000, 0x20000, vga.legacy_window());
-    vga.enter_text_mode();
+    test::enter_mode3(ports, memory);
     crtc(0x11, 0x0e);  // CR00-CR07 may be written
     crtc(0x0a, 0x20);  // no cursor
     dac(63, 63, 63, 63);

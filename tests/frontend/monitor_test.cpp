@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "tests/frontend/temp_dir.h"
+#include "tests/support/reach_kernel.h"
 
 namespace xlat {
 
@@ -27,7 +28,8 @@ struct Bench {
           quit = true;
           machine->quit();
         });
-    machine->run_until(3);
+    if (!test::reach_kernel(*machine, 0x100020)) FAIL("the kernel was not started");
+    machine->run_until(machine->pc().clock.count() + 3);
   }
   std::string run(const std::string& line) { return monitor->execute(line); }
 
@@ -56,8 +58,8 @@ TEST_CASE("info registers", "[monitor]") {
   const std::string text = b.run("info registers");
   has(text, "EAX=12345678 EBX=");
   has(text, "EIP=0010002b EFL=00000002 [-------] CPL=0 II=0 A20=1 SMM=0 HLT=1");
-  has(text, "CS =0010 00000000 ffffffff 00cf9b00 DPL=0 CS32 [-RA]\n");
-  has(text, "DS =0018 00000000 ffffffff 00cf9300 DPL=0 DS   [-WA]\n");
+  has(text, "CS =0008 00000000 ffffffff 00cf9b00 DPL=0 CS32 [-RA]\n");
+  has(text, "DS =0010 00000000 ffffffff 00cf9300 DPL=0 DS   [-WA]\n");
   has(text, "CR0=00000011 CR2=00000000 CR3=00000000 CR4=00000000\n");
   has(text, "FCW=0040");
 }

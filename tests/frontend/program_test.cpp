@@ -333,7 +333,7 @@ TEST_CASE("-S waits for the monitor", "[program]") {
   const std::string kernel = dir.write("kernel", multiboot_kernel(kEchoCode));
   Process p({"-m", "4", "-vga", "none", "-kernel", kernel, "-S", "-monitor", "stdio", "-display", "none"});
   p.send("info registers\n");
-  CHECK(p.expect("EIP=00100020"));
+  CHECK(p.expect("EIP=0000fff0"));
   p.send("cont\ninfo status\n");
   CHECK(p.expect("VM status: running"));
   p.send("quit\n");

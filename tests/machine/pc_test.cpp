@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "../support/reach_kernel.h"
 #include "machine/machine.h"
 
 using namespace xlat;
@@ -47,7 +48,7 @@ MachineConfig with_kernel(const Kernel& kernel) {
 Machine::Exit run(const MachineConfig& config) {
   auto machine = Machine::create(config);
   if (!machine) FAIL(machine.error().message);
-  return (*machine)->run_until(10'000'000);
+  return (*machine)->run_until(50'000'000);
 }
 
 }  // namespace
@@ -88,7 +89,7 @@ TEST_CASE("a reset boots the same kernel again") {
   config.no_reboot = false;
   auto machine = Machine::create(config);
   REQUIRE(machine.ok());
-  CHECK((*machine)->run_until(10'000'000) == Machine::Exit::kPowerOff);
+  CHECK((*machine)->run_until(50'000'000) == Machine::Exit::kPowerOff);
   CHECK((*machine)->pc().memory.read(0x200000, 4) == 3);
 }
 
@@ -103,14 +104,16 @@ TEST_CASE("serial input enters through the gate and can be recorded") {
   REQUIRE(machine.ok());
   std::vector<StampedInput> record;
   (*machine)->gate().record_to(&record);
-  CHECK((*machine)->run_until(10'000) == Machine::Exit::kCount);
+  REQUIRE(test::reach_kernel(**machine, 0x100020));
+  const u64 begun = (*machine)->pc().clock.count() + 10'000;
+  CHECK((*machine)->run_until(begun) == Machine::Exit::kCount);
   for (const char c : std::string("hello, gate: more bytes than a FIFO holds")) {
     (*machine)->gate().post(SerialInput{0, static_cast<u8>(c)});
   }
-  CHECK((*machine)->run_until(2'000'000) == Machine::Exit::kCount);
+  CHECK((*machine)->run_until(begun + 2'000'000) == Machine::Exit::kCount);
   CHECK(sent == "hello, gate: more bytes than a FIFO holds");
   REQUIRE(record.size() == sent.size());
-  CHECK(record.front().count >= 10'000);
+  CHECK(record.front().count >= begun);
 }
 
 TEST_CASE("bad configurations are errors that name what is wrong") {
