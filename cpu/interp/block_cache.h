@@ -25,6 +25,7 @@ struct Block {
   // For an engine that translates blocks: how often it came by here, and what it made of the block.
   mutable void* translation = nullptr;
   mutable u32 heat = 0;
+  mutable u8 versions_lost = 0;  // translations that went as there were too many
   u32 bytes = 0;
   CodeMode mode;
   bool branch = false;  // the last instruction sets EIP itself

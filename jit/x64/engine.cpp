@@ -14,6 +14,10 @@ constexpr u32 kNeverHot = ~u32{0};  // heat of a block that was tried and is not
 constexpr u32 kMostMisses = 32;
 // A block has a translation for each address and context it runs at; so many.
 constexpr unsigned kMostVersions = 6;
+// One that had to go for another shows that there are more contexts than versions. Each doubles how often the block has
+// to come by before the next is made, up to this power of two, as making it costs as much as interpreting it a hundred
+// times.
+constexpr u8 kMostPatience = 16;
 constexpr std::size_t kMostRoom = 2 * Codegen::kMostCodeBytes;
 
 // Whether `to` begins in a page of the block that the exit belongs to.
@@ -65,43 +69,38 @@ Context Engine::context() const {
 u32 Engine::known_context() {
   const Context now = context();
   if (last_number_ != 0 && now == last_context_) return last_number_;
-  for (std::size_t n = 0; n < contexts_.size(); ++n) {
-    if (contexts_[n] != now) continue;
-    last_context_ = now;
-    return last_number_ = static_cast<u32>(n + 1);
-  }
-  return 0;
+  const u32 number = contexts_.find(now);
+  if (number == 0) return 0;
+  last_context_ = now;
+  return last_number_ = number;
 }
 
 u32 Engine::context_number() {
   if (const u32 known = known_context()) return known;
   last_context_ = context();
-  constexpr std::size_t kMostContexts = 4096;  // real-mode programs have one for each code segment
-  if (contexts_.size() >= kMostContexts) {
+  if (contexts_.size() >= ContextTable::kMost) {
     flush_cache();
     contexts_.clear();
   }
-  contexts_.push_back(last_context_);
-  return last_number_ = static_cast<u32>(contexts_.size());
+  return last_number_ = contexts_.add(last_context_);
 }
 
-Translation* Engine::translation_of(const Block& block, u32 ip, u32 context) {
+// Most blocks are cold: the context is worked out only where it decides.
+Translation* Engine::translation_of(const Block& block, u32 ip) {
   if (block.heat == kNeverHot) return nullptr;
-  if (Translation* known = version(block, ip, context)) return known;
-  if (++block.heat < options_.threshold) return nullptr;
-  block.heat = 0;
-  return translate(block, ip, context, options_.samples == 0);
-}
-
-Translation* Engine::version(const Block& block, u32 ip, u32 context) {
+  u32 context = 0;
   for (auto* t = static_cast<Translation*>(block.translation); t; t = t->next) {
-    if (t->ip == ip && t->context == context) return t;
+    if (t->ip != ip) continue;
+    if (context == 0) context = known_context();
+    if (t->context == context) return t;
   }
-  return nullptr;
+  if (++block.heat < options_.threshold << std::min(block.versions_lost, kMostPatience)) return nullptr;
+  block.heat = 0;
+  return translate(block, ip, context_number(), options_.samples == 0);
 }
 
 Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, bool as_loop) {
-  const Context& context = contexts_[context_number - 1];
+  const Context& context = contexts_[context_number];
   if (u64{ip} + block.bytes - 1 > context.cs_limit) return nullptr;
   if (cache_.left() < kMostRoom) {
     flush_cache();
@@ -183,6 +182,7 @@ void Engine::drop_oldest_version(const Block& block) {
   auto* last = static_cast<Translation*>(block.translation);
   while (last->next) last = last->next;
   drop(last);
+  if (block.versions_lost < kMostPatience) ++block.versions_lost;
 }
 
 // ---- Links ----
@@ -191,7 +191,7 @@ void Engine::link(Exit& exit, Translation& target) {
   if (exit.owner->context != target.context) return;
   if (exit.target && exit.target != &target) return;
   if (exit.guard) {
-    const u32 linear = target.ip + contexts_[target.context - 1].cs_base;
+    const u32 linear = target.ip + contexts_[target.context].cs_base;
     const u64 entry = page_entry(linear);
     if (entry == 0) return;
     store_code(exit.guard, entry);
@@ -224,13 +224,13 @@ void Engine::learn(Exit& site, Translation& target) {
   site.ip = give_up ? Exit::kNowhere : target.ip;
   store_code(site.guard - Exit::kIpToGuard, site.ip);
   if (give_up) return set_jump(site.miss, indirect_of(stubs_, *site.owner));
-  const u32 linear = target.ip + contexts_[target.context - 1].cs_base;
+  const u32 linear = target.ip + contexts_[target.context].cs_base;
   store_code(site.guard + Exit::kGuardToPage, (linear >> 12) * 8);
   link(site, target);
 }
 
 void Engine::remember_jump(const Translation& target) {
-  const u32 linear = target.ip + contexts_[target.context - 1].cs_base;
+  const u32 linear = target.ip + contexts_[target.context].cs_base;
   const u64 entry = page_entry(linear);
   if (entry == 0) return;
   jumps_[jump_slot(target.ip)] = {JumpEntry::key_of(target.ip, target.context), u64{linear >> 12} * 8, entry,

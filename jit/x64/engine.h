@@ -5,6 +5,7 @@
 
 #include "jit/engine.h"
 #include "jit/x64/codegen.h"
+#include "jit/x64/context_table.h"
 #include "jit/x64/stubs.h"
 
 namespace xlat::jit::x64 {
@@ -39,10 +40,9 @@ class Engine : public Interp {
   // The number of the context there is now; 0: it is a new one.
   u32 known_context();
   u32 context_number();
-  Translation* translation_of(const Block& block, u32 ip, u32 context);
+  Translation* translation_of(const Block& block, u32 ip);
   Translation* translate(const Block& block, u32 ip, u32 context, bool as_loop);
   Translation* sampled(Translation* translation);
-  static Translation* version(const Block& block, u32 ip, u32 context);
   void drop_oldest_version(const Block& block);
   void link(Exit& exit, Translation& target);
   void learn(Exit& site, Translation& target);
@@ -50,7 +50,7 @@ class Engine : public Interp {
   // The TLB's read entry for the page of the code that is to run; zero where code does not lie in RAM or ROM.
   u64 page_entry(u32 linear) const { return cpu_.read_table()[linear >> 12]; }
   u64 second_page_entry(const Translation& t) const {
-    return cpu_.read_table()[BlockCache::page_after(t.ip + contexts_[t.context - 1].cs_base)];
+    return cpu_.read_table()[BlockCache::page_after(t.ip + contexts_[t.context].cs_base)];
   }
   std::vector<u8> guest_bytes(const Block& block) const;
   void unlink(Exit& exit);
@@ -76,7 +76,7 @@ class Engine : public Interp {
   JitCounters counters_;
   std::vector<u64> slow_;  // instructions interpreted in place, by encoding
 
-  std::vector<Context> contexts_;  // numbered from 1
+  ContextTable contexts_;
   Context last_context_;
   u32 last_number_ = 0;
   std::vector<std::unique_ptr<Translation>> translations_;

@@ -10,13 +10,12 @@ bool loads_segment(const Insn& i) { return encodings()[i.encoding].attributes & 
 
 bool Engine::run_translated(const Block& block, u64 budget) {
   const u32 ip = static_cast<u32>(cpu_.s.ip);
-  const u32 number = context_number();
   Exit* const wanted = std::exchange(wanted_, nullptr);
   Exit* const site = std::exchange(wanted_site_, nullptr);
   const bool jump_wanted = std::exchange(jump_wanted_, false);
   if (cpu_.log().enabled(LogItem::kExec)) return false;
   const u64 flushes = counters_.cache_flushes;
-  Translation* t = translation_of(block, ip, number);
+  Translation* t = translation_of(block, ip);
   if (std::exchange(slice_ended_, false) && t) t = sampled(t);
   if (!t || budget < block.insns.size()) return false;
   // It would come straight back.
@@ -75,7 +74,7 @@ Interpreted Engine::interpret_part(Translation& t, unsigned from, i64 budget) {
     count_rest(t);
   } else if (go_on && !last && left >= 0 &&
              // Instructions that load segments may have changed what this translation takes for granted.
-             (!loads_segment(block.insns[n]) || flat_segments() == contexts_[t.context - 1].flat)) {
+             (!loads_segment(block.insns[n]) || flat_segments() == contexts_[t.context].flat)) {
     frame_.read_table = cpu_.read_table();
     cpu_.s.flags.pack();
     return {Interpreted::kNext, left};
