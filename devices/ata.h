@@ -37,6 +37,7 @@ class AtaDisk final : public IdeDrive {
   void next_in() override;
   void out_done() override;
   void dma_step() override;
+  bool dma_half_done() const override { return unwritten_ > 0; }
   void load_signature() override;
   void reset_settings() override;
   u8 reset_status() const override { return ata::kDrdy | ata::kDsc; }
@@ -54,7 +55,9 @@ class AtaDisk final : public IdeDrive {
   void put_address(u64 lba);
   void begin(Access access, bool ext, bool dma, unsigned block);
   void finish_transfer();
-  bool load_block();
+  bool load_block(Phase retry);
+  bool store_block(std::size_t bytes, Phase retry);
+  void flush();
   void identify();
   void set_features();
   void init_parameters();
@@ -73,6 +76,7 @@ class AtaDisk final : public IdeDrive {
   u32 left_ = 0;       // sectors still to move
   u32 block_ = 1;      // sectors a DRQ block
   u32 in_buffer_ = 0;  // sectors in the buffer now
+  u32 unwritten_ = 0;  // bytes from the bus master in the buffer that could not be written yet
 
   // Settings.
   u8 heads_ = 16, spt_ = 63;

@@ -156,6 +156,7 @@ std::string monitor_screendump(MonitorContext& context, std::string_view argumen
 }
 
 std::string info_status(MonitorContext& context, std::string_view) {
+  if (context.machine.paused_by_io_error()) return "VM status: paused (io-error)\n";
   return context.machine.paused() ? "VM status: paused\n" : "VM status: running\n";
 }
 

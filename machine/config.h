@@ -14,11 +14,23 @@
 
 namespace xlat {
 
+// -drive werror= and rerror=.
+enum class IoErrorPolicy : u8 {
+  kReport,      // the guest gets an error
+  kIgnore,      // the guest is told that all went well
+  kStop,        // the machine pauses; cont tries again
+  kStopIfFull,  // as kStop where the host has no room, else as kReport
+};
+
 struct DriveConfig {
   std::string path;  // empty: a CD-ROM or floppy drive without a disc
   bool cdrom = false;
   bool snapshot = false;  // writes are kept aside and forgotten
   bool read_only = false;
+  bool raw = false;         // the user said that the image is raw; else it is found out
+  bool locking = true;      // against other programs that use the image
+  std::string serial = {};  // what IDENTIFY says; empty for the usual
+  IoErrorPolicy on_write_error = IoErrorPolicy::kStopIfFull, on_read_error = IoErrorPolicy::kReport;
 };
 
 struct DebugExitConfig {

@@ -58,7 +58,7 @@ void Machine::quit() {
 }
 
 void Machine::cont() {
-  paused_ = false;
+  paused_ = io_error_ = false;
   pacer_.part();  // the time spent stopped does not count
 }
 
@@ -169,6 +169,12 @@ Machine::Exit Machine::run_until(u64 count) {
     drain();
     for (Pc* each : pcs_) each->clock.run_due();
     if (lockstep_ && !lockstep_->compare_requests()) return Exit::kDifference;
+    if (const auto why = pc.take_io_stop()) {
+      fmt::print(stderr, "xlat: {}\n", *why);
+      stop();
+      io_error_ = true;
+      continue;
+    }
     if (pc.requests.any()) {
       const PcRequests asked = pc.requests;
       for (Pc* each : pcs_) each->requests = {};

@@ -480,8 +480,17 @@ TEST_CASE("FDC geometries by image size") {
   CHECK_FALSE(small.insert(make_memory_image(2880 << 10)).ok());
   CHECK_FALSE(small.insert(make_memory_image(360 << 10)).ok());
   CHECK_FALSE(small.insert(make_memory_image(5000 << 10)).ok());
-  CHECK_FALSE(floppy_format_or_part(1000).has_value());
-  CHECK_FALSE(floppy_format_or_part(0).has_value());
+  CHECK(fitting_floppy_format(1000, {}).bytes() == 1440 << 10);
+  CHECK(fitting_floppy_format(13188, {}).sectors == 18);
+  CHECK(fitting_floppy_format((1440 << 10) + 512, {}).bytes() == 2880 << 10);
+  CHECK(fitting_floppy_format(u64{1} << 40, {}).bytes() == 2880 << 10);
+  // A FAT file system says how large its disk is.
+  std::array<u8, 512> fat{0xeb, 0x3c, 0x90};
+  fat[12] = 2, fat[19] = 0xa0, fat[20] = 0x05, fat[21] = 0xf9;
+  CHECK(fitting_floppy_format(13188, fat).bytes() == 720 << 10);
+  CHECK(fitting_floppy_format(800 << 10, fat).bytes() == 800 << 10);
+  fat[20] = 0x33;
+  CHECK(fitting_floppy_format(13188, fat).bytes() == 1440 << 10);
   // A part of a disk: the rest reads as zeros and cannot be written.
   REQUIRE(small.insert(make_memory_image(512)).ok());
   std::array<u8, 512> bytes;
