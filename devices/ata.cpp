@@ -20,12 +20,10 @@ AtaDisk::AtaDisk(Clock& clock, std::string drive_name, std::unique_ptr<BlockImag
       image_(std::move(image)),
       identity_(std::move(identity)),
       sectors_(std::min<u64>(image_->size() / kSectorBytes, mask(48))) {
+  std::array<u8, kSectorBytes> first{};
+  if (!image_->read(0, first)) first.fill(0);  // the guest will see that for itself
+  geometry_ = guess_geometry(sectors_, first);
   reset();
-}
-
-AtaDisk::Geometry AtaDisk::default_geometry() const {
-  const u64 cylinders = std::clamp<u64>(sectors_ / (16 * 63), 1, 16383);
-  return {static_cast<u16>(cylinders), 16, 63};
 }
 
 void AtaDisk::load_signature() {
@@ -41,9 +39,8 @@ void AtaDisk::load_signature() {
 }
 
 void AtaDisk::reset_settings() {
-  const Geometry g = default_geometry();
-  heads_ = g.heads;
-  spt_ = g.sectors;
+  heads_ = geometry_.heads;
+  spt_ = geometry_.sectors;
   multiple_ = 0;
   mwdma_ = 2;
   udma_ = 0xff;

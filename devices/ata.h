@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "devices/block_image.h"
+#include "devices/disk_geometry.h"
 #include "devices/ide_drive.h"
 
 namespace xlat {
@@ -24,12 +25,7 @@ class AtaDisk final : public IdeDrive {
   BlockImage& image() { return *image_; }
   u64 sectors() const { return sectors_; }
   // The default CHS translation, as in IDENTIFY words 1, 3 and 6.
-  struct Geometry {
-    u16 cylinders;
-    u8 heads;
-    u8 sectors;
-  };
-  Geometry default_geometry() const;
+  const DiskGeometry& default_geometry() const { return geometry_; }
 
  protected:
   void execute() override;
@@ -68,6 +64,7 @@ class AtaDisk final : public IdeDrive {
   std::unique_ptr<BlockImage> image_;
   DriveIdentity identity_;
   u64 sectors_;
+  DiskGeometry geometry_;
 
   // The transfer in progress.
   Access access_ = Access::kNone;

@@ -116,6 +116,7 @@ Status OptionParser::apply(Option option, const std::string& name, const std::st
     case Option::kDrive: return drive(value);
     case Option::kSnapshot: snapshot_ = true; break;
     case Option::kBoot: return boot(value);
+    case Option::kNoFloppyCheck: m.check_floppy_signature = false; break;
     case Option::kKernel: return file(m.kernel);
     case Option::kInitrd: return file(m.initrd);
     case Option::kAppend: m.append = value; break;

@@ -80,6 +80,7 @@ struct MachineConfig {
   bool console_on_serial = false;  // the firmware shows its text screen on COM1 as well
   bool boot_menu = false;  // the firmware offers a menu
   std::string boot_order = "cad";
+  bool check_floppy_signature = true;  // a floppy whose boot sector does not say it is one is passed over
   // Drives A and B; the image decides what kind of drive it is, an empty one takes 3.5-inch disks up to 2.88 MB.
   std::array<std::optional<DriveConfig>, 2> floppy;
   std::array<std::optional<DriveConfig>, 4> ide;  // primary master, primary slave, secondary master, secondary slave

@@ -100,6 +100,10 @@ AtapiCdrom* Pc::cdrom(unsigned ide_index) {
   return dynamic_cast<AtapiCdrom*>((ide_index < 2 ? ide_primary : ide_secondary).drive(ide_index % 2));
 }
 
+AtaDisk* Pc::disk(unsigned ide_index) {
+  return dynamic_cast<AtaDisk*>((ide_index < 2 ? ide_primary : ide_secondary).drive(ide_index % 2));
+}
+
 std::vector<BlockDevice> Pc::block_devices() {
   std::vector<BlockDevice> all;
   for (unsigned n = 0; n < 4; ++n) {
@@ -110,8 +114,8 @@ std::vector<BlockDevice> Pc::block_devices() {
       device.image = drive->image();
       device.locked = drive->locked();
       device.tray_open = drive->tray_open();
-    } else if (auto* disk = dynamic_cast<AtaDisk*>((n < 2 ? ide_primary : ide_secondary).drive(n % 2))) {
-      device.image = &disk->image();
+    } else if (AtaDisk* hard_disk = disk(n)) {
+      device.image = &hard_disk->image();
     }
     all.push_back(std::move(device));
   }

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "devices/a20_gate.h"
 #include "devices/atapi.h"
 #include "devices/coprocessor_error.h"
 #include "devices/debugcon.h"
@@ -75,6 +76,7 @@ class Pc {
   // The AT's chips by number: serial port or IDE drive.
   Uart16550* uart(unsigned n) { return uarts_[n].get(); }
   AtapiCdrom* cdrom(unsigned ide_index);
+  AtaDisk* disk(unsigned ide_index);
 
   // Drives and media, machine/media.cpp. Names are those of block_devices().
   std::vector<BlockDevice> block_devices();
@@ -132,6 +134,7 @@ class Pc {
   Fdc82077 fdc;
   Kbc8042 kbc;
   Port92 port92;
+  A20Gate a20;
   CoprocessorError coprocessor_error;
   ShadowMap shadow;
   I440fx host_bridge;
