@@ -114,6 +114,9 @@ Status App::build() {
     config.serial[n] = output_to(serial_[n]);
     if (spec.with_monitor) monitor_channel_ = serial_[n];
   }
+  if (settings_.parallel.kind != CharSpec::Kind::kNone) {
+    config.parallel = output_to(add_channel(settings_.parallel, "parallel0"));
+  }
   for (const DebugConSettings& d : settings_.debugcon) {
     config.debugcon.push_back({d.port, output_to(add_channel(d.channel, "debugcon"))});
   }

@@ -33,6 +33,7 @@ class OptionParser {
   Status put_floppy(unsigned index, DriveConfig drive, std::string_view option);
   Status boot(const std::string& value);
   Status serial(const std::string& value);
+  Status parallel(const std::string& value);
   Status debugcon(const std::string& value);
   Status global(const std::string& value);
   Status device(const std::string& value);
@@ -52,7 +53,8 @@ class OptionParser {
   std::vector<std::string> bare_;
   std::string drive_format_, drive_errors_;  // of the -drive being read: format=, and which of werror and rerror
   unsigned serial_given_ = 0;
-  bool monitor_given_ = false, nographic_ = false, display_given_ = false, nodefaults_ = false, snapshot_ = false;
+  bool monitor_given_ = false, parallel_given_ = false, nographic_ = false, display_given_ = false, nodefaults_ = false,
+       snapshot_ = false;
   bool vga_given_ = false, icount_given_ = false;
   u16 debugcon_port_ = 0xe9;
   std::optional<i64> rtc_base_;

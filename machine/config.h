@@ -90,6 +90,7 @@ struct MachineConfig {
 
   // COM1-COM4: present if set; bytes the guest sends go there.
   std::array<std::function<void(u8)>, 4> serial;
+  std::function<void(u8)> parallel;  // LPT1, likewise
   std::vector<DebugConConfig> debugcon;
   std::optional<DebugExitConfig> debug_exit;
 

@@ -102,6 +102,9 @@ Pc::Pc(const MachineConfig& config, Log& log, const CpuModel& model, std::unique
     uarts_[n] = std::make_unique<Uart16550>(ports, kSerialBase[n], clock, isa_irqs.input(kSerialIrq[n]),
                                             config.serial[n], UartTiming::kInstant);
   }
+  if (config.parallel) {
+    lpt_ = std::make_unique<ParallelPort>(ports, 0x378, clock, isa_irqs.input(7), config.parallel);
+  }
   for (const DebugConConfig& d : config.debugcon) {
     debugcons_.push_back(std::make_unique<DebugCon>(ports, d.port, d.output));
   }
@@ -252,6 +255,7 @@ std::vector<Device*> Pc::devices() {
   for (auto& uart : uarts_) {
     if (uart) all.push_back(uart.get());
   }
+  if (lpt_) all.push_back(lpt_.get());
   for (auto& d : debugcons_) all.push_back(d.get());
   if (debug_exit_) all.push_back(debug_exit_.get());
   return all;

@@ -18,6 +18,7 @@
 #include "devices/isa_debug_exit.h"
 #include "devices/kbc8042.h"
 #include "devices/mc146818.h"
+#include "devices/parallel_port.h"
 #include "devices/pc_speaker.h"
 #include "devices/pic8259.h"
 #include "devices/piix3.h"
@@ -151,6 +152,7 @@ class Pc {
   std::shared_ptr<const KernelFiles> kernel_files_;
   std::unique_ptr<Vga> vga_;
   std::array<std::unique_ptr<Uart16550>, 4> uarts_;
+  std::unique_ptr<ParallelPort> lpt_;
   std::vector<std::unique_ptr<DebugCon>> debugcons_;
   std::unique_ptr<IsaDebugExit> debug_exit_;
 

@@ -238,6 +238,18 @@ TEST_CASE("serial ports and monitor", "[frontend]") {
   CHECK(bad({"-monitor", "file:/tmp/x"}).starts_with("-monitor "));
 }
 
+TEST_CASE("parallel port", "[frontend]") {
+  using Kind = CharSpec::Kind;
+  CHECK(good({}).parallel.kind == Kind::kNull);
+  CHECK(good({"-nodefaults"}).parallel.kind == Kind::kNone);
+  CHECK(good({"-parallel", "none"}).parallel.kind == Kind::kNone);
+  CHECK(good({"-parallel", "none", "-parallel", "file:/tmp/x"}).parallel.kind == Kind::kFile);
+  CHECK(good({"-parallel", "stdio", "-nographic"}).serial[0].kind == Kind::kNull);
+  CHECK(bad({"-parallel", "null", "-parallel", "null"}).find("one parallel port") != std::string::npos);
+  CHECK(bad({"-parallel", "mon:stdio"}).find("cannot share") != std::string::npos);
+  CHECK(bad({"-parallel", "stdio", "-serial", "stdio"}).find("stdio is used by both") != std::string::npos);
+}
+
 TEST_CASE("machine, processor, accelerator", "[frontend]") {
   CHECK(good({"-M", "pc,accel=tcg", "-cpu", "pentium", "-smp", "1"}).machine.cpu == "pentium");
   CHECK(good({"-machine", "type=pc-i440fx-7.2", "-smp", "cpus=1,cores=1"}).warnings.size() == 1);
