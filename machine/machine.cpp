@@ -62,17 +62,23 @@ void Machine::cont() {
   pacer_.part();  // the time spent stopped does not count
 }
 
+// What has been posted so far: who posts all the time must not keep the guest, or the end, waiting.
 bool Machine::run_posted() {
-  for (;;) {
+  std::size_t count;
+  {
+    const std::lock_guard lock(posted_mutex_);
+    count = posted_.size();
+  }
+  for (; count > 0 && !quit_; --count) {
     std::function<void()> work;
     {
       const std::lock_guard lock(posted_mutex_);
-      if (posted_.empty()) return !quit_;
       work = std::move(posted_.front());
       posted_.pop_front();
     }
     work();
   }
+  return !quit_;
 }
 
 void Machine::feed_serial(unsigned side, unsigned port) {

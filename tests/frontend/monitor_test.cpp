@@ -137,6 +137,12 @@ TEST_CASE("run state, keys and power", "[monitor]") {
   CHECK(b.run("sendkey a") == "");
   CHECK(b.run("sendkey nokey") == "invalid parameter: nokey\n");
   has(b.run("sendkey a never"), "not a time");
+  // By QEMU's numbers: set 1, with bit 7 for E0; many at once, without waiting for each other.
+  CHECK(b.run("sendkey 0x1e-0x1d-0x9d-0xc8") == "");
+  CHECK(b.run("sendkey 0x0") == "invalid parameter: 0x0\n");
+  CHECK(b.run("sendkey 0x100") == "invalid parameter: 0x100\n");
+  CHECK(b.run("sendkey 0x") == "invalid parameter: 0x\n");
+  for (int n = 0; n < 4; ++n) CHECK(b.run("sendkey b") == "");
   // Virtual time passes while the machine is halted; quit ends the run once the keys are through.
   Timer end(b.machine->pc().clock, [&] { b.machine->quit(); });
   end.schedule(b.machine->pc().clock.now() + 1'000'000'000);
@@ -146,7 +152,11 @@ TEST_CASE("run state, keys and power", "[monitor]") {
     if (const auto* key = std::get_if<KeyInput>(&in.input))
       keys += fmt::format("{}{} ", key->down ? '+' : '-', key_name(key->key));
   }
-  CHECK(keys == "+ctrl +alt +delete -delete -alt -ctrl +a -a ");
+  CHECK(keys ==
+        "+ctrl +alt +delete -delete -alt -ctrl +a -a +a +ctrl +ctrl_r +up -up -ctrl_r -ctrl -a "
+        "+b -b +b -b +b -b +b -b ");
+  for (int n = 0; n < 100'000 && b.run("sendkey ret").empty(); ++n) {}
+  has(b.run("sendkey ret"), "busy");
   b.run("quit");
   CHECK(b.quit);
 }

@@ -72,13 +72,13 @@ class Process {
   bool expect(const std::string& text, int seconds = 30) { return expect(text, out_, output, seconds); }
   bool expect_error(const std::string& text, int seconds = 30) { return expect(text, err_, errors, seconds); }
   // Exit status, or 128 + signal, or -1 if it runs on.
-  int wait(int seconds = 30) {
+  int wait(int seconds = 30, bool take_output = true) {
     const auto end = Clock::now() + std::chrono::seconds(seconds);
     while (!ended_ && Clock::now() < end) {
       int status = 0;
       // On a terminal the output must be taken, or the other side may not end.
       pollfd p{out_, POLLIN, 0};
-      if (poll(&p, 1, 0) > 0) read_some(out_, output, 0);
+      if (take_output && poll(&p, 1, 0) > 0) read_some(out_, output, 0);
       if (waitpid(pid_, &status, WNOHANG) == pid_) {
         ended_ = true;
         status_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);

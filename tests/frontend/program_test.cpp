@@ -290,6 +290,47 @@ TEST_CASE("the terminal is raw while the machine runs and as before afterwards",
   }
 }
 
+TEST_CASE("a monitor client that floods and does not read, and the end by a signal", "[program]") {
+  TempDir dir;
+  const std::string socket = dir / "monitor", kernel = dir.write("kernel", multiboot_kernel(kHaltCode));
+  for (const bool paused : {false, true}) {
+    std::vector<std::string> args = {"-display", "none", "-m",       "16",
+                                     "-kernel",  kernel, "-monitor", "unix:" + socket + ",server=on,wait=off"};
+    if (paused) args.push_back("-S");
+    Process p(args);
+    const int fd = Socket::connect_unix(socket);
+    REQUIRE(fd >= 0);
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    std::string lines;
+    for (int n = 0; n < 2000; ++n) lines += "info registers\nsendkey a\nx /4000xb 0\n";
+    const auto end = Process::Clock::now() + std::chrono::seconds(1);
+    while (Process::Clock::now() < end) {
+      if (write(fd, lines.data(), lines.size()) < 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    std::ifstream status(fmt::format("/proc/{}/status", p.pid()));
+    std::string word;
+    long kib = 0;
+    while (status >> word) {
+      if (word == "VmRSS:") status >> kib;
+    }
+    CHECK(kib > 0);
+    CHECK(kib < 200 * 1024);
+    kill(p.pid(), SIGTERM);
+    CHECK(p.wait(10) == 0);
+    close(fd);
+  }
+}
+
+TEST_CASE("SIGTERM ends a machine whose output nobody takes", "[program]") {
+  TempDir dir;
+  // mov dx, 3f8h; out dx, al; jmp to the latter
+  const std::string kernel = dir.write("kernel", multiboot_kernel({0x66, 0xba, 0xf8, 0x03, 0xee, 0xeb, 0xfd}));
+  Process p({"-display", "none", "-m", "16", "-kernel", kernel, "-serial", "stdio", "-monitor", "none"});
+  std::this_thread::sleep_for(std::chrono::milliseconds(700));
+  kill(p.pid(), SIGTERM);
+  CHECK(p.wait(10, false) == 128 + SIGTERM);
+}
+
 TEST_CASE("-S waits for the monitor", "[program]") {
   TempDir dir;
   const std::string kernel = dir.write("kernel", multiboot_kernel(kEchoCode));
