@@ -14,6 +14,7 @@ namespace xlat {
 // What went wrong, with what, and what to do: one line without the `xlat: ` in front.
 struct Error {
   std::string message;
+  int host = 0;  // errno where a call of the host's failed
 };
 
 template <class... Args>

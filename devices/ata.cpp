@@ -20,12 +20,10 @@ AtaDisk::AtaDisk(Clock& clock, std::string drive_name, std::unique_ptr<BlockImag
       image_(std::move(image)),
       identity_(std::move(identity)),
       sectors_(std::min<u64>(image_->size() / kSectorBytes, mask(48))) {
+  std::array<u8, kSectorBytes> first{};
+  if (!image_->read(0, first)) first.fill(0);  // the guest will see that for itself
+  geometry_ = guess_geometry(sectors_, first);
   reset();
-}
-
-AtaDisk::Geometry AtaDisk::default_geometry() const {
-  const u64 cylinders = std::clamp<u64>(sectors_ / (16 * 63), 1, 16383);
-  return {static_cast<u16>(cylinders), 16, 63};
 }
 
 void AtaDisk::load_signature() {
@@ -35,15 +33,14 @@ void AtaDisk::load_signature() {
   device_ = 0;
   error_ = 0x01;
   access_ = Access::kNone;
-  left_ = 0;
+  left_ = unwritten_ = 0;
   power_ = 0xff;
   asleep_ = false;
 }
 
 void AtaDisk::reset_settings() {
-  const Geometry g = default_geometry();
-  heads_ = g.heads;
-  spt_ = g.sectors;
+  heads_ = geometry_.heads;
+  spt_ = geometry_.sectors;
   multiple_ = 0;
   mwdma_ = 2;
   udma_ = 0xff;
@@ -101,7 +98,7 @@ void AtaDisk::media_error(u64 lba, u8 err) {
   count_.now = static_cast<u8>(left_);
   count_.before = static_cast<u8>(left_ >> 8);
   access_ = Access::kNone;
-  left_ = 0;
+  left_ = unwritten_ = 0;
   finish(kDrdy | kDsc | kErr, err);
 }
 
@@ -140,11 +137,40 @@ void AtaDisk::begin(Access access, bool ext, bool use_dma, unsigned block) {
   }
 }
 
-bool AtaDisk::load_block() {
+// These two return false where the command has failed, or is to go on in `retry` later.
+bool AtaDisk::load_block(Phase retry) {
   in_buffer_ = std::min(block_, left_);
-  const Status s = image_->read(lba_ * kSectorBytes, std::span(buffer_).first(std::size_t{in_buffer_} * kSectorBytes));
-  if (!s) media_error(lba_, kUnc);
-  return s.ok();
+  const std::span<u8> to = std::span(buffer_).first(std::size_t{in_buffer_} * kSectorBytes);
+  const Status s = image_->read(lba_ * kSectorBytes, to);
+  if (s) return true;
+  switch (judge(false, s.error())) {
+    case IoErrorAction::kReport: media_error(lba_, kUnc); return false;
+    case IoErrorAction::kRetry: retry_in(retry); return false;
+    case IoErrorAction::kIgnore: std::fill(to.begin(), to.end(), u8{0}); return true;
+  }
+  return true;
+}
+
+bool AtaDisk::store_block(std::size_t bytes, Phase retry) {
+  const Status s = image_->write(lba_ * kSectorBytes, std::span(buffer_).first(bytes));
+  if (s) return true;
+  switch (judge(true, s.error())) {
+    case IoErrorAction::kReport: media_error(lba_, kAbrt); return false;
+    case IoErrorAction::kRetry: retry_in(retry); return false;
+    case IoErrorAction::kIgnore: return true;
+  }
+  return true;
+}
+
+// FLUSH CACHE, FLUSH CACHE EXT.
+void AtaDisk::flush() {
+  const Status s = image_->flush();
+  const IoErrorAction action = s ? IoErrorAction::kIgnore : judge(true, s.error());
+  switch (action) {
+    case IoErrorAction::kReport: finish(kDrdy | kDsc | kDf | kErr, kAbrt); break;
+    case IoErrorAction::kRetry: retry_in(Phase::kExecute); break;
+    case IoErrorAction::kIgnore: succeed(); break;
+  }
 }
 
 void AtaDisk::finish_transfer() {
@@ -160,7 +186,7 @@ void AtaDisk::next_in() {
     abort_command();
     return;
   }
-  if (!load_block()) return;
+  if (!load_block(Phase::kNextIn)) return;
   lba_ += in_buffer_;
   left_ -= in_buffer_;
   if (left_ == 0) {
@@ -175,10 +201,7 @@ void AtaDisk::out_done() {
     abort_command();
     return;
   }
-  if (!image_->write(lba_ * kSectorBytes, std::span(buffer_).first(std::size_t{in_buffer_} * kSectorBytes))) {
-    media_error(lba_, kAbrt);
-    return;
-  }
+  if (!store_block(std::size_t{in_buffer_} * kSectorBytes, Phase::kOutDone)) return;
   lba_ += in_buffer_;
   left_ -= in_buffer_;
   if (left_ == 0) {
@@ -194,15 +217,19 @@ void AtaDisk::dma_step() {
   const bool reading = access_ == Access::kRead;
   in_buffer_ = std::min(kDmaSectors, left_);
   const std::span<u8> bytes = std::span(buffer_).first(std::size_t{in_buffer_} * kSectorBytes);
-  if (reading) {
-    if (!load_block()) return;
+  std::size_t moved = std::exchange(unwritten_, 0);
+  if (moved > 0) {
+    moved = std::min(moved, bytes.size());
+  } else if (reading) {
+    if (!load_block(Phase::kDma)) return;
+    moved = engine.to_memory(bytes);
+  } else {
+    moved = engine.from_memory(bytes);
   }
-  const std::size_t moved = reading ? engine.to_memory(bytes) : engine.from_memory(bytes);
   if (!reading && moved >= kSectorBytes) {
-    if (!image_->write(lba_ * kSectorBytes, bytes.first(align_down(moved, kSectorBytes)))) {
-      media_error(lba_, kAbrt);
-      return;
-    }
+    unwritten_ = static_cast<u32>(moved);  // for the case that it is to be tried again
+    if (!store_block(align_down(moved, kSectorBytes), Phase::kDma)) return;
+    unwritten_ = 0;
   }
   if (moved < bytes.size()) {
     // The PRD table is smaller than the transfer: the engine stopped without an interrupt and the host resets us. We
@@ -349,7 +376,7 @@ void AtaDisk::execute() {
     case 0x27: return read_native_max(true);
     case 0xe7:
     case 0xea:  // FLUSH CACHE, FLUSH CACHE EXT
-      return image_->flush() ? succeed() : finish(kDrdy | kDsc | kDf | kErr, kAbrt);
+      return flush();
     case 0xe0:
     case 0xe1:
     case 0xe2:
@@ -381,6 +408,8 @@ void AtaDisk::serialize(Archive& ar) {
   ar.range(left_, 0u, 65536u);
   ar.range(block_, 0u, kDmaSectors);
   ar.range(in_buffer_, 0u, kDmaSectors);
+  ar.range(unwritten_, 0u, static_cast<u32>(kBufferBytes));
+  ar.raw(std::span(buffer_).first(unwritten_));
   if (ar.loading() && left_ > sectors_ - lba_) {
     ar.fail("transfer beyond the end of the disk");
     left_ = 0;

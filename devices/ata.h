@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "devices/block_image.h"
+#include "devices/disk_geometry.h"
 #include "devices/ide_drive.h"
 
 namespace xlat {
@@ -24,12 +25,7 @@ class AtaDisk final : public IdeDrive {
   BlockImage& image() { return *image_; }
   u64 sectors() const { return sectors_; }
   // The default CHS translation, as in IDENTIFY words 1, 3 and 6.
-  struct Geometry {
-    u16 cylinders;
-    u8 heads;
-    u8 sectors;
-  };
-  Geometry default_geometry() const;
+  const DiskGeometry& default_geometry() const { return geometry_; }
 
  protected:
   void execute() override;
@@ -37,6 +33,7 @@ class AtaDisk final : public IdeDrive {
   void next_in() override;
   void out_done() override;
   void dma_step() override;
+  bool dma_half_done() const override { return unwritten_ > 0; }
   void load_signature() override;
   void reset_settings() override;
   u8 reset_status() const override { return ata::kDrdy | ata::kDsc; }
@@ -54,7 +51,9 @@ class AtaDisk final : public IdeDrive {
   void put_address(u64 lba);
   void begin(Access access, bool ext, bool dma, unsigned block);
   void finish_transfer();
-  bool load_block();
+  bool load_block(Phase retry);
+  bool store_block(std::size_t bytes, Phase retry);
+  void flush();
   void identify();
   void set_features();
   void init_parameters();
@@ -65,6 +64,7 @@ class AtaDisk final : public IdeDrive {
   std::unique_ptr<BlockImage> image_;
   DriveIdentity identity_;
   u64 sectors_;
+  DiskGeometry geometry_;
 
   // The transfer in progress.
   Access access_ = Access::kNone;
@@ -73,6 +73,7 @@ class AtaDisk final : public IdeDrive {
   u32 left_ = 0;       // sectors still to move
   u32 block_ = 1;      // sectors a DRQ block
   u32 in_buffer_ = 0;  // sectors in the buffer now
+  u32 unwritten_ = 0;  // bytes from the bus master in the buffer that could not be written yet
 
   // Settings.
   u8 heads_ = 16, spt_ = 63;

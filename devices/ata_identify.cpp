@@ -23,10 +23,12 @@ void AtaDisk::identify() {
   const std::span<u8> out = std::span(buffer_).first(512);
   std::fill(out.begin(), out.end(), u8{0});
   const auto word = [out](unsigned n, u64 value) { store_le<u16>(&out[n * 2], static_cast<u16>(value)); };
-  const Geometry g = default_geometry();
+  const DiskGeometry& g = geometry_;
   word(0, 0x0040);  // ATA, fixed drive
   word(1, g.cylinders);
   word(3, g.heads);
+  word(4, 512u * g.sectors);  // retired: unformatted bytes a track and a sector
+  word(5, 512);
   word(6, g.sectors);
   put_identify_text(out, 10, 10, identity_.serial);
   word(20, 3);    // retired: buffer type
@@ -41,7 +43,8 @@ void AtaDisk::identify() {
   word(51, 0x0200);  // PIO timing mode 2
   word(52, 0x0200);
   word(53, 7);  // words 54-58, 64-70 and 88 are valid
-  const u64 cylinders = std::clamp<u64>(sectors_ / (u64{heads_} * spt_), 1, 65535);
+  const bool as_default = heads_ == g.heads && spt_ == g.sectors;
+  const u64 cylinders = as_default ? g.cylinders : std::clamp<u64>(sectors_ / (u64{heads_} * spt_), 1, 65535);
   const u64 chs_capacity = std::min<u64>(cylinders * heads_ * spt_, mask(32));
   word(54, cylinders);
   word(55, heads_);

@@ -156,7 +156,8 @@ bool AtapiCdrom::refill() {
       const u64 at = cd_lba_ * 2048;
       const std::size_t have = static_cast<std::size_t>(std::min<u64>(2048, image_->size() - at));
       std::fill_n(out, 2048, u8{0});
-      if (!image_->read(at, {out, have})) {
+      const Status s = image_->read(at, {out, have});
+      if (!s && judge(false, s.error()) != IoErrorAction::kIgnore) {
         fail({3, 0x11, 0});  // MEDIUM ERROR, UNRECOVERED READ ERROR
         return false;
       }

@@ -2,7 +2,6 @@
 #include "devices/block_image.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +13,8 @@
 #include <vector>
 
 #include "base/bits.h"
+#include "devices/image_format.h"
+#include "devices/image_lock.h"
 
 namespace xlat {
 namespace {
@@ -70,10 +71,27 @@ Status check_range(const BlockImage& image, const char* op, u64 offset, u64 byte
                image.size());
 }
 
+Error host_error(int e, std::string message) { return Error{std::move(message), e}; }
+
+Status check_format(int fd, const std::string& path, u64 size) {
+  std::array<u8, kImageHeadBytes> bytes;
+  const auto look = [&](u64 at, auto probe) -> std::optional<ImageFormat> {
+    const std::span<u8> part = std::span(bytes).first(std::min<u64>(bytes.size(), size));
+    return read_fully(fd, at, part) == 0 ? probe(part) : std::nullopt;
+  };
+  auto format = look(0, format_of_head);
+  if (!format && size > bytes.size()) format = look(size - bytes.size(), format_of_tail);
+  if (!format) return {};
+  return error(
+      "image '{}' is {}, which this version cannot open; say format=raw if these bytes themselves are the disk, "
+      "else make a raw one: {}",
+      path, format->describe, convert_line(*format, path));
+}
+
 class RawImage final : public BlockImage {
  public:
-  RawImage(std::string path, Fd fd, u64 size, bool read_only)
-      : path_(std::move(path)), fd_(std::move(fd)), size_(size), read_only_(read_only) {}
+  RawImage(std::string path, Fd fd, u64 size, bool read_only, bool guessed)
+      : path_(std::move(path)), fd_(std::move(fd)), size_(size), read_only_(read_only), guessed_(guessed) {}
 
   u64 size() const override { return size_; }
   bool read_only() const override { return read_only_; }
@@ -82,7 +100,8 @@ class RawImage final : public BlockImage {
   Status read(u64 offset, std::span<u8> to) override {
     if (Status s = check_range(*this, "read", offset, to.size()); !s) return s;
     if (const int e = read_fully(fd_.get(), offset, to)) {
-      return error("'{}': cannot read {} bytes at {}: {}", path_, to.size(), offset, std::strerror(e));
+      return host_error(
+          e, fmt::format("'{}': cannot read {} bytes at {}: {}", path_, to.size(), offset, std::strerror(e)));
     }
     return {};
   }
@@ -90,24 +109,44 @@ class RawImage final : public BlockImage {
   Status write(u64 offset, std::span<const u8> from) override {
     if (Status s = check_range(*this, "write", offset, from.size()); !s) return s;
     if (read_only_) return error("'{}' is open read-only; nothing was written", path_);
+    if (guessed_ && offset < kImageHeadBytes && !from.empty()) {
+      if (Status s = check_head(offset, from); !s) return s;
+    }
     if (const int e = write_fully(fd_.get(), offset, from)) {
-      return error("'{}': cannot write {} bytes at {}: {}", path_, from.size(), offset, std::strerror(e));
+      return host_error(
+          e, fmt::format("'{}': cannot write {} bytes at {}: {}", path_, from.size(), offset, std::strerror(e)));
     }
     return {};
   }
 
   Status flush() override {
     if (!read_only_ && fdatasync(fd_.get()) != 0 && errno != EINVAL && errno != EROFS) {
-      return error("'{}': cannot flush: {}", path_, std::strerror(errno));
+      return host_error(errno, fmt::format("'{}': cannot flush: {}", path_, std::strerror(errno)));
     }
     return {};
   }
 
  private:
+  // What the first sector is going to be must not look like another format's.
+  Status check_head(u64 offset, std::span<const u8> from) const {
+    std::array<u8, kImageHeadBytes> head{};
+    if (const int e = read_fully(fd_.get(), 0, head)) {
+      return host_error(e, fmt::format("'{}': cannot read the first sector: {}", path_, std::strerror(e)));
+    }
+    const std::size_t count = std::min<u64>(from.size(), head.size() - offset);
+    std::copy_n(from.begin(), count, head.begin() + static_cast<std::ptrdiff_t>(offset));
+    const auto format = format_of_head(head);
+    if (!format) return {};
+    return host_error(EPERM, fmt::format("'{}': the guest wanted to make the first sector look like {}; refused, as "
+                                         "format=raw was not said",
+                                         path_, format->describe));
+  }
+
   std::string path_;
   Fd fd_;
   u64 size_;
   bool read_only_;
+  bool guessed_;  // that it is raw
 };
 
 class SnapshotImage final : public BlockImage {
@@ -169,8 +208,9 @@ class SnapshotImage final : public BlockImage {
   }
 
   Error cannot_write(int e) const {
-    return error("'{}': cannot write the snapshot's temporary file: {}; set TMPDIR to a place with room", path(),
-                 std::strerror(e));
+    return host_error(e, fmt::format("'{}': cannot write the snapshot's temporary file: {}; set TMPDIR to a place with "
+                                     "room",
+                                     path(), std::strerror(e)));
   }
 
   std::unique_ptr<BlockImage> base_;
@@ -205,7 +245,8 @@ class MemoryImage final : public BlockImage {
 
 }  // namespace
 
-Result<std::unique_ptr<BlockImage>> open_raw_image(const std::string& path, ImageAccess access) {
+Result<std::unique_ptr<BlockImage>> open_raw_image(const std::string& path, ImageAccess access,
+                                                   RawImageOptions options) {
   const bool read_only = access != ImageAccess::kReadWrite;
   // O_NONBLOCK: a FIFO given by mistake must not hang us.
   Fd fd(open(path.c_str(), (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK));
@@ -228,16 +269,25 @@ Result<std::unique_ptr<BlockImage>> open_raw_image(const std::string& path, Imag
   const off_t end = lseek(fd.get(), 0, SEEK_END);
   if (end < 0) return error("cannot find the size of image '{}': {}", path, std::strerror(errno));
   if (end == 0) return error("image '{}' is empty; an image has at least one 512-byte sector", path);
-  const int lock = (read_only ? LOCK_SH : LOCK_EX) | LOCK_NB;
-  if (access != ImageAccess::kBeside && flock(fd.get(), lock) != 0 && errno == EWOULDBLOCK) {
-    return error("image '{}' is in use by another machine or drive; stop that first, or use -snapshot on both", path);
+  if (access != ImageAccess::kBeside && options.lock) {
+    if (Status s = lock_image(fd.get(), path, !read_only); !s) return s.error();
   }
   u8 probe = 0;
   if (const int e = read_fully(fd.get(), 0, {&probe, 1})) {
     return error("cannot read image '{}': {}", path, std::strerror(e));
   }
+  if (options.probe) {
+    if (Status s = check_format(fd.get(), path, static_cast<u64>(end)); !s) return s.error();
+  }
   const u64 size = align_up(static_cast<u64>(end), kSector);
-  return std::unique_ptr<BlockImage>(new RawImage(path, std::move(fd), size, read_only));
+  return std::unique_ptr<BlockImage>(new RawImage(path, std::move(fd), size, read_only, options.probe));
+}
+
+Status refuse_other_formats(const std::string& path) {
+  const Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (fd.get() < 0) return {};
+  const off_t end = lseek(fd.get(), 0, SEEK_END);
+  return end > 0 ? check_format(fd.get(), path, static_cast<u64>(end)) : Status{};
 }
 
 Result<std::unique_ptr<BlockImage>> make_snapshot_image(std::unique_ptr<BlockImage> base) {

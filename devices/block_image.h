@@ -31,10 +31,21 @@ enum class ImageAccess : u8 {
   kBeside,  // read-only and without a lock: beside one of the same machine that has it
 };
 
+struct RawImageOptions {
+  // The user did not say that the image is raw: one that looks like another format is refused, and so is every write
+  // that would make the first sector look like one, as the image could not be opened again.
+  bool probe = false;
+  bool lock = true;  // as image_lock.h says
+};
+
 // A raw image: byte n of the disk is byte n of the file. The file stays locked against a second writer while open, and
 // changes only where something is written. A file whose size is no multiple of 512 shows as rounded up: the missing
-// bytes read as zeros, and a write that touches them makes the file as long as the write's last byte.
-Result<std::unique_ptr<BlockImage>> open_raw_image(const std::string& path, ImageAccess access);
+// bytes read as zeros, and a write that touches them makes the file as long as the write's last byte. What somebody
+// else has cut off meanwhile reads as zeros, too.
+Result<std::unique_ptr<BlockImage>> open_raw_image(const std::string& path, ImageAccess access,
+                                                   RawImageOptions options = {});
+// Nothing wrong if the file cannot be read; else an error if it is of a format other than raw.
+Status refuse_other_formats(const std::string& path);
 
 // Keeps writes in an unlinked temporary file (in $TMPDIR or /var/tmp); `base` is only read and the writes are gone with
 // the object. Not read-only even where `base` is.

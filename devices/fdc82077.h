@@ -106,6 +106,7 @@ class Fdc82077 : public Device, public IoHandler {
   void end_sector();
   void advance();
   void next_address();
+  bool leaves_track();
   void scan_sector();
   void format_sector();
   bool check_medium();

@@ -321,7 +321,7 @@ void Fdc82077::scan_sector() {
 // C, H, R after a sector, as the result phase shows them (table 5-7).
 void Fdc82077::next_address() {
   const bool scan = op_ == Op::kScanEqual || op_ == Op::kScanLow || op_ == Op::kScanHigh;
-  if (r_ != params_[6]) {
+  if (r_ != params_[6] && !leaves_track()) {
     // A scan may take every second sector.
     r_ = static_cast<u8>(r_ + (scan && params_[8] == 2 ? 2 : 1));
     return;
@@ -334,6 +334,15 @@ void Fdc82077::next_address() {
   h_ ^= 1;
   if (head_ == 1) ++c_;
   head_ ^= 1;
+}
+
+// The last sector that there is was passed on the way to an EOT beyond it. BIOSes that do not know how many sectors a
+// track has send the sum of sector and count, with MT, and rely on it that the transfer goes on with the other side,
+// and behind that with the next cylinder.
+bool Fdc82077::leaves_track() {
+  if (!(params_[0] & kMt) || op_ == Op::kReadTrack) return false;
+  const FloppyDrive* d = selected();
+  return d && d->image() && r_ < params_[6] && r_ >= d->format().sectors && r_ >= 1;
 }
 
 void Fdc82077::advance() {
@@ -360,6 +369,7 @@ void Fdc82077::advance() {
   if (reads && !skipped && selected()->deleted(sector_) != (op_ == Op::kReadDeleted)) return finish(kNormal);
   const bool at_eot = r_ == params_[6];
   const bool end_of_cylinder = at_eot && (!(params_[0] & kMt) || head == 1);
+  const bool next_cylinder = leaves_track() && head == 1;
   next_address();
   if (tc_) {
     head_ = head;
@@ -376,6 +386,12 @@ void Fdc82077::advance() {
     if (scan || (op_ == Op::kVerify && !(params_[1] & 0x80))) return finish(kNormal);
     st1_ |= kEndOfCylinder;
     return finish(kAbnormal);
+  }
+  if (next_cylinder) {
+    const unsigned n = params_[1] & 3;
+    move_head(n, 1);
+    units_[n].pcn = c_;
+    return after(Stage::kSector, step_ns());
   }
   after(Stage::kSector, sector_ns());
 }

@@ -2,6 +2,9 @@
 #include "devices/floppy_drive.h"
 
 #include <algorithm>
+#include <array>
+
+#include "base/bits.h"
 
 namespace xlat {
 
@@ -57,13 +60,24 @@ std::optional<FloppyFormat> floppy_format(u64 bytes) {
   return std::nullopt;
 }
 
-std::optional<FloppyFormat> floppy_format_or_part(u64 bytes) {
-  if (bytes == 0 || bytes % 512 != 0) return std::nullopt;
-  if (const auto whole = floppy_format(bytes)) return whole;
-  for (const u64 size : {u64{1440} << 10, u64{2880} << 10}) {
-    if (bytes < size) return floppy_format(size);
+FloppyFormat fitting_floppy_format(u64 bytes, std::span<const u8> first_sector) {
+  if (const auto whole = floppy_format(bytes)) return *whole;
+  // FAT: a jump, 512 bytes a sector, a media descriptor, and the number of sectors.
+  if (first_sector.size() >= 22) {
+    const u8* b = first_sector.data();
+    const bool fat = (b[0] == 0xeb || b[0] == 0xe9) && load_le<u16>(b + 11) == 512 && b[21] >= 0xf0;
+    const u64 claimed = fat ? u64{load_le<u16>(b + 19)} * 512 : 0;
+    if (const auto format = floppy_format(claimed); format && claimed > bytes) return *format;
   }
-  return std::nullopt;
+  constexpr u64 k1440 = u64{1440} << 10, k2880 = u64{2880} << 10;
+  return *floppy_format(bytes < k1440 ? k1440 : k2880);
+}
+
+Result<FloppyFormat> floppy_format_of(BlockImage& image) {
+  std::array<u8, 512> first{};
+  const std::span<u8> part = std::span(first).first(std::min<u64>(first.size(), image.size()));
+  if (Status s = image.read(0, part); !s) return s.error();
+  return fitting_floppy_format(image.size(), first);
 }
 
 std::string FloppyDrive::describe() const {
@@ -79,17 +93,14 @@ std::string FloppyDrive::describe() const {
 }
 
 Status FloppyDrive::insert(std::unique_ptr<BlockImage> image) {
-  const auto format = floppy_format_or_part(image->size());
-  if (!format) {
-    return error("floppy image '{}' has {} bytes; floppies have 160, 180, 320, 360, 720, 1200, 1440 or 2880 KB",
-                 image->path(), image->size());
-  }
-  if (is_525(format->drive) != is_525(type_) || format->drive > type_) {
+  const auto format = floppy_format_of(*image);
+  if (!format) return format.error();
+  if (is_525(format.value().drive) != is_525(type_) || format.value().drive > type_) {
     return error("floppy image '{}' has {} KB, which is no disk for a {} drive; start xlat with an image of that size",
                  image->path(), image->size() / 1024, describe());
   }
   image_ = std::move(image);
-  format_ = *format;
+  format_ = format.value();
   marks_.assign(format_.total_sectors(), false);
   changed_ = true;
   return {};

@@ -31,9 +31,12 @@ struct FloppyFormat {
 
 // The format of a whole disk of so many bytes.
 std::optional<FloppyFormat> floppy_format(u64 bytes);
-// The same, and for other sizes the 1.44 MB or 2.88 MB disk whose first sectors the image holds (the others read as
-// zeros and cannot be written); nothing if it is no whole number of sectors or larger than every floppy.
-std::optional<FloppyFormat> floppy_format_or_part(u64 bytes);
+// The same, and for every other size the disk that such an image is the beginning of: the one its FAT file system says
+// (`first_sector` may be shorter or empty), else the least of 1.44 and 2.88 MB that it fits on. What the image does not
+// have reads as zeros and cannot be written; what is beyond 2.88 MB is not there.
+FloppyFormat fitting_floppy_format(u64 bytes, std::span<const u8> first_sector);
+// That of an image; fails if it cannot be read.
+Result<FloppyFormat> floppy_format_of(BlockImage& image);
 
 class FloppyDrive {
  public:
@@ -45,7 +48,7 @@ class FloppyDrive {
   // The largest disk the drive takes, "1.44 MB 3.5-inch".
   std::string describe() const;
 
-  // Puts a disk in; fails if it does not fit the drive. A disk that was in it comes out.
+  // Puts a disk in; fails if it does not fit the drive or cannot be read. A disk that was in it comes out.
   Status insert(std::unique_ptr<BlockImage> image);
   void eject();
   const BlockImage* image() const { return image_.get(); }

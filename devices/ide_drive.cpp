@@ -71,7 +71,7 @@ void IdeDrive::timer_fired() {
     case Phase::kNextIn: next_in(); break;
     case Phase::kOutDone: out_done(); break;
     case Phase::kDma:
-      if (IdeDma* engine = dma(); engine && engine->running()) dma_step();
+      if (IdeDma* engine = dma(); engine && (engine->running() || dma_half_done())) dma_step();
       break;
     case Phase::kIdle:
     case Phase::kDataIn:

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "devices/device.h"
+#include "devices/io_error.h"
 
 namespace xlat {
 
@@ -57,6 +58,9 @@ class IdeDrive : public Device {
     is_slave_ = is_slave;
   }
 
+  // Says what becomes of a command whose image fails; without it the guest gets an error.
+  void on_io_error(IoErrorHook hook) { io_error_ = std::move(hook); }
+
   std::string_view name() const override { return name_; }
   void reset() override;
   void serialize(Archive& ar) override;
@@ -102,6 +106,8 @@ class IdeDrive : public Device {
   virtual void out_done() = 0;
   // The bus master runs and the command wants it.
   virtual void dma_step() = 0;
+  // A dma_step() has what it needs of the bus master and is to be tried again, even if that has stopped meanwhile.
+  virtual bool dma_half_done() const { return false; }
   // Registers after any reset or diagnosis (signature), and what commands leave behind after power-on only.
   virtual void load_signature() = 0;
   virtual void reset_settings() = 0;
@@ -119,6 +125,11 @@ class IdeDrive : public Device {
   void wait_for_dma();
   void raise_interrupt();
   void finish(u8 status, u8 error);
+  IoErrorAction judge(bool write, const Error& failed) {
+    return io_error_ ? io_error_(write, failed) : IoErrorAction::kReport;
+  }
+  // BSY until what failed is tried again in `phase`.
+  void retry_in(Phase phase) { busy(phase, kRetryNs); }
   IdeDma* dma() const { return cable_ ? cable_->dma() : nullptr; }
 
   // Registers that hold an LBA or a count: current and previous (HOB) content.
@@ -142,7 +153,10 @@ class IdeDrive : public Device {
   void timer_fired();
   Deep* deep(unsigned reg);
 
+  static constexpr u64 kRetryNs = 1'000'000;
+
   std::string name_;
+  IoErrorHook io_error_;
   IdeCable* cable_ = nullptr;
   bool srst_ = false;
   Timer timer_;

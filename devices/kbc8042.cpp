@@ -15,7 +15,7 @@ enum CommandByte : u8 {
   kAuxDisable = 0x20,
   kXlat = 0x40
 };
-enum OutputPort : u8 { kNoReset = 0x01, kA20 = 0x02, kObfPin = 0x10, kAuxObfPin = 0x20, kIdle = 0xc0 };
+enum OutputPort : u8 { kNoReset = 0x01, kA20 = 0x02, kObfPin = 0x10, kAuxObfPin = 0x20, kIdle = 0xcc };
 }  // namespace
 
 Kbc8042::Kbc8042(PortBus& ports, Clock& clock, IrqLine irq1, IrqLine irq12)
@@ -157,7 +157,8 @@ void Kbc8042::data(u8 value) {
   if (command >= 0x60 && command <= 0x7f) {
     ram_[command & 0x1f] = value;
     if (command == 0x60) {
-      status_ = static_cast<u8>((status_ & ~kSys) | (value & kSysFlag ? kSys : 0));
+      // A BIOS that leaves the flag out does not mean that the self-test has not passed.
+      if (value & kSysFlag) status_ |= kSys;
       update_irqs();
     }
     device_has_data();

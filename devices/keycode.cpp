@@ -37,6 +37,16 @@ std::optional<KeyCode> key_by_name(std::string_view name) {
   return std::nullopt;
 }
 
+std::optional<KeyCode> key_by_number(u32 number) {
+  if (number == 0x54) return KeyCode::kPrint;  // with Alt, SysRq
+  if (number == 0xc6) return KeyCode::kPause;
+  for (unsigned i = 0; i < key_count(); ++i) {
+    const unsigned set1 = translate_scan_code(kKeys[i].set2) | (kKeys[i].e0 ? 0x80u : 0);
+    if (set1 == number && static_cast<KeyCode>(i) != KeyCode::kPause) return static_cast<KeyCode>(i);
+  }
+  return std::nullopt;
+}
+
 unsigned key_count() { return std::size(kKeys); }
 
 std::string_view key_name(KeyCode key) {

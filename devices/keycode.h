@@ -17,6 +17,8 @@ enum class KeyCode : u8 {
 
 // The key called `name` ("a", "ret", "kp_0", also "compose" and "asterisk"), or nothing.
 std::optional<KeyCode> key_by_name(std::string_view name);
+// The key whose scan code set 1 code is `number`, with bit 7 set for those behind E0h, as QEMU counts keys.
+std::optional<KeyCode> key_by_number(u32 number);
 std::string_view key_name(KeyCode key);
 unsigned key_count();
 

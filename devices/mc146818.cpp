@@ -143,6 +143,20 @@ i64 Mc146818::load_time() const {
 
 std::optional<i64> Mc146818::next_alarm(i64 from) const {
   const auto matches = [](u8 alarm, u8 time) { return (alarm & 0xc0) == 0xc0 || alarm == time; };
+  // An alarm at a time that no clock shows is not looked for; for the others the steps below are few.
+  const auto possible = [&](u8 alarm, unsigned count, auto show) {
+    if ((alarm & 0xc0) == 0xc0) return true;
+    for (unsigned n = 0; n < count; ++n) {
+      if (alarm == show(n)) return true;
+    }
+    return false;
+  };
+  const auto hours = [this](unsigned n) { return encode_hours(n); };
+  const auto sixtieths = [this](unsigned n) { return encode(n); };
+  if (!possible(ram_[kHoursAlarm], 24, hours) || !possible(ram_[kMinutesAlarm], 60, sixtieths) ||
+      !possible(ram_[kSecondsAlarm], 60, sixtieths)) {
+    return std::nullopt;
+  }
   for (i64 second = from; second <= from + kDay;) {
     const i64 of_day = ((second % kDay) + kDay) % kDay;
     if (!matches(ram_[kHoursAlarm], encode_hours(static_cast<unsigned>(of_day / 3600)))) {
@@ -260,11 +274,14 @@ void Mc146818::write_register(u8 index, u8 value) {
   schedule();
 }
 
-u32 Mc146818::read(u64 port, unsigned) { return port == 0x71 ? read_register(index_) : 0xff; }
+// The PS/2's place for the century is another name of the AT's.
+u8 Mc146818::selected() const { return index_ == kPs2Century ? u8{kCentury} : index_; }
+
+u32 Mc146818::read(u64 port, unsigned) { return port == 0x71 ? read_register(selected()) : 0xff; }
 
 void Mc146818::write(u64 port, unsigned, u32 value) {
   if (port == 0x71) {
-    write_register(index_, static_cast<u8>(value));
+    write_register(selected(), static_cast<u8>(value));
     return;
   }
   index_ = value & 0x7f;

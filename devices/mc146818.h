@@ -30,7 +30,8 @@ class Mc146818 : public Device, public IoHandler {
     kRegisterB = 0x0b,
     kRegisterC = 0x0c,
     kRegisterD = 0x0d,
-    kCentury = 0x32,  // where PC firmware keeps it
+    kCentury = 0x32,     // where PC firmware keeps it
+    kPs2Century = 0x37,  // where that of the PS/2 does
   };
 
   // `unix_time` is what the clock shows at virtual time 0, in seconds since 1970 (as UTC or local time, the machine's
@@ -71,6 +72,7 @@ class Mc146818 : public Device, public IoHandler {
   void resync();
   void update_irq();
   void schedule();
+  u8 selected() const;
   u8 read_register(u8 index);
   void write_register(u8 index, u8 value);
 

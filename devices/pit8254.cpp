@@ -119,6 +119,7 @@ void Pit8254::Counter::control(u8 value) {
   mode = (value >> 1) & 7;
   if (mode > 5) mode &= 3;  // x10, x11
   bcd = value & 1;
+  programmed = value & 0x3f;
 }
 
 void Pit8254::Counter::load(u32 value, i64 tick) {
@@ -129,25 +130,29 @@ void Pit8254::Counter::load(u32 value, i64 tick) {
     case 4:
       initial = reload;
       counting = true;
-      start = tick + 1;
+      start = loads_at = tick + 1;
       elapsed = 0;
       frozen = !gate;
       break;
     case 1:
-    case 5: armed = true; break;
+    case 5:
+      armed = true;
+      loads_at = kNever;
+      break;
     default:
       if (!counting) {
         initial = reload;
         counting = true;
-        start = tick + 1;
+        start = loads_at = tick + 1;
         elapsed = 0;
         frozen = !gate;
       } else if (frozen || tick < start) {
         initial = reload;
+        loads_at = frozen ? kNever : start;
       } else {  // the running cycle (mode 2) or half cycle (mode 3) is finished first
         const i64 n = initial, t = age(tick), cycle = t / n * n, high = (n + 1) / 2;
         const bool in_high = mode == 3 && t - cycle < high;
-        switch_at = start + cycle + (in_high ? high : n);
+        switch_at = loads_at = start + cycle + (in_high ? high : n);
         elapsed = in_high;  // 1: the new count begins with a low half
       }
       break;
@@ -176,6 +181,7 @@ void Pit8254::Counter::set_gate(bool level, i64 tick) {
         initial = reload;
         counting = true;
         start = tick + 1;
+        if (loads_at > tick) loads_at = start;
       }
       break;
     default:
@@ -183,11 +189,15 @@ void Pit8254::Counter::set_gate(bool level, i64 tick) {
       if (!level) {
         elapsed = age(tick);
         frozen = true;
-        if (switch_at != kNever) initial = reload;
+        if (switch_at != kNever) {
+          initial = reload;
+          loads_at = kNever;
+        }
         switch_at = kNever;
       } else {
         initial = reload;
         start = tick + 1;
+        if (loads_at > tick) loads_at = start;
         elapsed = 0;
         frozen = false;
       }
@@ -203,8 +213,7 @@ void Pit8254::Counter::latch_count(i64 tick) {
 
 void Pit8254::Counter::latch_status(i64 tick) {
   if (status_latched) return;
-  const bool null_count = !counting || tick < start || switch_at != kNever || initial != reload;
-  status = static_cast<u8>(u8{out(tick)} << 7 | u8{null_count} << 6 | access << 4 | mode << 1 | u8{bcd});
+  status = static_cast<u8>(u8{out(tick)} << 7 | u8{tick < loads_at} << 6 | programmed);
   status_latched = true;
 }
 
@@ -230,7 +239,9 @@ void Pit8254::Counter::write_byte(u8 value, i64 tick) {
   } else if (!low_written) {
     low = value;
     low_written = true;
-    if (mode == 0 && counting) {  // the first byte stops the counter and OUT goes low
+    if (mode == 0 && counting) {  // the first byte stops the counter where it is, and OUT goes low
+      elapsed = age(tick);
+      frozen = true;
       counting = false;
     }
     return;
@@ -242,6 +253,7 @@ void Pit8254::Counter::write_byte(u8 value, i64 tick) {
 }
 
 void Pit8254::Counter::serialize(Archive& ar) {
+  ar.range(programmed, u8{0}, u8{0x3f}).range(loads_at, i64{0}, kNever);
   ar.range(mode, u8{0}, u8{5}).range(access, u8{1}, u8{3})(bcd)(gate)(counting)(frozen);
   ar.range(start, i64{-0x20000}, i64{1} << 50).range(elapsed, i64{0}, i64{1} << 50);
   ar.range(initial, u32{1}, u32{0x10000}).range(reload, u32{1}, u32{0x10000});

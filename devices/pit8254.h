@@ -48,7 +48,8 @@ class Pit8254 : public Device, public IoHandler {
   // Times are CLK ticks since power-on. A counter that runs was loaded with `initial` at tick `start`.
   struct Counter {
     u8 mode = 0;
-    u8 access = 3;  // RW1 RW0: 1 low byte, 2 high byte, 3 low then high
+    u8 programmed = 0;  // RW1 RW0 M2 M1 M0 BCD as written: status shows them so, aliases of modes 2 and 3 included
+    u8 access = 3;      // RW1 RW0: 1 low byte, 2 high byte, 3 low then high
     bool bcd = false;
     bool gate = true;
     bool counting = false;  // the counting element was loaded
@@ -58,6 +59,7 @@ class Pit8254 : public Device, public IoHandler {
     u32 initial = 0x10000;
     u32 reload = 0x10000;    // count register as written
     i64 switch_at = kNever;  // mode 2, 3: when `reload` replaces `initial`
+    i64 loads_at = kNever;   // when the counting element takes what was written; the null count until then
     bool armed = false;      // mode 1, 5: a count was written, the gate may trigger
     bool low_written = false, high_to_read = false;
     u8 low = 0;

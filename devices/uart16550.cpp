@@ -38,7 +38,8 @@ Uart16550::Uart16550(PortBus& ports, u16 base, Clock& clock, IrqLine irq, std::f
 }
 
 void Uart16550::reset() {
-  ier_ = fcr_ = lcr_ = mcr_ = line_errors_ = 0;
+  ier_ = fcr_ = lcr_ = line_errors_ = 0;
+  mcr_ = kOut2;  // the chip clears it, but programs for QEMU rely on interrupts without having set it
   thre_pending_ = timeout_pending_ = shifting_ = false;
   rx_size_ = tx_size_ = 0;
   divisor_ = 12;
@@ -71,7 +72,7 @@ u64 Uart16550::character_ns() const {
 unsigned Uart16550::can_receive() const { return mcr_ & kLoop ? 0 : rx_capacity() - std::min(rx_size_, rx_capacity()); }
 
 void Uart16550::receive(u8 value) {
-  if (!(mcr_ & kLoop)) push({static_cast<u8>(value & mask(5 + (lcr_ & 3))), 0});
+  if (!(mcr_ & kLoop)) push({value, 0});
 }
 
 void Uart16550::receive_break() {
@@ -109,7 +110,6 @@ u8 Uart16550::pop() {
 }
 
 void Uart16550::send(u8 value) {
-  value &= static_cast<u8>(mask(5 + (lcr_ & 3)));
   if (mcr_ & kLoop) {
     push({value, 0});
   } else if (output_) {

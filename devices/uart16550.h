@@ -16,7 +16,9 @@ enum class UartTiming : u8 {
   kInstant,   // it leaves at once; the registers behave the same
 };
 
-// Data sheet: National Semiconductor PC16550D. Eight ports from `base`.
+// Data sheet: National Semiconductor PC16550D. Eight ports from `base`. All eight bits of a character go through
+// whatever length LCR says, which at first is five: the other end is a file or a program, and boot sectors send before
+// they set it.
 class Uart16550 : public Device, public IoHandler {
  public:
   static constexpr unsigned kFifo = 16;

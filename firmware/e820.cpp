@@ -57,7 +57,7 @@ Result<std::vector<std::pair<u8, u8>>> cmos_values(const CmosConfig& config) {
     seen = config.boot_order.substr(0, i + 1);
   }
   set(0x3d, nibbles[1] << 4 | nibbles[0]);
-  set(0x38, nibbles[2] << 4 | 1);  // bit 0: boot floppies without a signature, too
+  set(0x38, nibbles[2] << 4 | (config.check_floppy_signature ? 0 : 1));
 
   const u64 ram = config.ram_bytes;
   const u64 above_1m = ram > 0x100000 ? ram - 0x100000 : 0, above_16m = ram > 0x1000000 ? ram - 0x1000000 : 0;
@@ -76,9 +76,7 @@ Result<std::vector<std::pair<u8, u8>>> cmos_values(const CmosConfig& config) {
   for (unsigned i = 0; i < 4; ++i) {
     const CmosDrive& d = config.drives[i];
     if (d.cylinders == 0) continue;
-    // Bits per drive in 39h: 0 none, 1 LBA-assisted translation.
-    const bool needs = d.cylinders > 1024 || d.heads > 16 || d.sectors > 63;
-    translation |= static_cast<u8>(needs << (2 * i));
+    translation |= static_cast<u8>((d.translation & 3) << (2 * i));
     if (i > 1) continue;
     types |= i == 0 ? 0xf0 : 0x0f;  // type is in 19h or 1Ah: 47, with the parameters from 1Bh or 24h on
     set(0x19 + i, 47);

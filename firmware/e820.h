@@ -33,12 +33,14 @@ struct CmosDrive {
   u16 cylinders = 0;
   u8 heads = 0;
   u8 sectors = 0;
+  u8 translation = 0;  // 0 none, 1 LBA-assisted, 2 large, 3 revised CHS
 };
 
 struct CmosConfig {
   u64 ram_bytes = 0;
   unsigned cpus = 1;
   std::string_view boot_order = "cad";  // QEMU's letters: a floppy, c disk, d CD-ROM, n network
+  bool check_floppy_signature = true;   // a floppy without 55AAh at the end of its boot sector is passed over
   std::array<u8, 2> floppy_types{};     // CMOS types: 0 none, 2 1.2 MB, 4 1.44 MB, 5 2.88 MB
   std::array<CmosDrive, 4> drives{};    // primary master and slave, secondary master and slave
 };

@@ -34,7 +34,7 @@ class App {
   static constexpr i64 kMostBacklog = 65536;
   // A key typed on the terminal is held so long, as a terminal does not say when it is released.
   static constexpr u64 kKeyHold = 10'000'000;
-  static constexpr std::size_t kMostKeySteps = 8192;
+  static constexpr i64 kMostMonitorInput = 16384;
 
   CharBackend* add_channel(const CharSpec& spec, std::string label);
   void quit();
@@ -50,6 +50,7 @@ class App {
   Signals signals_{terminal_};
   int ended_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   std::atomic<bool> quit_asked_ = false;
+  std::atomic<i64> monitor_backlog_ = 0;  // bytes for the monitor that have not reached it
 
   std::vector<std::unique_ptr<CharBackend>> channels_;
   std::vector<std::string> channel_lines_;  // for info chardev
@@ -98,7 +99,7 @@ void App::quit() {
 // From any thread. What is typed faster than the guest could take it for long is lost.
 void App::press(std::vector<KeyCode> keys) {
   machine_->post([this, keys = std::move(keys)] {
-    if (typed_->waiting() < kMostKeySteps) typed_->press(keys, kKeyHold);
+    if (typed_->waiting() < KeyQueue::kMostSteps) typed_->press(keys, kKeyHold);
   });
 }
 
@@ -113,6 +114,9 @@ Status App::build() {
     serial_[n] = add_channel(spec, fmt::format("serial{}", n));
     config.serial[n] = output_to(serial_[n]);
     if (spec.with_monitor) monitor_channel_ = serial_[n];
+  }
+  if (settings_.parallel.kind != CharSpec::Kind::kNone) {
+    config.parallel = output_to(add_channel(settings_.parallel, "parallel0"));
   }
   for (const DebugConSettings& d : settings_.debugcon) {
     config.debugcon.push_back({d.port, output_to(add_channel(d.channel, "debugcon"))});
@@ -170,13 +174,21 @@ CharHandlers App::serial_handlers(unsigned port) {
   return handlers;
 }
 
+// From any thread. A client that sends faster than its commands are done waits; what somebody types meanwhile is lost.
 void App::feed_monitor(std::span<const u8> bytes) {
-  machine_->post([this, copy = std::vector<u8>(bytes.begin(), bytes.end())] { monitor_->feed(copy); });
+  const i64 count = static_cast<i64>(bytes.size());
+  if (monitor_backlog_ >= 2 * kMostMonitorInput) return;
+  monitor_backlog_ += count;
+  machine_->post([this, count, copy = std::vector<u8>(bytes.begin(), bytes.end())] {
+    monitor_backlog_ -= count;
+    monitor_->feed(copy);
+  });
 }
 
 CharHandlers App::monitor_handlers() {
   CharHandlers handlers;
   handlers.input = [this](std::span<const u8> bytes) { feed_monitor(bytes); };
+  handlers.ready = [this] { return monitor_backlog_ < kMostMonitorInput; };
   handlers.connected = [this] { machine_->post([this] { monitor_->greet(); }); };
   return handlers;
 }
@@ -191,6 +203,9 @@ CharHandlers App::shared_handlers(unsigned port) {
       .quit = [this] { quit(); },
   });
   handlers.input = [this](std::span<const u8> bytes) { mux_->feed(bytes); };
+  handlers.ready = [this, serial_ready = handlers.ready] {
+    return serial_ready() && monitor_backlog_ < kMostMonitorInput;
+  };
   return handlers;
 }
 

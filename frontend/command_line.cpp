@@ -116,6 +116,7 @@ Status OptionParser::apply(Option option, const std::string& name, const std::st
     case Option::kDrive: return drive(value);
     case Option::kSnapshot: snapshot_ = true; break;
     case Option::kBoot: return boot(value);
+    case Option::kNoFloppyCheck: m.check_floppy_signature = false; break;
     case Option::kKernel: return file(m.kernel);
     case Option::kInitrd: return file(m.initrd);
     case Option::kAppend: m.append = value; break;
@@ -138,10 +139,7 @@ Status OptionParser::apply(Option option, const std::string& name, const std::st
     case Option::kCurses: return display("curses");
     case Option::kNographic: nographic_ = settings_.machine.console_on_serial = true; break;
     case Option::kSerial: return serial(value);
-    case Option::kParallel:
-      if (value != "none" && value != "null")
-        return error("-parallel {}: there is no parallel port; use -parallel none", value);
-      break;
+    case Option::kParallel: return parallel(value);
     case Option::kMonitor: {
       auto spec = parse_char_spec(value, name);
       if (!spec) return spec.error();

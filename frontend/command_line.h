@@ -33,7 +33,7 @@ enum class DisplayKind : unsigned char { kNone, kCurses };
 struct Settings {
   MachineConfig machine;  // without the outputs of serial ports and debug consoles
   std::array<CharSpec, 4> serial;
-  CharSpec monitor;
+  CharSpec monitor, parallel;
   DisplayKind display = DisplayKind::kNone;
   std::vector<AudioSettings> audio;
   std::string speaker_audio;  // id of the -audiodev the PC speaker plays to; empty for none

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/bits.h"
+#include "devices/block_image.h"
 #include "devices/floppy_drive.h"
 #include "firmware/linux_boot.h"
 #include "firmware/multiboot.h"
@@ -51,24 +52,22 @@ Result<Head> read_head(const std::string& path) {
   return head;
 }
 
-Status check_iso(const std::string& path, const Head& head) {
+std::string check_iso(const std::string& path, const Head& head) {
   if (!head.iso()) return {};  // any bytes may be on a disc
   if (head.bytes.size() < kVolumeDescriptor + 2048) {
-    return error("CD image '{}' is truncated: it ends within its first volume descriptor", path);
+    return fmt::format("CD image '{}' is truncated: it ends within its first volume descriptor", path);
   }
   const u64 volume = u64{load_le<u32>(&head.bytes[kVolumeDescriptor + 80])} * 2048;
   // Mastering tools may leave out the run-out sectors at the end.
   constexpr u64 kRunOut = 150 * 2048;
   if (head.size + kRunOut < volume) {
-    return error("CD image '{}' is truncated: it has {} bytes of {}", path, head.size, volume);
+    return fmt::format("CD image '{}' is truncated: it has {} bytes of {}", path, head.size, volume);
   }
   return {};
 }
 
-Status check_disk(const std::string& path, const Head& head) {
-  if (head.size < 512)
-    return error("disk image '{}' is truncated: it has {} bytes, less than a sector", path, head.size);
-  if (!head.boot_sector()) return {};
+std::string check_disk(const std::string& path, const Head& head) {
+  if (head.iso() || !head.boot_sector()) return {};
   const u8* table = &head.bytes[446];
   // A boot sector without partitions has code there.
   for (unsigned n = 0; n < 4; ++n) {
@@ -82,8 +81,10 @@ Status check_disk(const std::string& path, const Head& head) {
     // A partition rounded up to a cylinder is common and harmless.
     const u64 slack = std::min<u64>(u64{255} * 63, sectors / 8);
     if ((first + sectors - slack) * 512 > head.size) {
-      return error("disk image '{}' is truncated: partition {} ends at byte {}, the file at {}", path, n + 1,
-                   (first + sectors) * 512, head.size);
+      return fmt::format(
+          "disk image '{}' is truncated, or has code where a partition table would be: partition {} ends "
+          "at byte {}, the file at {}",
+          path, n + 1, (first + sectors) * 512, head.size);
     }
   }
   return {};
@@ -95,28 +96,23 @@ Result<ImageKind> recognise_image(const std::string& path) {
   auto head = read_head(path);
   if (!head) return head.error();
   if (looks_like_linux(head->bytes)) return ImageKind::kKernel;
-  if (head->iso()) {
-    if (Status s = check_iso(path, *head); !s) return s.error();
-    return ImageKind::kIso;
-  }
-  if (head->boot_sector()) {
-    if (Status s = check_disk(path, *head); !s) return s.error();
-    return floppy_format(head->size) ? ImageKind::kFloppy : ImageKind::kDisk;
-  }
+  if (head->iso()) return ImageKind::kIso;
+  if (head->boot_sector()) return floppy_format(head->size) ? ImageKind::kFloppy : ImageKind::kDisk;
   if (looks_like_multiboot(head->bytes)) return ImageKind::kKernel;
+  if (Status s = refuse_other_formats(path); !s) return s.error();
   return error(
       "'{}' is not bootable: no boot sector, no ISO 9660 file system, no Linux or Multiboot kernel; "
       "use -hda or -cdrom for an image without one",
       path);
 }
 
-Status check_disk_image(const std::string& path) {
+Result<std::string> check_disk_image(const std::string& path) {
   const auto head = read_head(path);
   if (!head) return head.error();
-  return head.value().iso() ? Status{} : check_disk(path, head.value());
+  return check_disk(path, head.value());
 }
 
-Status check_iso_image(const std::string& path) {
+Result<std::string> check_iso_image(const std::string& path) {
   const auto head = read_head(path);
   if (!head) return head.error();
   return check_iso(path, head.value());
@@ -126,21 +122,10 @@ Result<std::string> check_floppy_image(const std::string& path) {
   const auto read = read_head(path);
   if (!read) return read.error();
   const Head& head = read.value();
-  const auto format = floppy_format_or_part(head.size);
-  if (!format) {
-    return error("floppy image '{}' has {} bytes; floppies have 160, 180, 320, 360, 720, 1200, 1440 or 2880 KB", path,
-                 head.size);
-  }
-  if (format->bytes() == head.size) return std::string();
-  // FAT: a jump, 512 bytes a sector, a media descriptor, and the number of sectors.
-  const u8* b = head.bytes.data();
-  const bool fat = (b[0] == 0xeb || b[0] == 0xe9) && load_le<u16>(b + 11) == 512 && b[21] >= 0xf0;
-  const u64 claimed = fat ? u64{load_le<u16>(b + 19)} * 512 : 0;
-  if (claimed > head.size) {
-    return error("floppy image '{}' is truncated: it has {} bytes of {}", path, head.size, claimed);
-  }
-  return fmt::format("floppy image '{}' has {} bytes, as no floppy has: taken for the beginning of a {} KB disk", path,
-                     head.size, format->bytes() / 1024);
+  if (floppy_format(head.size)) return std::string();
+  const FloppyFormat format = fitting_floppy_format(head.size, head.bytes);
+  return fmt::format("floppy image '{}' has {} bytes, as no floppy has: taken for {} a {} KB disk", path, head.size,
+                     format.bytes() < head.size ? "more than" : "the beginning of", format.bytes() / 1024);
 }
 
 }  // namespace xlat

@@ -12,11 +12,10 @@ enum class ImageKind : unsigned char { kDisk, kFloppy, kIso, kKernel };
 // Recognises a bootable image; anything else is an error that says so.
 Result<ImageKind> recognise_image(const std::string& path);
 
-// Checks that an image holds as much as its own headers say: partition table, or ISO 9660 volume descriptor.
-Status check_disk_image(const std::string& path);
-Status check_iso_image(const std::string& path);
-// The same for a floppy: its size, and what a FAT file system on it says. Returns a warning about a size that no disk
-// has, empty if there is none.
+// Whether an image holds as much as its own headers say (partition table, ISO 9660 volume descriptor, FAT file system)
+// and has a size that a disk has. Returns a warning, empty if there is none: any bytes can be a disk.
+Result<std::string> check_disk_image(const std::string& path);
+Result<std::string> check_iso_image(const std::string& path);
 Result<std::string> check_floppy_image(const std::string& path);
 
 }  // namespace xlat

@@ -15,8 +15,10 @@ namespace xlat {
 // Keys to be pressed and released one after the other, in virtual time, through the input gate.
 class KeyQueue {
  public:
+  static constexpr std::size_t kMostSteps = 8192;  // who types on should ask waiting() first
+
   explicit KeyQueue(Machine& machine) : machine_(machine), timer_(machine.pc().clock, [this] { next(); }) {}
-  // Presses the keys in order, holds them for `hold_ns`, releases them in reverse order, and lets as much time pass.
+  // Presses the keys in order and releases them in reverse order, with `hold_ns` after each step.
   void press(const std::vector<KeyCode>& keys, u64 hold_ns);
   std::size_t waiting() const { return steps_.size(); }
 

@@ -9,10 +9,8 @@
 namespace xlat {
 
 void KeyQueue::press(const std::vector<KeyCode>& keys, u64 hold_ns) {
-  for (std::size_t n = 0; n < keys.size(); ++n) {
-    steps_.push_back({{keys[n], true}, n + 1 == keys.size() ? hold_ns : 0});
-  }
-  for (std::size_t n = keys.size(); n-- > 0;) steps_.push_back({{keys[n], false}, n == 0 ? hold_ns : 0});
+  for (const KeyCode key : keys) steps_.push_back({{key, true}, hold_ns});
+  for (std::size_t n = keys.size(); n-- > 0;) steps_.push_back({{keys[n], false}, hold_ns});
   if (!timer_.pending()) next();
 }
 
@@ -78,7 +76,7 @@ std::string monitor_quit(MonitorContext& context, std::string_view) {
 std::string monitor_sendkey(MonitorContext& context, std::string_view arguments) {
   const auto words = monitor_words(arguments);
   if (words.empty() || words.size() > 2) return "sendkey: keys [hold_ms] expected\n";
-  u64 hold_ms = 100;
+  u64 hold_ms = 10;
   if (words.size() == 2) {
     const auto number = parse_number(words[1]);
     if (!number || *number == 0 || *number > 60'000) {
@@ -91,15 +89,16 @@ std::string monitor_sendkey(MonitorContext& context, std::string_view arguments)
   for (;;) {
     const auto dash = rest.find('-');
     std::string_view name = rest.substr(0, dash);
-    // A single '<' is what QEMU calls "less"; names in hexadecimal are set 1 scan codes and not taken here.
-    if (name == "<") name = "less";
-    const auto key = key_by_name(name);
+    if (name == "<") name = "less";  // as QEMU has it
+    const auto number = name.starts_with("0x") ? parse_number(name) : std::nullopt;
+    const auto key = number && *number < 0x100 ? key_by_number(static_cast<u32>(*number)) : key_by_name(name);
     if (!key) return fmt::format("invalid parameter: {}\n", name);
     keys.push_back(*key);
     if (keys.size() > 16) return "sendkey: too many keys\n";
     if (dash == std::string_view::npos) break;
     rest.remove_prefix(dash + 1);
   }
+  if (context.keys.waiting() > KeyQueue::kMostSteps) return "sendkey: the keyboard is busy, try again later\n";
   context.keys.press(keys, hold_ms * 1'000'000);
   return {};
 }
@@ -156,6 +155,7 @@ std::string monitor_screendump(MonitorContext& context, std::string_view argumen
 }
 
 std::string info_status(MonitorContext& context, std::string_view) {
+  if (context.machine.paused_by_io_error()) return "VM status: paused (io-error)\n";
   return context.machine.paused() ? "VM status: paused\n" : "VM status: running\n";
 }
 

@@ -2,6 +2,7 @@
 // change at one point of its time.
 #include <algorithm>
 
+#include "devices/image_format.h"
 #include "frontend/image_probe.h"
 #include "frontend/monitor_commands.h"
 
@@ -23,27 +24,28 @@ std::string monitor_change(MonitorContext& context, std::string_view arguments) 
   if (words.size() < 2 || words.size() > 4) {
     return "change: [-f] device filename [raw [retain|read-only|read-write]] expected\n";
   }
+  MediumOptions options{.read_only = {}, .force = force, .raw = words.size() > 2};
   if (words.size() > 2 && words[2] != "raw") {
-    return fmt::format("Error: no image format '{}'; there is: raw\n", words[2]);
+    const auto format = format_by_name(words[2]);
+    if (!format) return fmt::format("Error: no image format '{}'; there is: raw\n", words[2]);
+    return fmt::format("Error: {}: this version cannot open {}; make a raw one: {}\n", words[2], format->describe,
+                       convert_line(*format, words[1]));
   }
-  std::optional<bool> read_only;
   if (words.size() > 3) {
     if (words[3] != "retain" && words[3] != "read-only" && words[3] != "read-write") {
       return fmt::format("Error: '{}': give retain, read-only or read-write\n", words[3]);
     }
-    if (words[3] != "retain") read_only = words[3] == "read-only";
+    if (words[3] != "retain") options.read_only = words[3] == "read-only";
   }
   // What the command line would say about the file.
-  Status checked;
-  if (words[0].starts_with("floppy")) {
-    if (const auto floppy = check_floppy_image(words[1]); !floppy) checked = floppy.error();
-  } else {
-    checked = check_iso_image(words[1]);
-  }
+  const auto warning = words[0].starts_with("floppy") ? check_floppy_image(words[1]) : check_iso_image(words[1]);
+  if (!warning) return fmt::format("Error: {}\n", warning.error().message);
   for (Pc* pc : context.machine.pcs()) {
-    if (checked) checked = pc->change_medium(words[0], words[1], read_only, force);
+    if (Status s = pc->change_medium(words[0], words[1], options); !s) {
+      return fmt::format("Error: {}\n", s.error().message);
+    }
   }
-  return checked ? std::string() : fmt::format("Error: {}\n", checked.error().message);
+  return warning.value().empty() ? std::string() : fmt::format("warning: {}\n", warning.value());
 }
 
 std::string monitor_eject(MonitorContext& context, std::string_view arguments) {

@@ -13,6 +13,18 @@ Status OptionParser::serial(const std::string& value) {
   return {};
 }
 
+Status OptionParser::parallel(const std::string& value) {
+  if (parallel_given_ && settings_.parallel.kind != CharSpec::Kind::kNone) {
+    return error("-parallel {}: the machine has one parallel port", value);
+  }
+  auto spec = parse_char_spec(value, "-parallel");
+  if (!spec) return spec.error();
+  if (spec->with_monitor) return error("-parallel {}: a parallel port cannot share with the monitor", value);
+  settings_.parallel = *spec;
+  parallel_given_ = true;
+  return {};
+}
+
 Status OptionParser::debugcon(const std::string& value) {
   auto spec = parse_char_spec(value, "-debugcon");
   if (!spec) return spec.error();
@@ -66,6 +78,7 @@ Status OptionParser::default_channels() {
     stdio_used |= s.kind == Kind::kStdio;
     mon_used |= s.with_monitor;
   }
+  stdio_used |= settings_.parallel.kind == Kind::kStdio;
   for (const DebugConSettings& d : settings_.debugcon) stdio_used |= d.channel.kind == Kind::kStdio;
   const bool monitor_on_stdio = monitor_given_ && settings_.monitor.kind == Kind::kStdio;
   if (mon_used && !monitor_given_) monitor_given_ = true;
@@ -84,6 +97,7 @@ Status OptionParser::default_channels() {
   // COM1 is there even if nothing listens.
   if (serial_given_ == 0 && !nodefaults_ && settings_.serial[0].kind == Kind::kNone)
     settings_.serial[0].kind = Kind::kNull;
+  if (!parallel_given_ && !nodefaults_) settings_.parallel.kind = Kind::kNull;
   if (!nographic_ && !display_given_ && settings_.machine.vga && serial_given_ == 0 && !monitor_given_ &&
       settings_.debugcon.empty()) {
     settings_.warnings.push_back(
@@ -114,6 +128,7 @@ Status OptionParser::check_channels() const {
     monitors += spec.with_monitor;
   }
   if (Status s = claim(settings_.monitor, "-monitor"); !s) return s;
+  if (Status s = claim(settings_.parallel, "-parallel"); !s) return s;
   for (const DebugConSettings& d : settings_.debugcon) {
     if (Status s = claim(d.channel, "-debugcon"); !s) return s;
   }

@@ -1,6 +1,8 @@
 // Options about images: drives, boot order.
 #include <algorithm>
 
+#include "devices/block_image.h"
+#include "devices/image_format.h"
 #include "frontend/image_probe.h"
 #include "frontend/option_parser.h"
 #include "frontend/option_values.h"
@@ -41,10 +43,99 @@ Status OptionParser::put_floppy(unsigned index, DriveConfig drive, std::string_v
   return {};
 }
 
+namespace {
+
+// -drive's sub-options that tune what is not tuned here, with the values QEMU takes.
+struct TuningOption {
+  std::string_view name, values;
+};
+constexpr TuningOption kTuning[] = {
+    {"cache", "none|writeback|unsafe|directsync|writethrough"},
+    {"cache.direct", "on|off"},
+    {"cache.no-flush", "on|off"},
+    {"cache.writeback", "on|off"},
+    {"aio", "threads|native|io_uring"},
+    {"discard", "ignore|off|unmap|on"},
+    {"detect-zeroes", "off|on|unmap"},
+    {"copy-on-read", "off"},
+    {"auto-read-only", "on|off"},
+};
+
+bool is_one_of(std::string_view word, std::string_view words) {
+  while (!words.empty()) {
+    const auto bar = words.find('|');
+    if (words.substr(0, bar) == word) return true;
+    words = bar == std::string_view::npos ? std::string_view() : words.substr(bar + 1);
+  }
+  return false;
+}
+
+std::optional<IoErrorPolicy> error_policy(std::string_view value, bool write) {
+  if (value == "report") return IoErrorPolicy::kReport;
+  if (value == "ignore") return IoErrorPolicy::kIgnore;
+  if (value == "stop") return IoErrorPolicy::kStop;
+  if (value == "enospc" && write) return IoErrorPolicy::kStopIfFull;
+  return std::nullopt;
+}
+
+}  // namespace
+
+// The sub-options that say what the drive is; those of the place where it is plugged in are drive()'s.
+Status OptionParser::drive_property(DriveConfig& drive, const SubOption& part, bool& known) {
+  const auto on_off = [&](bool& to) -> Status {
+    const auto on = part.has_value ? parse_switch(part.value) : true;
+    if (!on) return error("-drive: {}={}: give on or off", part.name, part.value);
+    to = *on;
+    return {};
+  };
+  if (part.name == "snapshot") return on_off(drive.snapshot);
+  if (part.name == "readonly" || part.name == "read-only") return on_off(drive.read_only);
+  if (!part.has_value) return {};  // drive() says so
+  if (part.name == "file" || part.name == "file.filename") {
+    drive.path = part.value;
+  } else if (part.name == "format" || part.name == "driver") {
+    drive_format_ = part.value;
+    drive.raw = part.value == "raw";
+  } else if (part.name == "media") {
+    if (part.value != "disk" && part.value != "cdrom") return error("-drive: media={}: give disk or cdrom", part.value);
+    drive.cdrom = part.value == "cdrom";
+  } else if (part.name == "werror" || part.name == "rerror") {
+    const bool write = part.name == "werror";
+    const auto policy = error_policy(part.value, write);
+    if (!policy) {
+      return error("-drive: {}={}: give report, ignore{} stop", part.name, part.value, write ? ", enospc or" : " or");
+    }
+    (write ? drive.on_write_error : drive.on_read_error) = *policy;
+    drive_errors_ = std::string(part.name);
+  } else if (part.name == "serial") {
+    if (part.value.size() > 20) return error("-drive: serial={}: at most 20 characters", part.value);
+    drive.serial = part.value;
+  } else if (part.name == "file.locking") {
+    if (part.value != "auto" && !parse_switch(part.value)) {
+      return error("-drive: file.locking={}: give auto, on or off", part.value);
+    }
+    drive.locking = parse_switch(part.value).value_or(true);
+  } else if (part.name == "file.driver") {
+    if (part.value != "file" && part.value != "host_device") {
+      return error("-drive: file.driver={}: no such driver in this version; there is: file", part.value);
+    }
+  } else if (part.name != "id" && part.name != "node-name") {
+    for (const TuningOption& option : kTuning) {
+      if (option.name != part.name) continue;
+      if (is_one_of(part.value, option.values)) return {};
+      return error("-drive: {}={}: give one of {}", part.name, part.value, option.values);
+    }
+    known = false;
+  }
+  return {};
+}
+
 Status OptionParser::drive(const std::string& value) {
   DriveConfig drive;
   std::optional<u64> index, bus, unit;
   bool floppy = false;
+  drive_format_.clear();
+  drive_errors_.clear();
   const auto parts = split_suboptions(value);
   for (const SubOption& part : parts) {
     const auto number = [&](std::optional<u64>& to, u64 most) -> Status {
@@ -52,52 +143,45 @@ Status OptionParser::drive(const std::string& value) {
       if (to && *to <= most) return {};
       return error("-drive: {}={}: give 0 to {}", part.name, part.value, most);
     };
-    const auto on_off = [&](bool& to) -> Status {
-      const auto on = parse_switch(part.value);
-      if (!on) return error("-drive: {}={}: give on or off", part.name, part.value);
-      to = *on;
-      return {};
-    };
     Status s;
-    if (part.name == "file") {
-      drive.path = part.value;
-    } else if (part.name == "if") {
+    bool known = true, valued = true;
+    if (part.name == "if") {
       floppy = part.value == "floppy";
+      if (part.value == "none") {
+        return error("-drive: if=none: drives that -device plugs in are not in this version; use if=ide or if=floppy");
+      }
       if (!floppy && part.value != "ide") {
         return error("-drive: if={}: no such interface; there are: ide, floppy", part.value);
       }
-    } else if (part.name == "format") {
-      if (part.value != "raw") return error("-drive: format={}: no such format; there is: raw", part.value);
-    } else if (part.name == "media") {
-      if (part.value != "disk" && part.value != "cdrom")
-        return error("-drive: media={}: give disk or cdrom", part.value);
-      drive.cdrom = part.value == "cdrom";
     } else if (part.name == "index") {
       s = number(index, 3);
     } else if (part.name == "bus") {
       s = number(bus, 1);
     } else if (part.name == "unit") {
       s = number(unit, 1);
-    } else if (part.name == "snapshot") {
-      s = on_off(drive.snapshot);
-    } else if (part.name == "readonly" || part.name == "read-only") {
-      s = on_off(drive.read_only);
-    } else if (part.name == "cache") {
-      static constexpr std::string_view kCaches[] = {"none", "writeback", "unsafe", "directsync", "writethrough"};
-      if (std::find(std::begin(kCaches), std::end(kCaches), part.value) == std::end(kCaches)) {
-        return error("-drive: cache={}: the nearest is {}", part.value, nearest(part.value, kCaches));
-      }
-    } else if (part.name != "id") {
-      static constexpr std::string_view kNames[] = {"file", "if",       "format",   "media", "index", "bus",
-                                                    "unit", "snapshot", "readonly", "cache", "id"};
+    } else {
+      valued = part.name != "snapshot" && part.name != "readonly" && part.name != "read-only";
+      s = drive_property(drive, part, known);
+    }
+    if (!known) {
+      static constexpr std::string_view kNames[] = {"file",     "if",     "format", "media", "index",
+                                                    "bus",      "unit",   "cache",  "aio",   "snapshot",
+                                                    "readonly", "werror", "rerror", "id",    "serial"};
       return error("-drive: no sub-option '{}'; the nearest is {}", part.name, nearest(part.name, kNames));
     }
     if (!s) return s;
-    if (!part.has_value) return error("-drive: '{}' has no value; write {}=...", part.name, part.name);
+    if (valued && !part.has_value) return error("-drive: '{}' has no value; write {}=...", part.name, part.name);
+  }
+  if (!drive_format_.empty() && !drive.raw) {
+    const auto format = format_by_name(drive_format_);
+    if (!format) return error("-drive: format={}: no such format; there is: raw", drive_format_);
+    return error("-drive: format={}: this version cannot open {}; make a raw one: {}", drive_format_, format->describe,
+                 convert_line(*format, drive.path.empty() ? "IN" : drive.path));
   }
   if (index && (bus || unit)) return error("-drive: give index, or bus and unit, not both");
   if (floppy) {
     if (drive.cdrom) return error("-drive: media=cdrom does not go with if=floppy");
+    if (!drive_errors_.empty()) return error("-drive: {} does not go with if=floppy", drive_errors_);
     if (bus.value_or(0) != 0) return error("-drive: bus={}: there is one floppy controller, 0", *bus);
     if (unit) index = unit;
     if (!index) index = settings_.machine.floppy[0] ? 1 : 0;
@@ -142,17 +226,24 @@ Status OptionParser::boot(const std::string& value) {
 }
 
 Status OptionParser::check_files() {
+  const auto check = [this](DriveConfig& drive, auto look) -> Status {
+    if (!drive.raw) {
+      if (Status s = refuse_other_formats(drive.path); !s) return s;
+    }
+    auto warning = look(drive.path);
+    if (!warning) return warning.error();
+    if (!warning->empty()) settings_.warnings.push_back(std::move(*warning));
+    return {};
+  };
   for (auto& drive : settings_.machine.floppy) {
     if (!drive || drive->path.empty()) continue;
     if (snapshot_) drive->snapshot = true;
-    auto warning = check_floppy_image(drive->path);
-    if (!warning) return warning.error();
-    if (!warning->empty()) settings_.warnings.push_back(std::move(*warning));
+    if (Status s = check(*drive, check_floppy_image); !s) return s;
   }
   for (auto& drive : settings_.machine.ide) {
     if (!drive || drive->path.empty()) continue;
     if (snapshot_ && !drive->cdrom) drive->snapshot = true;
-    if (Status s = drive->cdrom ? check_iso_image(drive->path) : check_disk_image(drive->path); !s) return s;
+    if (Status s = check(*drive, drive->cdrom ? check_iso_image : check_disk_image); !s) return s;
   }
   return {};
 }

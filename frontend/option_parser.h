@@ -2,6 +2,7 @@
 #pragma once
 
 #include "frontend/command_line.h"
+#include "frontend/option_values.h"
 
 namespace xlat {
 
@@ -27,10 +28,12 @@ class OptionParser {
   Status memory(const std::string& value);
   Status smp(const std::string& value);
   Status drive(const std::string& value);
+  Status drive_property(DriveConfig& drive, const SubOption& part, bool& known);
   Status put_drive(unsigned index, DriveConfig drive, std::string_view option);
   Status put_floppy(unsigned index, DriveConfig drive, std::string_view option);
   Status boot(const std::string& value);
   Status serial(const std::string& value);
+  Status parallel(const std::string& value);
   Status debugcon(const std::string& value);
   Status global(const std::string& value);
   Status device(const std::string& value);
@@ -48,8 +51,10 @@ class OptionParser {
 
   Settings settings_;
   std::vector<std::string> bare_;
+  std::string drive_format_, drive_errors_;  // of the -drive being read: format=, and which of werror and rerror
   unsigned serial_given_ = 0;
-  bool monitor_given_ = false, nographic_ = false, display_given_ = false, nodefaults_ = false, snapshot_ = false;
+  bool monitor_given_ = false, parallel_given_ = false, nographic_ = false, display_given_ = false, nodefaults_ = false,
+       snapshot_ = false;
   bool vga_given_ = false, icount_given_ = false;
   u16 debugcon_port_ = 0xe9;
   std::optional<i64> rtc_base_;

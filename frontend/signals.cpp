@@ -13,6 +13,10 @@
 
 namespace xlat {
 
+namespace {
+constexpr int kPatienceMs = 5000;
+}
+
 Signals::Signals(Terminal& terminal) : terminal_(terminal) {
   sigset_t ours;
   sigemptyset(&ours);
@@ -43,10 +47,16 @@ void Signals::stop() {
 }
 
 void Signals::run() {
-  bool asked = false;
+  int asked = 0;
+  const auto give_up = [this, &asked] {
+    terminal_.restore();
+    _exit(128 + asked);
+  };
   for (;;) {
     pollfd fds[2] = {{stop_fd_, POLLIN, 0}, {signal_fd_, POLLIN, 0}};
-    if (poll(fds, 2, -1) < 0) continue;
+    const int ready = poll(fds, 2, asked ? kPatienceMs : -1);
+    if (ready == 0) give_up();  // the machine's thread does not come back, as from a pipe that nobody reads
+    if (ready < 0) continue;
     if (fds[0].revents) return;
     signalfd_siginfo info{};
     if (read(signal_fd_, &info, sizeof info) != sizeof info) continue;
@@ -57,11 +67,8 @@ void Signals::run() {
         break;
       case SIGCONT: terminal_.resume(); break;
       default:
-        if (asked) {
-          terminal_.restore();
-          _exit(128 + static_cast<int>(info.ssi_signo));
-        }
-        asked = true;
+        if (asked) give_up();
+        asked = static_cast<int>(info.ssi_signo);
         end_();
         break;
     }

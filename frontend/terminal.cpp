@@ -54,7 +54,7 @@ void arm_crash_handlers() {
   action.sa_handler = restore_after_crash;
   action.sa_flags = static_cast<int>(SA_RESETHAND | SA_NODEFER);
   for (const int signal : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGQUIT, SIGTRAP, SIGSYS, SIGALRM, SIGUSR1,
-                           SIGUSR2, SIGXCPU, SIGXFSZ, SIGVTALRM, SIGPROF, SIGPOLL}) {
+                           SIGUSR2, SIGXCPU, SIGVTALRM, SIGPROF, SIGPOLL}) {
     sigaction(signal, &action, nullptr);
   }
 }

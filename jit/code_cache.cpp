@@ -21,13 +21,25 @@ Result<CodeCache> CodeCache::make(std::size_t bytes) {
   };
   const int fd = memfd_create("xlat-code", MFD_CLOEXEC);
   if (fd < 0) return failed("memfd_create");
-  if (ftruncate(fd, static_cast<off_t>(bytes)) != 0) {
+  const bool sized = ftruncate(fd, static_cast<off_t>(bytes)) == 0;
+  if (!sized && errno != EFBIG) {
     const auto why = failed("making a file");
     close(fd);
     return why;
   }
-  void* writable = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  void* executable = mmap(nullptr, bytes, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+  // A limit on the size of files (ulimit -f) is none on shared memory without a file, which mremap maps a second time.
+  void* writable = sized ? mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)
+                         : mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  void* executable = MAP_FAILED;
+  if (sized) {
+    executable = mmap(nullptr, bytes, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+  } else if (writable != MAP_FAILED) {
+    executable = mremap(writable, 0, bytes, MREMAP_MAYMOVE);
+    if (executable != MAP_FAILED && mprotect(executable, bytes, PROT_READ | PROT_EXEC) != 0) {
+      munmap(executable, bytes);
+      executable = MAP_FAILED;
+    }
+  }
   const auto why = failed("a mapping");
   close(fd);
   if (writable == MAP_FAILED || executable == MAP_FAILED) {

@@ -14,11 +14,23 @@
 
 namespace xlat {
 
+// -drive werror= and rerror=.
+enum class IoErrorPolicy : u8 {
+  kReport,      // the guest gets an error
+  kIgnore,      // the guest is told that all went well
+  kStop,        // the machine pauses; cont tries again
+  kStopIfFull,  // as kStop where the host has no room, else as kReport
+};
+
 struct DriveConfig {
   std::string path;  // empty: a CD-ROM or floppy drive without a disc
   bool cdrom = false;
   bool snapshot = false;  // writes are kept aside and forgotten
   bool read_only = false;
+  bool raw = false;         // the user said that the image is raw; else it is found out
+  bool locking = true;      // against other programs that use the image
+  std::string serial = {};  // what IDENTIFY says; empty for the usual
+  IoErrorPolicy on_write_error = IoErrorPolicy::kStopIfFull, on_read_error = IoErrorPolicy::kReport;
 };
 
 struct DebugExitConfig {
@@ -68,6 +80,7 @@ struct MachineConfig {
   bool console_on_serial = false;  // the firmware shows its text screen on COM1 as well
   bool boot_menu = false;  // the firmware offers a menu
   std::string boot_order = "cad";
+  bool check_floppy_signature = true;  // a floppy whose boot sector does not say it is one is passed over
   // Drives A and B; the image decides what kind of drive it is, an empty one takes 3.5-inch disks up to 2.88 MB.
   std::array<std::optional<DriveConfig>, 2> floppy;
   std::array<std::optional<DriveConfig>, 4> ide;  // primary master, primary slave, secondary master, secondary slave
@@ -77,6 +90,7 @@ struct MachineConfig {
 
   // COM1-COM4: present if set; bytes the guest sends go there.
   std::array<std::function<void(u8)>, 4> serial;
+  std::function<void(u8)> parallel;  // LPT1, likewise
   std::vector<DebugConConfig> debugcon;
   std::optional<DebugExitConfig> debug_exit;
 

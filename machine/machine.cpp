@@ -58,21 +58,27 @@ void Machine::quit() {
 }
 
 void Machine::cont() {
-  paused_ = false;
+  paused_ = io_error_ = false;
   pacer_.part();  // the time spent stopped does not count
 }
 
+// What has been posted so far: who posts all the time must not keep the guest, or the end, waiting.
 bool Machine::run_posted() {
-  for (;;) {
+  std::size_t count;
+  {
+    const std::lock_guard lock(posted_mutex_);
+    count = posted_.size();
+  }
+  for (; count > 0 && !quit_; --count) {
     std::function<void()> work;
     {
       const std::lock_guard lock(posted_mutex_);
-      if (posted_.empty()) return !quit_;
       work = std::move(posted_.front());
       posted_.pop_front();
     }
     work();
   }
+  return !quit_;
 }
 
 void Machine::feed_serial(unsigned side, unsigned port) {
@@ -169,6 +175,12 @@ Machine::Exit Machine::run_until(u64 count) {
     drain();
     for (Pc* each : pcs_) each->clock.run_due();
     if (lockstep_ && !lockstep_->compare_requests()) return Exit::kDifference;
+    if (const auto why = pc.take_io_stop()) {
+      fmt::print(stderr, "xlat: {}\n", *why);
+      stop();
+      io_error_ = true;
+      continue;
+    }
     if (pc.requests.any()) {
       const PcRequests asked = pc.requests;
       for (Pc* each : pcs_) each->requests = {};

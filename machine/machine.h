@@ -46,6 +46,8 @@ class Machine {
   void stop() { paused_ = true; }
   void cont();
   bool paused() const { return paused_; }
+  // Paused because an image could not be read or written.
+  bool paused_by_io_error() const { return io_error_; }
   Pc& pc() { return *pc_; }
   // For what acts on the machine past the gate: that PC, and the one that follows it in lockstep.
   const std::vector<Pc*>& pcs() const { return pcs_; }
@@ -74,7 +76,7 @@ class Machine {
   // Entered, but the UART is full; one set each for the PCs of pcs().
   std::array<std::array<std::deque<u8>, 4>, 2> serial_waiting_;
   std::array<std::atomic<i64>, 4> serial_backlog_{};
-  bool paused_ = false;
+  bool paused_ = false, io_error_ = false;
   std::atomic<bool> quit_ = false;
   u32 exit_status_ = 0;
   std::mutex posted_mutex_;

@@ -85,6 +85,7 @@ Pc::Pc(const MachineConfig& config, Log& log, const CpuModel& model, std::unique
       fdc(ports, clock, dma, isa_irqs.input(6)),
       kbc(ports, clock, isa_irqs.input(1), isa_irqs.input(12)),
       port92(ports),
+      a20([this](bool open) { cpu.set_a20(open); }),
       coprocessor_error(ports, isa_irqs.input(13), IrqLine(cpu, Cpu::kPinIgnne)),
       shadow(memory, ram->data()),
       host_bridge(shadow),
@@ -100,6 +101,9 @@ Pc::Pc(const MachineConfig& config, Log& log, const CpuModel& model, std::unique
     if (!config.serial[n]) continue;
     uarts_[n] = std::make_unique<Uart16550>(ports, kSerialBase[n], clock, isa_irqs.input(kSerialIrq[n]),
                                             config.serial[n], UartTiming::kInstant);
+  }
+  if (config.parallel) {
+    lpt_ = std::make_unique<ParallelPort>(ports, 0x378, clock, isa_irqs.input(7), config.parallel);
   }
   for (const DebugConConfig& d : config.debugcon) {
     debugcons_.push_back(std::make_unique<DebugCon>(ports, d.port, d.output));
@@ -168,19 +172,8 @@ void Pc::wire() {
     requests.power_off = true;
     interp.stop();
   });
-  // A20 is open while the keyboard controller or port 92h says so.
-  struct Gate {
-    bool kbc = true, fast = false;
-  };
-  const auto gate = std::make_shared<Gate>();
-  kbc.on_a20([this, gate](bool on) {
-    gate->kbc = on;
-    cpu.set_a20(gate->kbc || gate->fast);
-  });
-  port92.on_a20([this, gate](bool on) {
-    gate->fast = on;
-    cpu.set_a20(gate->kbc || gate->fast);
-  });
+  kbc.on_a20([this](bool on) { a20.set(on); });
+  port92.on_a20([this](bool on) { a20.set(on); });
 }
 
 u8 Pc::serial_ports() const {
@@ -209,6 +202,13 @@ Status Pc::describe_to_firmware() {
   CmosConfig cmos;
   cmos.ram_bytes = ram->size();
   cmos.boot_order = config_.boot_order;
+  cmos.check_floppy_signature = config_.check_floppy_signature;
+  for (unsigned n = 0; n < 4; ++n) {
+    if (const AtaDisk* d = disk(n)) {
+      const DiskGeometry& g = d->default_geometry();
+      cmos.drives[n] = {g.cylinders, g.heads, g.sectors, static_cast<u8>(g.translation)};
+    }
+  }
   for (unsigned n = 0; n < 2; ++n) {
     if (const FloppyDrive* d = fdc.drive(n)) cmos.floppy_types[n] = static_cast<u8>(d->type());
   }
@@ -231,14 +231,31 @@ Status Pc::describe_to_firmware() {
 }
 
 std::vector<Device*> Pc::devices() {
-  std::vector<Device*> all = {&pci,         &pic,        &isa_irqs, &pit,    &rtc,         &port61,
-                              &speaker,     &dma,        &fdc,      &kbc,    &port92,      &coprocessor_error,
-                              &host_bridge, &isa_bridge, &pm,       &fw_cfg, &ide_primary, &ide_secondary,
+  std::vector<Device*> all = {&pci,
+                              &pic,
+                              &isa_irqs,
+                              &pit,
+                              &rtc,
+                              &port61,
+                              &speaker,
+                              &dma,
+                              &fdc,
+                              &kbc,
+                              &port92,
+                              &a20,
+                              &coprocessor_error,
+                              &host_bridge,
+                              &isa_bridge,
+                              &pm,
+                              &fw_cfg,
+                              &ide_primary,
+                              &ide_secondary,
                               &ide};
   if (vga_) all.push_back(vga_.get());
   for (auto& uart : uarts_) {
     if (uart) all.push_back(uart.get());
   }
+  if (lpt_) all.push_back(lpt_.get());
   for (auto& d : debugcons_) all.push_back(d.get());
   if (debug_exit_) all.push_back(debug_exit_.get());
   return all;
@@ -247,7 +264,6 @@ std::vector<Device*> Pc::devices() {
 void Pc::reset() {
   requests = {};
   for (Device* device : devices()) device->reset();
-  cpu.set_a20(true);
   cpu.reset();
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "devices/a20_gate.h"
 #include "devices/atapi.h"
 #include "devices/coprocessor_error.h"
 #include "devices/debugcon.h"
@@ -17,6 +18,7 @@
 #include "devices/isa_debug_exit.h"
 #include "devices/kbc8042.h"
 #include "devices/mc146818.h"
+#include "devices/parallel_port.h"
 #include "devices/pc_speaker.h"
 #include "devices/pic8259.h"
 #include "devices/piix3.h"
@@ -54,6 +56,13 @@ struct BlockDevice {
   bool locked = false, tray_open = false;
 };
 
+// How a medium is put in.
+struct MediumOptions {
+  std::optional<bool> read_only;  // the drive's setting stays without it
+  bool force = false;             // even if the guest has locked the door of the CD-ROM drive
+  bool raw = false;               // the user said that the image is raw
+};
+
 class Pc {
  public:
   // Opens images and firmware; every failure names the file and what is wrong with it.
@@ -68,13 +77,15 @@ class Pc {
   // The AT's chips by number: serial port or IDE drive.
   Uart16550* uart(unsigned n) { return uarts_[n].get(); }
   AtapiCdrom* cdrom(unsigned ide_index);
+  AtaDisk* disk(unsigned ide_index);
 
   // Drives and media, machine/media.cpp. Names are those of block_devices().
   std::vector<BlockDevice> block_devices();
-  // Opens `path` and puts it in in place of what is there. Without `read_only` the drive's setting stays. A CD-ROM
-  // drive whose door the guest has locked refuses, unless forced.
-  Status change_medium(std::string_view name, const std::string& path, std::optional<bool> read_only, bool force);
+  // Opens `path` and puts it in in place of what is there.
+  Status change_medium(std::string_view name, const std::string& path, MediumOptions options);
   Status eject_medium(std::string_view name, bool force);
+  // What the user must know if a drive has asked for the machine to stand still, once.
+  std::optional<std::string> take_io_stop() { return std::exchange(io_stop_, std::nullopt); }
 
  private:
   struct Firmware {
@@ -83,6 +94,8 @@ class Pc {
   };
   Pc(const MachineConfig& config, Log& log, const CpuModel& model, std::unique_ptr<GuestRam> ram, Firmware firmware,
      const jit::EngineMaker& make_engine);
+  Result<std::unique_ptr<BlockImage>> open_image(const DriveConfig& drive);
+  IoErrorAction judge_io(IoErrorPolicy policy, const Error& failed);
   Status plug_drives();
   Status plug_floppies();
   // The removable drive called `name`.
@@ -122,6 +135,7 @@ class Pc {
   Fdc82077 fdc;
   Kbc8042 kbc;
   Port92 port92;
+  A20Gate a20;
   CoprocessorError coprocessor_error;
   ShadowMap shadow;
   I440fx host_bridge;
@@ -132,10 +146,13 @@ class Pc {
   Piix3Ide ide;
 
  private:
+  std::optional<std::string> io_stop_;
+  int io_told_ = 0;  // the host's error the user was told of last
   FirmwareRom bios_;
   std::shared_ptr<const KernelFiles> kernel_files_;
   std::unique_ptr<Vga> vga_;
   std::array<std::unique_ptr<Uart16550>, 4> uarts_;
+  std::unique_ptr<ParallelPort> lpt_;
   std::vector<std::unique_ptr<DebugCon>> debugcons_;
   std::unique_ptr<IsaDebugExit> debug_exit_;
 

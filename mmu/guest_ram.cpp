@@ -13,17 +13,18 @@ namespace xlat {
 
 Result<std::unique_ptr<GuestRam>> GuestRam::create(u64 bytes) {
   const u64 size = align_up(bytes, 4096);
-  const int fd = memfd_create("xlat-ram", MFD_CLOEXEC);
+  int fd = memfd_create("xlat-ram", MFD_CLOEXEC);
   if (fd < 0) return error("cannot create {} bytes of guest RAM: {}", size, std::strerror(errno));
   if (ftruncate(fd, static_cast<off_t>(size)) != 0) {
     const int why = errno;
     close(fd);
-    return error("cannot size guest RAM to {} bytes: {}", size, std::strerror(why));
+    if (why != EFBIG) return error("cannot size guest RAM to {} bytes: {}", size, std::strerror(why));
+    fd = -1;  // a limit on the size of files (ulimit -f), which is none on shared memory without a file
   }
-  void* data = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  void* data = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | (fd < 0 ? MAP_ANONYMOUS : 0), fd, 0);
   if (data == MAP_FAILED) {
     const int why = errno;
-    close(fd);
+    if (fd >= 0) close(fd);
     return error("cannot map {} bytes of guest RAM: {}", size, std::strerror(why));
   }
   return std::unique_ptr<GuestRam>(new GuestRam(fd, static_cast<u8*>(data), size));
@@ -31,7 +32,7 @@ Result<std::unique_ptr<GuestRam>> GuestRam::create(u64 bytes) {
 
 GuestRam::~GuestRam() {
   munmap(data_, size_);
-  close(fd_);
+  if (fd_ >= 0) close(fd_);
 }
 
 }  // namespace xlat

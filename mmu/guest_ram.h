@@ -22,7 +22,7 @@ class GuestRam {
 
  private:
   GuestRam(int fd, u8* data, u64 size) : fd_(fd), data_(data), size_(size) {}
-  int fd_;
+  int fd_;  // -1 where a file could not be so large
   u8* data_;
   u64 size_;
 };

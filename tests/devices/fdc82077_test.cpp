@@ -284,6 +284,46 @@ TEST_CASE("FDC reads by DMA with terminal count and multi-track") {
   CHECK(r.command({0x66, 0, 0, 0, 1, 2, 18, 0x1b, 0xff})[1] == 0x10);
 }
 
+TEST_CASE("FDC multi-track transfers with an EOT beyond the last sector") {
+  Rig r;
+  // 18 sectors from the second on: the last is the first of the other side.
+  r.to_memory(18 * 512);
+  CHECK(r.command({0xe6, 0, 0, 0, 2, 2, 19, 0x1b, 0xff}) == Bytes{4, 0, 0, 0, 1, 2, 2});
+  for (u32 n = 0; n < 18; ++n) CHECK(r.number(n) == n + 1);
+  // TC on the last sector of the track.
+  r.to_memory(512);
+  CHECK(r.command({0xe6, 0, 0, 0, 18, 2, 99, 0x1b, 0xff}) == Bytes{0, 0, 0, 0, 1, 1, 2});
+  // On to the next cylinder, and the carriage is there.
+  r.to_memory(38 * 512);
+  CHECK(r.command({0xe6, 0, 0, 0, 18, 2, 63, 0x1b, 0xff}) == Bytes{4, 0, 0, 1, 1, 2, 2});
+  for (u32 n = 0; n < 38; ++n) CHECK(r.number(n) == n + 17);
+  CHECK(r.command({0x0e})[0] == 1);
+  r.seek(0);
+  // Writing.
+  std::fill_n(r.buffer(), 3 * 512, u8{0x77});
+  r.from_memory(3 * 512);
+  CHECK(r.command({0xc5, 0, 0, 0, 17, 2, 20, 0x1b, 0xff}) == Bytes{4, 0, 0, 0, 1, 2, 2});
+  CHECK((r.disk(15, 0) == 15 && r.disk(16, 0) == 0x77 && r.disk(17, 0) == 0x77 && r.disk(18, 0) == 0x77));
+  CHECK(r.disk(19, 0) == 19);
+  // VERIFY by a count, and scans.
+  CHECK(r.command({0xf6, 0x80, 0, 0, 17, 2, 30, 0x1b, 4}) == Bytes{4, 0, 0, 0, 1, 3, 2});
+  r.from_memory(3 * 512);
+  CHECK(r.command({0xd1, 0, 0, 0, 17, 2, 20, 0x1b, 1})[2] == 8);
+  // Without MT there is nothing behind the last sector, as on a disk without that sector.
+  r.to_memory(2 * 512);
+  CHECK(r.command({0x66, 0, 0, 0, 18, 2, 19, 0x1b, 0xff}) == Bytes{0x40, 4, 0, 0, 0, 19, 2});
+  // An EOT before the end of the track is one, whatever follows.
+  r.to_memory(4 * 512);
+  CHECK(r.command({0xe6, 0, 0, 0, 8, 2, 9, 0x1b, 0xff}) == Bytes{4, 0, 0, 0, 1, 3, 2});
+  CHECK((r.number(1) == 8 && r.buffer()[1024] == 0x77 && r.number(3) == 19));
+  // The last cylinder is the end of it all.
+  r.seek(79);
+  r.to_memory(40 * 512);
+  const Bytes end = r.command({0xe6, 0, 79, 0, 2, 2, 60, 0x1b, 0xff});
+  CHECK((end[0] & 0xc0) == 0x40);
+  CHECK(end[1] != 0);
+}
+
 TEST_CASE("FDC addresses that are not on the disk") {
   Rig r;
   r.to_memory(512);
@@ -480,8 +520,17 @@ TEST_CASE("FDC geometries by image size") {
   CHECK_FALSE(small.insert(make_memory_image(2880 << 10)).ok());
   CHECK_FALSE(small.insert(make_memory_image(360 << 10)).ok());
   CHECK_FALSE(small.insert(make_memory_image(5000 << 10)).ok());
-  CHECK_FALSE(floppy_format_or_part(1000).has_value());
-  CHECK_FALSE(floppy_format_or_part(0).has_value());
+  CHECK(fitting_floppy_format(1000, {}).bytes() == 1440 << 10);
+  CHECK(fitting_floppy_format(13188, {}).sectors == 18);
+  CHECK(fitting_floppy_format((1440 << 10) + 512, {}).bytes() == 2880 << 10);
+  CHECK(fitting_floppy_format(u64{1} << 40, {}).bytes() == 2880 << 10);
+  // A FAT file system says how large its disk is.
+  std::array<u8, 512> fat{0xeb, 0x3c, 0x90};
+  fat[12] = 2, fat[19] = 0xa0, fat[20] = 0x05, fat[21] = 0xf9;
+  CHECK(fitting_floppy_format(13188, fat).bytes() == 720 << 10);
+  CHECK(fitting_floppy_format(800 << 10, fat).bytes() == 800 << 10);
+  fat[20] = 0x33;
+  CHECK(fitting_floppy_format(13188, fat).bytes() == 1440 << 10);
   // A part of a disk: the rest reads as zeros and cannot be written.
   REQUIRE(small.insert(make_memory_image(512)).ok());
   std::array<u8, 512> bytes;

@@ -1,5 +1,6 @@
 // ATA and ATAPI drives through their ports, and the PIIX3's bus master through PCI.
 #include <catch2/catch.hpp>
+#include <cerrno>
 #include <cstring>
 #include <numeric>
 
@@ -509,6 +510,183 @@ TEST_CASE("atapi: changing the disc") {
   CHECK(rig.in(1) == 0x24);
   rig.packet({0x1b, 0, 0, 0, 3});
   CHECK_FALSE(rig.cd->tray_open());
+}
+
+namespace {
+// Fails for as long as `failing` says.
+class FailingImage final : public BlockImage {
+ public:
+  explicit FailingImage(const int& failing) : failing_(failing) {}
+  u64 size() const override { return image_->size(); }
+  Status read(u64 offset, std::span<u8> to) override { return failing_ ? failed() : image_->read(offset, to); }
+  Status write(u64 offset, std::span<const u8> from) override {
+    return failing_ ? failed() : image_->write(offset, from);
+  }
+  Status flush() override { return failing_ ? failed() : Status{}; }
+  bool read_only() const override { return false; }
+  const std::string& path() const override { return image_->path(); }
+
+ private:
+  Error failed() const { return Error{"the host said no", failing_}; }
+  const int& failing_;
+  std::unique_ptr<BlockImage> image_ = make_memory_image(1 << 20);
+};
+
+struct FailingRig : Rig {
+  FailingRig() {
+    auto drive = std::make_unique<AtaDisk>(clock, "hd0", std::make_unique<FailingImage>(failing));
+    disk = drive.get();
+    disk->on_io_error([this](bool write, const Error& e) {
+      ++asked;
+      CHECK(e.host == failing);
+      last_write = write;
+      return action;
+    });
+    primary.plug(0, std::move(drive));
+    primary.reset();
+    run();
+  }
+  void pio_out(u8 value) {
+    for (int n = 0; n < 256; ++n) ports.write(0x1f0, 2, value * 0x101u);
+    run(100'000);
+  }
+  void dma(u8 command_code, u32 bytes, u8 direction) {
+    memory.write(0x1000, 4, 0x20000);
+    memory.write(0x1004, 4, 0x80000000 | bytes);
+    ports.write(0xc000, 1, 0);
+    ports.write(0xc002, 1, 6);
+    ports.write(0xc004, 4, 0x1000);
+    command(command_code);
+    ports.write(0xc000, 1, direction | 1);
+    run(100'000);
+  }
+  u8 first_byte(u32 lba) {
+    lba28(lba, 1);
+    command(0x20);
+    return pio_in(512)[0];
+  }
+  int failing = 0;
+  int asked = 0;
+  bool last_write = false;
+  IoErrorAction action = IoErrorAction::kRetry;
+  AtaDisk* disk;
+};
+}  // namespace
+
+TEST_CASE("ata: a host that fails: reported, ignored, tried again") {
+  FailingRig rig;
+  SECTION("PIO write, tried again") {
+    rig.lba28(5, 1);
+    rig.command(0x30);
+    rig.failing = ENOSPC;
+    rig.pio_out(0x5a);
+    CHECK(rig.last_write);
+    CHECK((rig.alt() & 0x81) == 0x80);
+    CHECK_FALSE(rig.irq14.level);
+    const int before = rig.asked;
+    rig.run();
+    CHECK(rig.asked > before);
+    rig.failing = 0;
+    rig.run();
+    CHECK(rig.irq14.level);
+    CHECK(rig.in(7) == 0x50);
+    CHECK(rig.first_byte(5) == 0x5a);
+  }
+  SECTION("DMA write, tried again with what came from memory the first time") {
+    std::memset(rig.ram->data() + 0x20000, 0x77, 1024);
+    rig.lba28(7, 2);
+    rig.failing = ENOSPC;
+    rig.dma(0xca, 1024, 0);
+    CHECK((rig.alt() & 0x81) == 0x80);
+    std::memset(rig.ram->data() + 0x20000, 0x11, 1024);
+    // It may be saved meanwhile.
+    Archive saver = Archive::saver();
+    rig.disk->serialize(saver);
+    Archive loader = Archive::loader(saver.bytes());
+    rig.disk->serialize(loader);
+    CHECK(loader.ok());
+    rig.failing = 0;
+    rig.run();
+    CHECK(rig.in(7) == 0x50);
+    CHECK((rig.ports.read(0xc002, 1) & 7) == 4);
+    CHECK(rig.first_byte(7) == 0x77);
+    CHECK(rig.first_byte(8) == 0x77);
+  }
+  SECTION("DMA write with a table that is too short, tried again") {
+    std::memset(rig.ram->data() + 0x20000, 0x77, 512);
+    rig.lba28(7, 2);
+    rig.failing = ENOSPC;
+    rig.dma(0xca, 512, 0);
+    rig.failing = 0;
+    rig.run();
+    CHECK((rig.alt() & 0x80) == 0);
+    CHECK(rig.first_byte(7) == 0x77);
+  }
+  SECTION("reads and flushes, tried again") {
+    rig.failing = EIO;
+    rig.lba28(9, 2);
+    rig.command(0x20);
+    CHECK_FALSE(rig.last_write);
+    CHECK((rig.alt() & 0x81) == 0x80);
+    rig.failing = 0;
+    rig.run();
+    CHECK((rig.alt() & 8) == 8);
+    rig.pio_in(512);
+    rig.run();
+    rig.pio_in(512);
+    rig.failing = EIO;
+    rig.lba28(0, 2);
+    rig.dma(0xc8, 1024, 8);
+    CHECK((rig.alt() & 0x81) == 0x80);
+    rig.failing = 0;
+    rig.run();
+    CHECK(rig.in(7) == 0x50);
+    rig.failing = ENOSPC;
+    rig.command(0xe7);
+    CHECK(rig.last_write);
+    CHECK((rig.alt() & 0x81) == 0x80);
+    rig.failing = 0;
+    rig.run();
+    CHECK(rig.in(7) == 0x50);
+  }
+  SECTION("reset while it waits") {
+    rig.lba28(5, 1);
+    rig.command(0x30);
+    rig.failing = ENOSPC;
+    rig.pio_out(0x5a);
+    rig.ports.write(0x3f6, 1, 4);
+    rig.ports.write(0x3f6, 1, 0);
+    rig.run();
+    CHECK(rig.in(7) == 0x50);
+    rig.failing = 0;
+    rig.run();
+    CHECK(rig.first_byte(5) == 0);
+  }
+  SECTION("reported") {
+    rig.action = IoErrorAction::kReport;
+    rig.failing = ENOSPC;
+    rig.lba28(5, 1);
+    rig.command(0x30);
+    rig.pio_out(1);
+    CHECK((rig.in(7) & 0x81) == 0x01);
+    CHECK(rig.in(1) == 0x04);
+    rig.lba28(5, 1);
+    rig.command(0x20);
+    CHECK(rig.in(1) == 0x40);
+    rig.command(0xe7);
+    CHECK((rig.in(7) & 0x21) == 0x21);
+  }
+  SECTION("ignored") {
+    rig.action = IoErrorAction::kIgnore;
+    rig.failing = ENOSPC;
+    rig.lba28(5, 1);
+    rig.command(0x30);
+    rig.pio_out(1);
+    CHECK(rig.in(7) == 0x50);
+    CHECK(rig.first_byte(5) == 0);
+    rig.command(0xe7);
+    CHECK(rig.in(7) == 0x50);
+  }
 }
 
 TEST_CASE("ide: random port accesses do no harm") {

@@ -112,6 +112,67 @@ TEST_CASE("RTC periodic, update-ended and alarm interrupts") {
   CHECK_FALSE(r.irq.level);
 }
 
+TEST_CASE("RTC alarms: formats, values that match anything, and those that never come") {
+  Rig r;
+  // Seconds until the flag is set, at most `most`.
+  const auto wait = [&r](int most) {
+    r.get(0x0c);
+    for (int n = 1; n <= most; ++n) {
+      r.pass(kNanosPerSecond);
+      if (r.get(0x0c) & 0x20) return n;
+    }
+    return 0;
+  };
+  const auto start = [&r](u8 b, u8 hours, u8 minutes, u8 seconds) {
+    r.set(0x0b, b | 0x80);
+    r.set(0, 0), r.set(2, 0), r.set(4, b & 2 ? 0 : (b & 4 ? 12 : 0x12));
+    r.set(5, hours), r.set(3, minutes), r.set(1, seconds);
+    r.set(0x0b, b);
+  };
+  start(0x22, 0x00, 0x01, 0x10);  // BCD, 24 hours
+  CHECK(wait(200) == 70);
+  start(0x26, 0, 1, 10);  // binary
+  CHECK(wait(200) == 70);
+  start(0x24, 0x81, 0, 0);  // 1 p.m., from midnight
+  CHECK(wait(14 * 3600) == 13 * 3600);
+  start(0x20, 0x12, 0x00, 0x05);  // BCD, midnight
+  CHECK(wait(100) == 5);
+  for (const u8 any : {0xc0, 0xff, 0xd5}) {
+    start(0x22, any, any, 0x30);
+    CHECK(wait(200) == 30);
+    CHECK(wait(200) == 60);
+    start(0x22, any, any, any);
+    CHECK(wait(5) == 1);
+    start(0x22, any, 0x02, any);
+    CHECK(wait(200) == 120);
+    CHECK(wait(200) == 1);
+  }
+  // SET holds the time and so the alarm.
+  start(0x22, 0xff, 0xff, 0xff);
+  r.set(0x0b, 0xa2);
+  CHECK(wait(5) == 0);
+  // Written all the time: what cannot come costs nothing, nor does what is far away.
+  for (const u8 never : {0xb3, 0x60, 0x7f, 0x0a}) {
+    start(0x22, 0xff, 0xff, never);
+    for (int n = 0; n < 100'000; ++n) r.set(static_cast<u8>(n % 2 ? 0x0b : 0x01), n % 2 ? 0x22 : never);
+    CHECK(wait(100) == 0);
+    start(0x22, never, 0xff, 0x00);
+    for (int n = 0; n < 100'000; ++n) r.set(3, static_cast<u8>(0xc0 | n));
+    CHECK(wait(100) == 0);
+    start(0x22, 0x23, 0x59, 0x59);
+    for (int n = 0; n < 100'000; ++n) r.set(1, 0x59);
+  }
+}
+
+TEST_CASE("RTC: the century has two places, and they are one") {
+  Rig r;
+  CHECK(r.get(0x37) == 0x20);
+  r.set(0x37, 0x19);
+  CHECK(r.get(0x32) == 0x19);
+  r.set(0x32, 0x21);
+  CHECK(r.get(0x37) == 0x21);
+}
+
 TEST_CASE("RTC CMOS bytes, NMI mask, reset, snapshot") {
   Rig r;
   r.rtc.set_cmos(0x34, 0x12);

@@ -162,6 +162,104 @@ TEST_CASE("PIT gate stops counter 2, BCD, read-back and byte order") {
   CHECK(r.in(0x43) == 0xff);
 }
 
+TEST_CASE("PIT status: the mode as written, and the null count until the count is loaded") {
+  Rig r;
+  const auto status = [&r] {
+    r.out(0x43, 0xe8);
+    return r.in(0x42);
+  };
+  u64 tick = 1010;
+  const auto pass = [&](u64 ticks) { r.to_tick(tick += ticks); };
+  r.out(0x61, 1);
+  // Every mode with its aliases, both ways to count; the null count goes with the CLK that loads.
+  for (u8 control = 0; control < 0x40; ++control) {
+    if (!(control & 0x30)) continue;
+    r.out(0x43, 0x80 | control);
+    const unsigned mode = control >> 1 & 7;
+    INFO("control word " << unsigned{control});
+    CHECK((status() & 0x3f) == control);
+    CHECK((status() & 0x40) != 0);
+    pass(5);
+    CHECK((status() & 0x40) != 0);
+    r.out(0x42, 0x40);
+    if ((control & 0x30) == 0x30) {
+      CHECK((status() & 0x40) != 0);
+      r.out(0x42, 0x01);
+    }
+    CHECK((status() & 0x40) != 0);
+    pass(2);
+    const bool triggered = mode == 1 || mode == 5;
+    CHECK((status() & 0x40) == (triggered ? 0x40 : 0));
+    if (triggered) {
+      r.out(0x61, 0), r.out(0x61, 1);
+      CHECK((status() & 0x40) != 0);
+      pass(2);
+      CHECK((status() & 0x40) == 0);
+      // The same count again is a new one.
+      r.out(0x42, 0x40);
+      if ((control & 0x30) == 0x30) r.out(0x42, 0x01);
+      pass(2);
+      CHECK((status() & 0x40) != 0);
+      r.out(0x61, 0), r.out(0x61, 1);
+      pass(2);
+      CHECK((status() & 0x40) == 0);
+    }
+  }
+  // Modes 2 and 3 take a new count at the end of the cycle, or of half of it, or when the gate opens.
+  for (const u8 control : {0xb4, 0xb6}) {
+    r.out(0x43, control), r.out(0x42, 100), r.out(0x42, 0);
+    pass(10);
+    r.out(0x42, 100), r.out(0x42, 0);
+    pass(20);
+    CHECK((status() & 0x40) != 0);
+    pass(100);
+    CHECK((status() & 0x40) == 0);
+    r.out(0x61, 0);
+    r.out(0x42, 50), r.out(0x42, 0);
+    pass(200);
+    CHECK((status() & 0x40) != 0);
+    r.out(0x61, 1);
+    pass(2);
+    CHECK((status() & 0x40) == 0);
+  }
+}
+
+TEST_CASE("PIT latches: the first holds, status comes before the count, one of several counters each") {
+  Rig r;
+  r.out(0x61, 1);
+  r.out(0x43, 0x34), r.out(0x40, 0), r.out(0x40, 0x40);
+  r.out(0x43, 0xb0), r.out(0x42, 0), r.out(0x42, 0x80);
+  r.to_tick(1102);
+  r.out(0x43, 0xca);  // count and status of counters 0 and 2
+  r.to_tick(1202);
+  r.out(0x43, 0xca);  // held already
+  r.out(0x43, 0x80);
+  r.out(0x43, 0x00);
+  const u32 held2 = 0x8000 - 101, held0 = 0x4000 - 101;
+  CHECK(r.in(0x42) == 0x30);
+  CHECK(r.in(0x42) == (held2 & 0xff));
+  CHECK(r.in(0x40) == 0xb4);
+  CHECK(r.in(0x40) == (held0 & 0xff));
+  CHECK(r.in(0x42) == held2 >> 8);
+  CHECK(r.in(0x40) == held0 >> 8);
+  // Free again; a new control word drops what was latched.
+  CHECK(r.latched(2) == 0x8000 - 201);
+  r.out(0x43, 0xc8);
+  r.out(0x43, 0xb0), r.out(0x42, 0x34), r.out(0x42, 0x12);
+  r.to_tick(1203);
+  CHECK(r.in(0x42) == 0x34);
+  CHECK(r.in(0x42) == 0x12);
+  // Mode 0 stops at the first byte of a new count and goes on with the second.
+  r.to_tick(1213);
+  r.out(0x42, 0x00);
+  const u32 stopped = r.latched(2);
+  r.to_tick(1300);
+  CHECK(r.latched(2) == stopped);
+  r.out(0x42, 0x20);
+  r.to_tick(1301);
+  CHECK(r.latched(2) == 0x2000);
+}
+
 TEST_CASE("PIT survives illegal counts and a long sleep") {
   Rig r;
   for (u8 mode = 0; mode < 8; ++mode) {

@@ -147,6 +147,34 @@ TEST_CASE("UART without wire time") {
   CHECK(r.irq.level);
 }
 
+TEST_CASE("UART passes eight bits before and whatever LCR says") {
+  for (const auto timing : {UartTiming::kInstant, UartTiming::kBaudRate}) {
+    PortBus ports;
+    Clock clock;
+    std::string sent;
+    Uart16550 uart(
+        ports, 0x3f8, clock, {}, [&](u8 value) { sent += static_cast<char>(value); }, timing);
+    uart.reset();
+    CHECK(ports.read(0x3fb, 1) == 0);
+    for (unsigned lcr = 0; lcr < 8; ++lcr) {
+      if (lcr) ports.write(0x3fb, 1, lcr);
+      ports.write(0x3f8, 1, 0xc8);
+      while (clock.next_deadline() != Clock::kNever) clock.skip_to(clock.next_deadline()), clock.run_due();
+      uart.receive(0xe9);
+      CHECK(ports.read(0x3f8, 1) == 0xe9);
+      ports.write(0x3fc, 1, 0x10);  // loopback
+      ports.write(0x3f8, 1, 0xf7);
+      while (clock.next_deadline() != Clock::kNever) clock.skip_to(clock.next_deadline()), clock.run_due();
+      CHECK(ports.read(0x3f8, 1) == 0xf7);
+      ports.write(0x3fc, 1, 0);
+    }
+    CHECK(sent == std::string(8, static_cast<char>(0xc8)));
+    uart.reset();
+    ports.write(0x3fb, 1, 0x80);
+    CHECK(ports.read(0x3f8, 2) == 12);
+  }
+}
+
 TEST_CASE("UART snapshot") {
   Rig r;
   r.out(2, 1);

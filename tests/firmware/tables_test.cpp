@@ -109,7 +109,8 @@ TEST_CASE("e820 and CMOS") {
 
   CmosConfig config{.ram_bytes = 64 << 20, .boot_order = "dc"};
   config.drives[0] = {1000, 16, 63};
-  config.drives[1] = {16383, 16, 63};
+  config.drives[1] = {16383, 16, 63, 1};
+  config.drives[3] = {1219, 16, 63, 2};
   auto values = cmos_values(config);
   REQUIRE(values);
   std::map<u8, u8> cmos(values->begin(), values->end());
@@ -117,7 +118,16 @@ TEST_CASE("e820 and CMOS") {
   CHECK((cmos[0x34] | cmos[0x35] << 8) == 48 * 16);
   CHECK((cmos[0x17] | cmos[0x18] << 8) == 63 * 1024);
   CHECK(cmos[0x12] == 0xff);
-  CHECK(cmos[0x39] == 0x04);
+  CHECK(cmos[0x39] == 0x84);
+  CHECK(cmos[0x1b] == 0xe8);
+  CHECK(cmos[0x2c] == 63);
+  CHECK(cmos[0x38] == 0);
+  config.boot_order = "dca";
+  config.check_floppy_signature = false;
+  values = cmos_values(config);
+  REQUIRE(values);
+  cmos = {values->begin(), values->end()};
+  CHECK(cmos[0x38] == 0x11);
   for (const char* wrong : {"x", "cc", "acdn"}) {
     config.boot_order = wrong;
     CHECK_FALSE(cmos_values(config));

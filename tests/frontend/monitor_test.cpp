@@ -137,6 +137,12 @@ TEST_CASE("run state, keys and power", "[monitor]") {
   CHECK(b.run("sendkey a") == "");
   CHECK(b.run("sendkey nokey") == "invalid parameter: nokey\n");
   has(b.run("sendkey a never"), "not a time");
+  // By QEMU's numbers: set 1, with bit 7 for E0; many at once, without waiting for each other.
+  CHECK(b.run("sendkey 0x1e-0x1d-0x9d-0xc8") == "");
+  CHECK(b.run("sendkey 0x0") == "invalid parameter: 0x0\n");
+  CHECK(b.run("sendkey 0x100") == "invalid parameter: 0x100\n");
+  CHECK(b.run("sendkey 0x") == "invalid parameter: 0x\n");
+  for (int n = 0; n < 4; ++n) CHECK(b.run("sendkey b") == "");
   // Virtual time passes while the machine is halted; quit ends the run once the keys are through.
   Timer end(b.machine->pc().clock, [&] { b.machine->quit(); });
   end.schedule(b.machine->pc().clock.now() + 1'000'000'000);
@@ -146,7 +152,11 @@ TEST_CASE("run state, keys and power", "[monitor]") {
     if (const auto* key = std::get_if<KeyInput>(&in.input))
       keys += fmt::format("{}{} ", key->down ? '+' : '-', key_name(key->key));
   }
-  CHECK(keys == "+ctrl +alt +delete -delete -alt -ctrl +a -a ");
+  CHECK(keys ==
+        "+ctrl +alt +delete -delete -alt -ctrl +a -a +a +ctrl +ctrl_r +up -up -ctrl_r -ctrl -a "
+        "+b -b +b -b +b -b +b -b ");
+  for (int n = 0; n < 100'000 && b.run("sendkey ret").empty(); ++n) {}
+  has(b.run("sendkey ret"), "busy");
   b.run("quit");
   CHECK(b.quit);
 }
@@ -193,11 +203,20 @@ TEST_CASE("media are changed and ejected", "[monitor]") {
   CHECK(b.run("eject floppy1") == "Error: Device 'floppy1' not found; removable media are in: ide1-cd0, floppy0\n");
   has(b.run("eject"), "expected");
   has(b.run("change floppy0"), "expected");
-  has(b.run("change floppy0 x qcow2"), "no image format 'qcow2'");
+  has(b.run("change floppy0 x qcow2"), "qemu-img convert -O raw -f qcow2 x x.raw");
+  has(b.run("change floppy0 x nothing"), "no image format 'nothing'");
   has(b.run("change floppy0 x raw never"), "give retain");
   has(b.run("change floppy0 " + (b.dir / "none")), "No such file");
-  has(b.run("change floppy0 " + b.dir.write("odd", std::vector<u8>(777))), "floppies have");
+  // Odd ones get a warning, other formats are refused unless they are said to be raw.
+  has(b.run("change floppy0 " + b.dir.write("odd", std::vector<u8>(777))), "warning: floppy image");
   has(b.run("change ide1-cd0 " + b.dir.write("cut.iso", iso_image(1000, 32 * 2048))), "truncated");
+  std::copy_n("vhdxfile", 8, disk.begin());
+  const std::string other = b.dir.write("other", disk);
+  for (const char* name : {"floppy0", "ide1-cd0"}) {
+    has(b.run(fmt::format("change {} {}", name, other)), "qemu-img convert -O raw");
+    CHECK(b.run(fmt::format("change {} {} raw", name, other)) == "");
+    CHECK(b.run(fmt::format("eject {}", name)) == "");
+  }
 }
 
 TEST_CASE("ports, mouse, saved virtual memory", "[monitor]") {

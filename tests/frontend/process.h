@@ -20,7 +20,8 @@ class Process {
   using Clock = std::chrono::steady_clock;
 
   // `on_terminal`: stdin, stdout and stderr are a new pseudo-terminal, else pipes.
-  explicit Process(std::vector<std::string> args, bool on_terminal = false) {
+  // `prepare` runs in the new process, before the binary does.
+  explicit Process(std::vector<std::string> args, bool on_terminal = false, void (*prepare)() = nullptr) {
     args.insert(args.begin(), XLAT_BINARY);
     std::vector<char*> argv;
     for (std::string& arg : args) argv.push_back(arg.data());
@@ -39,6 +40,7 @@ class Process {
         dup2(out[1], 1);
         dup2(err[1], 2);
       }
+      if (prepare) prepare();
       execv(argv[0], argv.data());
       _exit(127);
     }
@@ -67,21 +69,16 @@ class Process {
     if (write(in_, text.data(), text.size()) < 0) std::abort();
   }
   // Reads output until `text` was seen.
-  bool expect(const std::string& text, int seconds = 30) {
-    const auto end = Clock::now() + std::chrono::seconds(seconds);
-    while (output.find(text) == std::string::npos) {
-      if (Clock::now() > end || !read_some(out_, output, 100)) return output.find(text) != std::string::npos;
-    }
-    return true;
-  }
+  bool expect(const std::string& text, int seconds = 30) { return expect(text, out_, output, seconds); }
+  bool expect_error(const std::string& text, int seconds = 30) { return expect(text, err_, errors, seconds); }
   // Exit status, or 128 + signal, or -1 if it runs on.
-  int wait(int seconds = 30) {
+  int wait(int seconds = 30, bool take_output = true) {
     const auto end = Clock::now() + std::chrono::seconds(seconds);
     while (!ended_ && Clock::now() < end) {
       int status = 0;
       // On a terminal the output must be taken, or the other side may not end.
       pollfd p{out_, POLLIN, 0};
-      if (poll(&p, 1, 0) > 0) read_some(out_, output, 0);
+      if (take_output && poll(&p, 1, 0) > 0) read_some(out_, output, 0);
       if (waitpid(pid_, &status, WNOHANG) == pid_) {
         ended_ = true;
         status_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
@@ -100,6 +97,13 @@ class Process {
   std::string output, errors;
 
  private:
+  static bool expect(const std::string& text, int fd, std::string& in, int seconds) {
+    const auto end = Clock::now() + std::chrono::seconds(seconds);
+    while (in.find(text) == std::string::npos) {
+      if (Clock::now() > end || !read_some(fd, in, 100)) return in.find(text) != std::string::npos;
+    }
+    return true;
+  }
   // False at the end of the stream.
   static bool read_some(int fd, std::string& to, int timeout_ms) {
     pollfd p{fd, POLLIN, 0};

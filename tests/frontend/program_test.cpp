@@ -3,7 +3,6 @@
 #include <netinet/in.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <termios.h>
 
 #include <catch2/catch.hpp>
@@ -12,6 +11,7 @@
 
 #include "jit/engine.h"
 #include "tests/frontend/process.h"
+#include "tests/frontend/socket.h"
 #include "tests/frontend/temp_dir.h"
 
 namespace xlat {
@@ -32,44 +32,6 @@ void fails(const std::vector<std::string>& args, const std::string& part) {
   CHECK(p.errors.find(part) != std::string::npos);
   CHECK(p.output.empty());
 }
-
-class Socket {
- public:
-  explicit Socket(int fd) : fd_(fd) {}
-  ~Socket() { close(fd_); }
-  static int connect_unix(const std::string& path) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    path.copy(address.sun_path, sizeof address.sun_path - 1);
-    for (int tries = 0; tries < 1000; ++tries) {
-      const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-      if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) return fd;
-      close(fd);
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    return -1;
-  }
-  bool valid() const { return fd_ >= 0; }
-  void send(const std::string& text) {
-    CHECK(write(fd_, text.data(), text.size()) == static_cast<ssize_t>(text.size()));
-  }
-  bool expect(const std::string& text, int seconds = 30) {
-    for (int tries = 0; tries < seconds * 10 && got.find(text) == std::string::npos; ++tries) {
-      pollfd p{fd_, POLLIN, 0};
-      if (poll(&p, 1, 100) <= 0) continue;
-      char buffer[4096];
-      const ssize_t n = read(fd_, buffer, sizeof buffer);
-      if (n <= 0) break;
-      got.append(buffer, static_cast<std::size_t>(n));
-    }
-    INFO(got);
-    return got.find(text) != std::string::npos;
-  }
-  std::string got;
-
- private:
-  int fd_;
-};
 
 // A TCP port of this host with a listener on it.
 struct BusyPort {
@@ -326,6 +288,47 @@ TEST_CASE("the terminal is raw while the machine runs and as before afterwards",
     CHECK(p.wait() == 0);
     CHECK_FALSE(raw_terminal(p.terminal()));
   }
+}
+
+TEST_CASE("a monitor client that floods and does not read, and the end by a signal", "[program]") {
+  TempDir dir;
+  const std::string socket = dir / "monitor", kernel = dir.write("kernel", multiboot_kernel(kHaltCode));
+  for (const bool paused : {false, true}) {
+    std::vector<std::string> args = {"-display", "none", "-m",       "16",
+                                     "-kernel",  kernel, "-monitor", "unix:" + socket + ",server=on,wait=off"};
+    if (paused) args.push_back("-S");
+    Process p(args);
+    const int fd = Socket::connect_unix(socket);
+    REQUIRE(fd >= 0);
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    std::string lines;
+    for (int n = 0; n < 2000; ++n) lines += "info registers\nsendkey a\nx /4000xb 0\n";
+    const auto end = Process::Clock::now() + std::chrono::seconds(1);
+    while (Process::Clock::now() < end) {
+      if (write(fd, lines.data(), lines.size()) < 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    std::ifstream status(fmt::format("/proc/{}/status", p.pid()));
+    std::string word;
+    long kib = 0;
+    while (status >> word) {
+      if (word == "VmRSS:") status >> kib;
+    }
+    CHECK(kib > 0);
+    CHECK(kib < 200 * 1024);
+    kill(p.pid(), SIGTERM);
+    CHECK(p.wait(10) == 0);
+    close(fd);
+  }
+}
+
+TEST_CASE("SIGTERM ends a machine whose output nobody takes", "[program]") {
+  TempDir dir;
+  // mov dx, 3f8h; out dx, al; jmp to the latter
+  const std::string kernel = dir.write("kernel", multiboot_kernel({0x66, 0xba, 0xf8, 0x03, 0xee, 0xeb, 0xfd}));
+  Process p({"-display", "none", "-m", "16", "-kernel", kernel, "-serial", "stdio", "-monitor", "none"});
+  std::this_thread::sleep_for(std::chrono::milliseconds(700));
+  kill(p.pid(), SIGTERM);
+  CHECK(p.wait(10, false) == 128 + SIGTERM);
 }
 
 TEST_CASE("-S waits for the monitor", "[program]") {
