@@ -38,7 +38,7 @@ IoErrorAction Pc::judge_io(IoErrorPolicy policy, const Error& failed) {
   if (policy == IoErrorPolicy::kStop && !config_.follower) {
     io_stop_ = fmt::format("{}; the machine is paused: {}the monitor's 'cont' tries again", failed.message,
                            full ? "make room, then " : "");
-    interp.stop_now();
+    interp.stop();
     return IoErrorAction::kRetry;
   }
   // Once is enough for each kind of failure.
