@@ -41,6 +41,8 @@ class Mc146818 : public Device, public IoHandler {
   // CMOS RAM as the machine fills it; registers 0..0x0d and the century cannot be set this way.
   void set_cmos(u8 index, u8 value);
   u8 cmos(u8 index) const { return ram_[index & 0x7f]; }
+  // An alarm has come, and its interrupt is enabled.
+  bool alarm() const { return ram_[kRegisterB] & ram_[kRegisterC] & 0x20; }
 
   // Told bit 7 of port 0x70: NMI masked.
   void on_nmi_mask(std::function<void(bool)> hook) { nmi_mask_ = std::move(hook); }

@@ -15,6 +15,7 @@ constexpr u16 kEnableBits = kTmrof | kGbl | kPwrbtn | kRtc;
 constexpr u8 kSusEn = 0x20;  // PMCNTRL bit 13 in its high byte, SUS_TYP in bits 4:2
 enum SmbStatus : u8 { kInterrupt = 2, kDeviceError = 4, kBusError = 8, kFailed = 16 };
 constexpr unsigned kSmbStart = 0x40;
+enum SleepType : unsigned { kOff = 0, kSuspend = 1, kSaved = 2 };
 }  // namespace
 
 Piix4Pm::Piix4Pm(PortBus& ports, Clock& clock, IrqLine sci)
@@ -123,6 +124,12 @@ void Piix4Pm::press_power_button() {
   update();
 }
 
+void Piix4Pm::wake(bool by_clock) {
+  // Whatever else it was counts as the power button, so that systems that look for a cause find one.
+  pmsts_ |= static_cast<u16>(kWak | (by_clock ? kRtc : kPwrbtn));
+  update();
+}
+
 void Piix4Pm::raise_gpe(unsigned n) {
   gpe_[(n & 15) / 8] |= static_cast<u8>(1 << (n & 7));
   update();
@@ -159,8 +166,11 @@ void Piix4Pm::write_pm(unsigned offset, u8 value) {
     case 0x05: {
       pmcntrl_ = static_cast<u16>((pmcntrl_ & 0x00ff) | (value & 0x1c) << 8);  // SUS_EN reads as 0
       if (!(value & kSusEn)) break;
-      if ((value & 0x1c) == 0) {
+      const unsigned type = (value & 0x1c) >> 2;
+      if (type == kOff || type == kSaved) {
         if (power_off_) power_off_();
+      } else if (type == kSuspend && suspend_) {
+        suspend_();
       } else {
         pmsts_ |= kWak;  // other sleep states are left at once
       }

@@ -21,13 +21,18 @@ class Piix4Pm : public Device, public PciFunction {
   Piix4Pm(PortBus& ports, Clock& clock, IrqLine sci);
   ~Piix4Pm() override;
 
-  // SLP_TYP 0 with SLP_EN: the machine is to power off.
+  // What SLP_EN asks for by SLP_TYP. Our ACPI tables name the values as QEMU's do: 0 off, 1 to sleep with the RAM kept
+  // (S3), 2 off after the system has saved itself (S4).
   void on_power_off(std::function<void()> hook) { power_off_ = std::move(hook); }
+  void on_suspend(std::function<void()> hook) { suspend_ = std::move(hook); }
   void press_power_button();
+  // What the status register says of the end of a sleep; after the reset that comes with it.
+  void wake(bool by_clock);
   // General-purpose event `n` 0..15 has happened.
   void raise_gpe(unsigned n);
 
   bool sci_enabled() const { return pmcntrl_ & 1; }
+  u16 status() const { return pmsts_; }
   // PMBASE when its ports answer, else 0.
   u16 pm_base() const { return pm_base_; }
   u16 smbus_base() const { return smbus_base_; }
@@ -70,7 +75,7 @@ class Piix4Pm : public Device, public PciFunction {
   PortBus& ports_;
   Clock& clock_;
   IrqLine sci_;
-  std::function<void()> power_off_;
+  std::function<void()> power_off_, suspend_;
 
   u16 pmsts_ = 0, pmen_ = 0, pmcntrl_ = 0;
   u8 other_[64] = {};   // registers of the PM block without a function here

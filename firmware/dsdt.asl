@@ -285,5 +285,7 @@ DefinitionBlock ("dsdt.aml", "DSDT", 1, "XLAT  ", "XLATDSDT", 0x00000001)
         }
     }
 
+    Name (\_S3, Package (4) { 1, 1, 0, 0 })
+    Name (\_S4, Package (4) { 2, 2, 0, 0 })
     Name (\_S5, Package (4) { 0, 0, 0, 0 })
 }

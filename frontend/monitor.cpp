@@ -29,6 +29,7 @@ constexpr MonitorCommand kCommands[] = {
     {"stop|s", "", "stop the machine", monitor_stop},
     {"system_powerdown", "", "press the power button", monitor_powerdown},
     {"system_reset", "", "press the reset button", monitor_reset},
+    {"system_wakeup", "", "wake the machine from ACPI S3", monitor_wakeup},
     {"x", "/fmt addr", "dump virtual memory: count, format (d u x o c i), size (b h w g)", monitor_x},
     {"xp", "/fmt addr", "the same for physical memory", monitor_xp},
 };

@@ -63,6 +63,7 @@ std::string monitor_stop(MonitorContext&, std::string_view);
 std::string monitor_cont(MonitorContext&, std::string_view);
 std::string monitor_reset(MonitorContext&, std::string_view);
 std::string monitor_powerdown(MonitorContext&, std::string_view);
+std::string monitor_wakeup(MonitorContext&, std::string_view);
 std::string monitor_quit(MonitorContext&, std::string_view);
 std::string monitor_sendkey(MonitorContext&, std::string_view);
 std::string monitor_mouse_move(MonitorContext&, std::string_view);

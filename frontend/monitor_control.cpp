@@ -68,6 +68,12 @@ std::string monitor_powerdown(MonitorContext& context, std::string_view) {
   return {};
 }
 
+std::string monitor_wakeup(MonitorContext& context, std::string_view) {
+  if (!context.machine.pc().suspended()) return "Error: Unable to wake up: guest is not in suspended state\n";
+  context.machine.gate().post(WakeInput{});
+  return {};
+}
+
 std::string monitor_quit(MonitorContext& context, std::string_view) {
   context.quit();
   return {};
@@ -156,6 +162,7 @@ std::string monitor_screendump(MonitorContext& context, std::string_view argumen
 
 std::string info_status(MonitorContext& context, std::string_view) {
   if (context.machine.paused_by_io_error()) return "VM status: paused (io-error)\n";
+  if (!context.machine.paused() && context.machine.pc().suspended()) return "VM status: paused (suspended)\n";
   return context.machine.paused() ? "VM status: paused\n" : "VM status: running\n";
 }
 

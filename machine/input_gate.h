@@ -29,6 +29,7 @@ struct MouseInput {
 };
 struct ResetInput {};
 struct PowerButtonInput {};
+struct WakeInput {};  // ends ACPI S3
 // The host's clock, as the virtual time an instruction takes from now on and the time to skip to, if any.
 struct TimeInput {
   u64 rate;  // ns an instruction, 32.32 fixed point
@@ -38,7 +39,8 @@ struct IdleInput {
   u64 now;
 };
 
-using Input = std::variant<SerialInput, KeyInput, MouseInput, ResetInput, PowerButtonInput, TimeInput, IdleInput>;
+using Input =
+    std::variant<SerialInput, KeyInput, MouseInput, ResetInput, PowerButtonInput, WakeInput, TimeInput, IdleInput>;
 
 struct StampedInput {
   u64 count;  // instructions retired when it entered

@@ -102,13 +102,22 @@ void Machine::apply(const Input& input) {
       m.serial_waiting_[side][in.port].push_back(in.value);
       m.feed_serial(side, in.port);
     }
-    void operator()(const KeyInput& in) { pc.kbc.key(in.key, in.down); }
+    void operator()(const KeyInput& in) {
+      if (pc.suspended() && in.down) return pc.wake(Pc::Wake::kOther);
+      pc.kbc.key(in.key, in.down);
+    }
     void operator()(const MouseInput& in) {
+      if (pc.suspended() && in.buttons) return pc.wake(Pc::Wake::kOther);
       pc.kbc.mouse_move(in.dx, in.dy, in.dz);
       pc.kbc.mouse_buttons(in.buttons);
     }
     void operator()(const ResetInput&) { pc.requests.reset = true; }
-    void operator()(const PowerButtonInput&) { pc.pm.press_power_button(); }
+    void operator()(const PowerButtonInput&) {
+      pc.suspended() ? pc.wake(Pc::Wake::kOther) : pc.pm.press_power_button();
+    }
+    void operator()(const WakeInput&) {
+      if (pc.suspended()) pc.wake(Pc::Wake::kOther);
+    }
     void operator()(const TimeInput& in) { pc.clock.set_rate(in.rate); }
     void operator()(const IdleInput& in) { pc.clock.skip_to(in.now); }
   };
@@ -150,6 +159,17 @@ void Machine::idle() {
   enter(IdleInput{std::min(std::max(pacer_.virtual_of(host_now()), clock.now()), deadline)});
 }
 
+// ACPI S3: as idle(), until something wakes the machine.
+void Machine::sleep() {
+  Pc& pc = *pc_;
+  if (pc.rtc.alarm()) {
+    for (Pc* each : pcs_) each->wake(Pc::Wake::kClock);
+    return;
+  }
+  if (!config_.time.deterministic && !pacer_.met()) pacer_.meet(host_now(), pc.clock.now());
+  if (pc.clock.next_deadline() > pc.clock.now()) idle();
+}
+
 // The instruction count at which the next slice ends: at the next event; in a paced run no further than the host's
 // clock allows, which was read at `host`.
 u64 Machine::slice_end(u64 host) {
@@ -189,12 +209,20 @@ Machine::Exit Machine::run_until(u64 count) {
         return end(Exit::kDebugExit);
       }
       if (asked.power_off) return end(Exit::kPowerOff);
+      if (asked.suspend && !asked.reset && !asked.shutdown) {
+        for (Pc* each : pcs_) each->suspend();
+        continue;
+      }
       if (config_.no_reboot) return end(Exit::kReset);
       for (Pc* each : pcs_) each->reset();
       continue;
     }
     if (pc.clock.count() >= count) return Exit::kCount;
     const bool paced = !config_.time.deterministic;
+    if (pc.suspended()) {
+      sleep();
+      continue;
+    }
     const u64 begin = paced ? host_now() : 0, before = pc.clock.count();
     const Interp::Stop why = pc.interp.run(std::min(slice_end(begin), count));
     if (lockstep_ && !lockstep_->follow(why)) return Exit::kDifference;

@@ -60,6 +60,7 @@ class Machine {
   void drain();
   bool run_posted();
   void idle();
+  void sleep();
   u64 slice_end(u64 host);
   u64 host_now() const;
   // What enters by the machine itself: the host's clock.

@@ -172,6 +172,10 @@ void Pc::wire() {
     requests.power_off = true;
     interp.stop();
   });
+  pm.on_suspend([this] {
+    requests.suspend = true;
+    interp.stop();
+  });
   kbc.on_a20([this](bool on) { a20.set(on); });
   port92.on_a20([this](bool on) { a20.set(on); });
 }
@@ -224,6 +228,8 @@ Status Pc::describe_to_firmware() {
   std::vector<FwCfgFile> files = acpi_tables().files();
   for (FwCfgFile& f : smbios_tables().files()) files.push_back(std::move(f));
   files.push_back(e820_file(e820_for_firmware(ram->size())));
+  // Sleep states there are, and the value of SLP_TYP each has: S3, S4, S5.
+  files.push_back({"etc/system-states", {0x80, 0, 0, 0x81, 0x82, 0x80}});
   for (FwCfgFile& f : files) {
     if (Status s = fw_cfg.add_file(f.name, std::move(f.bytes)); !s) return s;
   }
@@ -261,8 +267,26 @@ std::vector<Device*> Pc::devices() {
   return all;
 }
 
+void Pc::suspend() {
+  // What the firmware finds at the next reset: resume by the vector in the FACS.
+  rtc.set_cmos(0x0f, 0xfe);
+  suspended_ = true;
+}
+
+void Pc::wake(Wake why) {
+  requests = {};
+  suspended_ = false;
+  // The host bridge keeps the shadow RAM, in which the firmware knows that it has run before.
+  for (Device* device : devices()) {
+    if (device != &host_bridge) device->reset();
+  }
+  cpu.reset();
+  pm.wake(why == Wake::kClock);
+}
+
 void Pc::reset() {
   requests = {};
+  suspended_ = false;
   for (Device* device : devices()) device->reset();
   cpu.reset();
 }

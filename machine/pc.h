@@ -43,9 +43,10 @@ struct PcRequests {
   bool reset = false;
   bool power_off = false;
   bool shutdown = false;           // triple fault
+  bool suspend = false;            // ACPI S3
   std::optional<u32> exit_status;  // isa-debug-exit
   bool operator==(const PcRequests&) const = default;
-  bool any() const { return reset || power_off || shutdown || exit_status.has_value(); }
+  bool any() const { return reset || power_off || shutdown || suspend || exit_status.has_value(); }
 };
 
 // A drive with what is in it, for the monitor.
@@ -70,6 +71,13 @@ class Pc {
 
   // All chips to their power-on state.
   void reset();
+
+  // ACPI S3: the processor stands still and RAM and clock live on, until the clock's alarm, a key, a mouse button, the
+  // power button or the monitor wakes it; then the chips are reset and the firmware goes on where the system wants.
+  void suspend();
+  bool suspended() const { return suspended_; }
+  enum class Wake : u8 { kClock, kOther };
+  void wake(Wake why);
 
   // Everything with state, in a fixed order.
   std::vector<Device*> devices();
@@ -146,6 +154,7 @@ class Pc {
   Piix3Ide ide;
 
  private:
+  bool suspended_ = false;
   std::optional<std::string> io_stop_;
   int io_told_ = 0;  // the host's error the user was told of last
   FirmwareRom bios_;

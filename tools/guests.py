@@ -82,8 +82,15 @@ class Run:
                 while not answer.rstrip().endswith(b"(xlat)"):
                     data = channel.recv(4096)
                     if not data:
-                        return
+                        return answer
                     answer += data
+            return answer
+
+    def status(self, word):
+        """Waits until the monitor's info status has the word."""
+        while word.encode() not in self.monitor("info status"):
+            self.left()
+            time.sleep(0.1)
 
     def screen(self):
         """The text of an 80x25 VGA screen, from the guest's memory."""

@@ -165,6 +165,8 @@ TEST_CASE("PIIX4: power off, power button, ACPI enable") {
   Rig r;
   int off = 0;
   r.pm.on_power_off([&] { ++off; });
+  int suspended = 0;
+  r.pm.on_suspend([&] { ++suspended; });
   CHECK(r.ports.read(0x604, 2) == 0xffff);
   r.pm_on();
   CHECK(r.pm.pm_base() == 0x600);
@@ -177,7 +179,24 @@ TEST_CASE("PIIX4: power off, power button, ACPI enable") {
   CHECK(r.ports.read(0x600, 2) == 0x100);
   r.ports.write(0x600, 2, 0x100);
   CHECK_FALSE(r.irq.level[9]);
-  r.ports.write(0x604, 2, 0x2401);  // another sleep state
+  // SLP_TYP 1 sleeps, 0 and 2 are off, others are left at once.
+  r.ports.write(0x604, 2, 0x0401);
+  CHECK(suspended == 0);  // without SLP_EN
+  r.ports.write(0x604, 2, 0x2401);
+  CHECK((suspended == 1 && off == 0 && r.pm.status() == 0));
+  r.pm.reset();
+  r.pm.wake(false);
+  CHECK(r.pm.status() == 0x8100);
+  r.pm.reset();
+  r.pm.wake(true);
+  CHECK(r.pm.status() == 0x8400);
+  r.pm.reset();
+  r.pm_on();
+  r.ports.write(0x604, 2, 0x2801);
+  CHECK((suspended == 1 && off == 1));
+  off = 0;
+  r.ports.write(0x604, 2, 0x0001);
+  r.ports.write(0x604, 2, 0x3001);  // another sleep state
   CHECK(off == 0);
   CHECK((r.ports.read(0x600, 2) & 0x8000) == 0x8000);
   r.ports.write(0x604, 2, 0x2001);

@@ -59,6 +59,61 @@ TEST_CASE("a guest powers off through the PIIX4") {
   CHECK(run(with_kernel(kernel)) == Machine::Exit::kPowerOff);
 }
 
+TEST_CASE("ACPI S3: what wakes the machine, and what lives on") {
+  // mov byte [2000000h - 16], 77h; the same SLP_TYP 1; and for the clock's alarm: B = 22h, every second.
+  // mov al,0Bh / out 70h,al / mov al,22h / out 71h,al
+  const Kernel kernel{0xc6, 0x05, 0x00, 0x00, 0x80, 0x00, 0x77, 0x66, 0xba, 0x04,
+                      0x06, 0x66, 0xb8, 0x00, 0x24, 0x66, 0xef, 0xeb, 0xfe};
+  const Kernel alarm{0xc6, 0x05, 0x00, 0x00, 0x80, 0x00, 0x77, 0xb0, 0x01, 0xe6, 0x70, 0xb0, 0xff,
+                     0xe6, 0x71, 0xb0, 0x03, 0xe6, 0x70, 0xb0, 0xff, 0xe6, 0x71, 0xb0, 0x05, 0xe6,
+                     0x70, 0xb0, 0xff, 0xe6, 0x71, 0xb0, 0x0b, 0xe6, 0x70, 0xb0, 0x22, 0xe6, 0x71,
+                     0x66, 0xba, 0x04, 0x06, 0x66, 0xb8, 0x00, 0x24, 0x66, 0xef, 0xeb, 0xfe};
+  const std::optional<Input> kWakers[] = {
+      WakeInput{}, KeyInput{*key_by_name("a"), true}, MouseInput{0, 0, 0, 1}, PowerButtonInput{}, ResetInput{},
+      std::nullopt};
+  for (const auto& waker : kWakers) {
+    INFO("cause " << (waker ? static_cast<int>(waker->index()) : -1));
+    MachineConfig config = with_kernel(waker ? kernel : alarm);
+    config.no_reboot = false;
+    auto made = Machine::create(config);
+    REQUIRE(made);
+    Machine& machine = **made;
+    Pc& pc = machine.pc();
+    // Looked at from the machine's own thread, as there are no instructions to count while it sleeps.
+    bool slept = false, woke = false;
+    u64 asleep = 0;
+    std::function<void()> look = [&] {
+      if (!slept && pc.suspended()) {
+        slept = true;
+        asleep = pc.clock.count();
+        CHECK(pc.rtc.cmos(0x0f) == 0xfe);
+        if (waker) {
+          machine.gate().post(KeyInput{*key_by_name("a"), false});  // no cause
+          machine.gate().post(MouseInput{1, 1, 0, 0});
+          machine.gate().post(*waker);
+        }
+      }
+      if (slept && !pc.suspended()) {
+        woke = true;
+        machine.quit();
+      }
+    };
+    Timer each(pc.clock, [&] {
+      look();
+      each.schedule(pc.clock.now() + 100'000);
+    });
+    each.schedule(0);
+    machine.run_until(60'000'000);
+    REQUIRE(slept);
+    REQUIRE(woke);
+    CHECK(pc.clock.count() - asleep < 2'000'000);
+    CHECK(pc.ram->data()[0x800000] == 0x77);
+    const bool reset = waker && std::holds_alternative<ResetInput>(*waker);
+    // WAK_STS, with the power button or the clock as its cause.
+    CHECK((pc.pm.status() & 0xff00) == (reset ? 0 : waker ? 0x8100 : 0x8400));
+  }
+}
+
 TEST_CASE("a guest resets through ports 64h, 92h and CF9h, and by a triple fault") {
   const Kernel kbc{0xb0, 0xfe, 0xe6, 0x64, 0xeb, 0xfe};
   CHECK(run(with_kernel(kbc)) == Machine::Exit::kReset);
