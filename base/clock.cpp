@@ -26,10 +26,15 @@ void Timer::serialize(Archive& ar) {
   ar(pending)(at)(order);
   if (!ar.loading()) return;
   cancel();
-  if (!pending) return;
-  schedule(at);
+  at_ = at;
   order_ = order;
+  if (!pending) return;
+  // As schedule() does, but in the place it had; the clock's own section says which place is next.
+  const u64 before = clock_.next_deadline();
+  clock_.timers_.push_back(this);
+  pending_ = true;
   clock_.next_order_ = std::max(clock_.next_order_, order + 1);
+  if (at < before && clock_.earlier_) clock_.earlier_();
 }
 
 void Clock::rebase() {

@@ -414,7 +414,10 @@ void AtaDisk::serialize(Archive& ar) {
     ar.fail("transfer beyond the end of the disk");
     left_ = 0;
   }
-  if (in_buffer_ > left_) in_buffer_ = left_;
+  if (ar.loading() && access_ == Access::kWrite && in_buffer_ > left_) {
+    ar.fail("more sectors in the buffer than in the transfer");
+    in_buffer_ = left_;
+  }
   ar.range(heads_, u8{1}, u8{16}).range(spt_, u8{1}, u8{255});
   ar.range(multiple_, u8{0}, static_cast<u8>(kMaxMultiple));
   ar(mwdma_)(udma_)(write_cache_)(look_ahead_)(power_)(asleep_);

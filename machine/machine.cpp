@@ -124,6 +124,23 @@ void Machine::apply(const Input& input) {
   for (unsigned side = 0; side < pcs_.size(); ++side) std::visit(Visitor{*this, side, *pcs_[side]}, input);
 }
 
+void Machine::serialize(Archive& ar) {
+  ar.section("machine", 1);
+  if (lockstep_) return ar.fail("lockstep runs cannot be saved or loaded");
+  if (!ar.loading()) drain();  // what has been posted enters here, and is part of what is saved
+  pc_->serialize(ar);
+  for (unsigned n = 0; n < 4; ++n) {
+    std::deque<u8>& waiting = serial_waiting_[0][n];
+    std::vector<u8> bytes(waiting.begin(), waiting.end());
+    ar.blob(bytes, std::size_t{1} << 24);
+    if (!ar.loading()) continue;
+    if (!pc_->uart(n)) bytes.clear();
+    serial_backlog_[n] += static_cast<i64>(bytes.size()) - static_cast<i64>(waiting.size());
+    waiting.assign(bytes.begin(), bytes.end());
+  }
+  if (ar.loading()) pacer_.part();  // its virtual time begins anew beside the host's
+}
+
 void Machine::drain() {
   while (const auto input = gate_.take(pc_->clock.count())) apply(*input);
 }

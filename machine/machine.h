@@ -48,6 +48,8 @@ class Machine {
   bool paused() const { return paused_; }
   // Paused because an image could not be read or written.
   bool paused_by_io_error() const { return io_error_; }
+  // The whole machine, to go on from there in another one of the same kind. Not with -engine lockstep.
+  void serialize(Archive& ar);
   Pc& pc() { return *pc_; }
   // For what acts on the machine past the gate: that PC, and the one that follows it in lockstep.
   const std::vector<Pc*>& pcs() const { return pcs_; }

@@ -267,6 +267,31 @@ std::vector<Device*> Pc::devices() {
   return all;
 }
 
+void PcRequests::serialize(Archive& ar) {
+  bool has_status = exit_status.has_value();
+  u32 status = exit_status.value_or(0);
+  ar(reset)(power_off)(shutdown)(suspend)(has_status)(status);
+  exit_status = has_status ? std::optional(status) : std::nullopt;
+}
+
+void Pc::serialize(Archive& ar) {
+  ar.section("pc", 1);
+  u64 bytes = ram->size();
+  u32 signature = cpu.model().leaf(1).eax;
+  ar(bytes)(signature);
+  if (bytes != ram->size() || signature != cpu.model().leaf(1).eax) {
+    ar.fail("the machine has another processor or another size of memory than the snapshot");
+    return;
+  }
+  clock.serialize(ar);
+  ar.raw(ram->bytes());
+  requests.serialize(ar);
+  ar(suspended_);
+  for (Device* device : devices()) device->serialize(ar);
+  cpu.serialize(ar);                          // last: lines of the chips lead to it
+  if (ar.loading()) interp.blocks().clear();  // memory was filled behind its back
+}
+
 void Pc::suspend() {
   // What the firmware finds at the next reset: resume by the vector in the FACS.
   rtc.set_cmos(0x0f, 0xfe);

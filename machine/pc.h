@@ -46,6 +46,7 @@ struct PcRequests {
   bool suspend = false;            // ACPI S3
   std::optional<u32> exit_status;  // isa-debug-exit
   bool operator==(const PcRequests&) const = default;
+  void serialize(Archive& ar);
   bool any() const { return reset || power_off || shutdown || suspend || exit_status.has_value(); }
 };
 
@@ -79,7 +80,11 @@ class Pc {
   enum class Wake : u8 { kClock, kOther };
   void wake(Wake why);
 
-  // Everything with state, in a fixed order.
+  // The whole PC but what is in its drives and where its output goes. A loader must be of the same kind; after a failed
+  // load the PC is in no useful state, but in one that reset() can do something with.
+  void serialize(Archive& ar);
+
+  // Every chip, in a fixed order.
   std::vector<Device*> devices();
 
   // The AT's chips by number: serial port or IDE drive.

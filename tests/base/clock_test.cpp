@@ -94,3 +94,37 @@ TEST_CASE("clock and timers survive a snapshot") {
   other.run_due();
   CHECK(fired == 1);
 }
+
+TEST_CASE("a loaded timer saves to the same bytes, pending or not, and keeps its place among others") {
+  const auto save = [](Clock& clock, std::initializer_list<Timer*> timers) {
+    Archive out = Archive::saver();
+    clock.serialize(out);
+    for (Timer* t : timers) t->serialize(out);
+    return out.bytes();
+  };
+  std::string fired;
+  Clock clock;
+  Timer a(clock, [&] { fired += 'a'; }), b(clock, [&] { fired += 'b'; }), c(clock, [&] { fired += 'c'; });
+  c.schedule(50);
+  b.schedule(100);
+  a.schedule(100);
+  c.cancel();
+  const std::vector<u8> saved = save(clock, {&a, &b, &c});
+
+  Clock other;
+  Timer x(other, [&] { fired += 'x'; }), y(other, [&] { fired += 'y'; }), z(other, [&] { fired += 'z'; });
+  z.schedule(7);
+  for (int n = 0; n < 9; ++n) x.schedule(30);
+  for (int round = 0; round < 3; ++round) {
+    Archive in = Archive::loader(saved);
+    other.serialize(in);
+    for (Timer* t : {&x, &y, &z}) t->serialize(in);
+    REQUIRE((in.ok() && in.at_end()));
+    CHECK(save(other, {&x, &y, &z}) == saved);
+  }
+  Timer later(other, [&] { fired += 'l'; });
+  later.schedule(100);
+  other.skip_to(100);
+  other.run_due();
+  CHECK(fired == "yxl");
+}
