@@ -14,6 +14,7 @@ constexpr MonitorCommand kCommands[] = {
      monitor_change},
     {"cont|c", "", "go on after stop or -S", monitor_cont},
     {"eject", "[-f] device", "take the medium out of a drive; -f: even if the guest has locked it", monitor_eject},
+    {"gdbserver", "[device|none]", "let GDB debug the guest (default tcp::1234); none: no more", monitor_gdbserver},
     {"help|?", "[command]", "list the commands, or explain one", nullptr},
     {"i", "/fmt port", "read an I/O port; size b h w", monitor_in},
     {"info", "[item]", "show state; without an item, list them", nullptr},

@@ -39,6 +39,7 @@ struct MonitorContext {
   std::function<void()> quit;
   std::vector<std::string> channels = {};
   u8 mouse_buttons = 0;
+  std::function<std::string(std::string_view device)> gdbserver = {};
 };
 
 // Gets the rest of the line, trimmed; returns what is printed.
@@ -66,6 +67,7 @@ std::string monitor_sendkey(MonitorContext&, std::string_view);
 std::string monitor_mouse_move(MonitorContext&, std::string_view);
 std::string monitor_mouse_button(MonitorContext&, std::string_view);
 std::string monitor_screendump(MonitorContext&, std::string_view);
+std::string monitor_gdbserver(MonitorContext&, std::string_view);
 std::string info_status(MonitorContext&, std::string_view);
 std::string info_name(MonitorContext&, std::string_view);
 std::string info_version(MonitorContext&, std::string_view);
