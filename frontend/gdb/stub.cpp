@@ -39,8 +39,8 @@ void GdbStub::connected() {
   step_bits_ = kStepDefault;
   signal_ = 5;
   points_ = std::make_unique<DebugPoints>(pc().cpu);
-  wiring_.machine.on_stop([this](Machine::RunState why) { stopped(why); });
   if (!wiring_.machine.paused()) wiring_.machine.stop();
+  wiring_.machine.on_stop([this](Machine::RunState why) { stopped(why); });
 }
 
 void GdbStub::disconnected() {

@@ -32,7 +32,7 @@ bool GdbStub::set_register(unsigned number, const GdbRegisters::Value& value) {
 // A client may leave out registers at the end. The linear EIP and ESP depend on segments: those come first.
 GdbStub::Reply GdbStub::write_registers(GdbText text) {
   std::string bytes;
-  if (!text.take_bytes(bytes)) return std::string(kInvalid);
+  if (!text.take_bytes(bytes) || bytes.empty()) return std::string(kInvalid);
   std::vector<std::pair<unsigned, GdbRegisters::Value>> values;
   std::size_t at = 0;
   for (unsigned n = 0; n < GdbRegisters::end() && at < bytes.size(); ++n) {
