@@ -68,12 +68,13 @@ void Cpu::deliver_fault() {
 
 void Cpu::interrupt(u8 vector, Event event, bool with_code, u32 code) {
   if (log_.enabled(LogItem::kInt)) {
-    log_.line(LogItem::kInt, "int {:02x} {} code {:04x} at {:04x}:{:08x} sp {:04x}:{:08x} cpl {} eax {:08x} cr2 {:08x}",
+    log_.line(LogItem::kInt, "int {:02x} {} code {:04x} at {:04x}:{:08x} sp {:04x}:{:08x} cpl {} eax {:08x} cr2 {:08x}{}",
               vector,
               event == Event::kExternal    ? "external"
               : event == Event::kException ? "exception"
                                            : "software",
-              code, s.seg[kCs].selector, s.ip, s.seg[kSs].selector, s.reg32(kEsp), s.cpl, s.reg32(kEax), s.cr2);
+              code, s.seg[kCs].selector, s.ip, s.seg[kSs].selector, s.reg32(kEsp), s.cpl, s.reg32(kEax), s.cr2,
+              log_.symbol(s.seg[kCs].base + static_cast<u32>(s.ip)));
   }
   flow_changed_ = true;
   ext_ = event == Event::kSoftware ? 0 : 1;

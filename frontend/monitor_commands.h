@@ -87,6 +87,13 @@ std::string info_registers(MonitorContext&, std::string_view);
 // monitor_paging.cpp
 std::string info_mem(MonitorContext&, std::string_view);
 std::string info_tlb(MonitorContext&, std::string_view);
+std::string monitor_pagewalk(MonitorContext&, std::string_view);
+
+// monitor_symbols.cpp
+std::string monitor_symbols(MonitorContext&, std::string_view);
+
+// monitor_linux.cpp
+std::string info_linux(MonitorContext&, std::string_view);
 
 // monitor_devices.cpp
 std::string info_pic(MonitorContext&, std::string_view);

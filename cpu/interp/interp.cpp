@@ -177,8 +177,8 @@ Interp::Stop Interp::run_loop() {
       if (most != 0) {
         if (step) cpu_.before_step();
         if (cpu_.log().enabled(LogItem::kExec)) [[unlikely]] {
-          cpu_.log().line(LogItem::kExec, "exec {:04x}:{:08x} eax {:08x} esp {:08x} eflags {:08x}", cs.selector, s.ip,
-                          s.reg32(kEax), s.reg32(kEsp), s.flags.get());
+          cpu_.log().line(LogItem::kExec, "exec {:04x}:{:08x} eax {:08x} esp {:08x} eflags {:08x}{}", cs.selector, s.ip,
+                          s.reg32(kEax), s.reg32(kEsp), s.flags.get(), cpu_.log().symbol(linear));
         }
         const bool whole = most == block->insns.size() && !step && !block->once;
         if (!whole || !run_translated(*block, budget)) run_block(*block, budget, most);
