@@ -8,6 +8,7 @@
 #include "frontend/gdb/stub.h"
 #include "frontend/monitor.h"
 #include "tests/frontend/temp_dir.h"
+#include "tests/support/reach_kernel.h"
 
 namespace xlat {
 
@@ -26,10 +27,10 @@ class GdbBench {
     config.time.deterministic = true;
     config.engine = engine;
     config.lockstep.window = 0;
-    config.paused = true;
     auto made = Machine::create(config);
     if (!made) FAIL(made.error().message);
     machine_ = std::move(*made);
+    if (!test::reach_kernel(*machine_, 0x100020)) FAIL("the kernel was not started");
     monitor_ = std::make_unique<Monitor>(
         *machine_, "bench", [](std::string_view) {}, [this] { machine_->quit(); });
     stub_.emplace(GdbStub::Wiring{.machine = *machine_,

@@ -6,6 +6,7 @@
 #include "frontend/guest_linux.h"
 #include "frontend/monitor.h"
 #include "tests/frontend/temp_dir.h"
+#include "tests/support/reach_kernel.h"
 
 namespace xlat {
 
@@ -23,7 +24,8 @@ struct Bench {
     machine = std::move(*made);
     monitor = std::make_unique<Monitor>(
         *machine, "", [](std::string_view) {}, [] {});
-    machine->run_until(3);
+    if (!test::reach_kernel(*machine, 0x100020)) FAIL("the kernel was not started");
+    machine->run_until(machine->pc().clock.count() + 3);
   }
   std::string run(const std::string& line) { return monitor->execute(line); }
   void put(u32 phys, u32 value) { machine->pc().memory.write(phys, 4, value); }
