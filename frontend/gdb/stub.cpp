@@ -118,7 +118,8 @@ GdbStub::Reply GdbStub::verbose(GdbText text) {
     return stop_reply();
   }
   if (text.take("Kill;")) {
-    if (!text.take_hex(process) || process != 1) return std::string(kInvalid);
+    // Debuggers that know no processes make up a number.
+    if (!text.take_hex(process) || !text.at_end()) return std::string(kInvalid);
     wiring_.quit();
     return std::string(kOk);
   }

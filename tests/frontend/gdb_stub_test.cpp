@@ -349,7 +349,7 @@ TEST_CASE("malformed packets are answered and harm nothing", "[gdb]") {
                            "Qqemu.PhyMemMode:x",
                            "vAttach;",
                            "vAttach;x",
-                           "vKill;7",
+                           "vKill;x",
                            "",
                            "\xff"}) {
     INFO(text);
