@@ -100,7 +100,8 @@ GdbStub::Reply GdbStub::write_memory(GdbText text, bool binary) {
   return std::string(written == bytes.size() ? kOk : kFault);
 }
 
-// qSearch:memory:ADDRESS;LENGTH;PATTERN. Only RAM and ROM are looked through: to read a device may change it.
+// qSearch:memory:ADDRESS;LENGTH;PATTERN. Only RAM and ROM are looked through: to read a device may change it. What is not
+// mapped is passed over, so that a whole address space can be searched.
 GdbStub::Reply GdbStub::search(GdbText text) {
   u64 address = 0, length = 0;
   if (!text.take_hex(address) || !text.take(";") || !text.take_hex(length) || !text.take(";") || text.at_end()) {
@@ -111,12 +112,19 @@ GdbStub::Reply GdbStub::search(GdbText text) {
   // Pages one after the other, each with what the pattern may need of the one before.
   std::string window;
   u64 window_at = address;
+  bool anything = false;
   for (u64 at = address; at < address + length;) {
     const u64 run = std::min(address + length - at, 4096 - (at & 0xfff));
     u64 phys = at;
-    if (!physical_memory_ && !pc().cpu.peek_physical(static_cast<u32>(at), phys)) return std::string(kFault);
-    const u8* page = pc().memory.page(phys).read;
-    if (!page) return std::string(kFault);
+    const bool mapped = physical_memory_ || pc().cpu.peek_physical(static_cast<u32>(at), phys);
+    const u8* const page = mapped ? pc().memory.page(phys).read : nullptr;
+    if (!page) {
+      at += run;
+      window.clear();
+      window_at = at;
+      continue;
+    }
+    anything = true;
     window.append(reinterpret_cast<const char*>(page + (phys & 0xfff)), run);
     if (const auto found = window.find(pattern); found != std::string::npos) {
       return fmt::format("1,{:x}", window_at + found);
@@ -126,7 +134,7 @@ GdbStub::Reply GdbStub::search(GdbText text) {
     window.erase(0, window.size() - keep);
     at += run;
   }
-  return "0";
+  return anything ? "0" : std::string(kFault);
 }
 
 }  // namespace xlat

@@ -24,7 +24,7 @@ text, at = open(sys.argv[1], errors="replace").read(), 0
 for wanted in sys.argv[2:]:
     found = text.find(wanted, at)
     if found < 0:
-        print(f"missing: {wanted!r}, in what came after byte {at} of\n{text}")
+        print(f"missing: {wanted!r}, in what came after byte {at} of\n{text[:6000]}")
         sys.exit(1)
     at = found + len(wanted)
 END

@@ -131,6 +131,10 @@ TEST_CASE("memory", "[gdb]") {
   CHECK(b.ask("qSearch:memory:200000;ffffffffff;ab") == "E22");
   CHECK(b.ask("qSearch:memory:200000;10;") == "E22");
   CHECK(b.ask("qSearch:memory:e0000000;10;x") == "E14");
+  CHECK(b.ask("M3ffffe,2:7a7a") == "OK");  // the last page of RAM, then nothing, then ROM
+  CHECK(b.ask("qSearch:memory:3ffffe;10;zz") == "1,3ffffe");
+  CHECK(b.ask("qSearch:memory:3ff000;fffff000;nowhere to be found") == "E22");
+  CHECK(b.ask("qSearch:memory:3ff000;ffc01000;nowhere to be found") == "0");
   CHECK(b.ask("Qqemu.PhyMemMode:1") == "OK");
   CHECK(b.ask("qqemu.PhyMemMode") == "1");
   CHECK(b.ask("m200004,4") == "0badcafe");
