@@ -22,3 +22,4 @@ fi
 
 tools/guests.sh --smoke
 tests/frontend/curses_in_tmux.sh
+tests/frontend/gdb_session.sh

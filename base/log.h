@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "base/symbols.h"
 #include "base/types.h"
 
 namespace xlat {
@@ -43,6 +44,15 @@ class Log {
     if (enabled(item)) write(fmt::format(format, std::forward<Args>(args)...));
   }
 
+  // Names for addresses in what is logged.
+  void set_symbols(SymbolTable symbols) { symbols_ = std::move(symbols); }
+  // " <name+0x12>" for a linear address, or nothing.
+  std::string symbol(u32 linear) const {
+    if (symbols_.size() == 0) return {};
+    const std::string name = symbols_.name(linear);
+    return name.empty() ? name : " <" + name + ">";
+  }
+
   // "item  what it logs" lines for -d help.
   static std::string help();
 
@@ -50,6 +60,7 @@ class Log {
   void write(const std::string& text);
 
   u32 items_ = 0;
+  SymbolTable symbols_;
   std::FILE* file_ = nullptr;  // null means stderr
 };
 

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/irq_line.h"
 #include "base/log.h"
+#include "cpu/debug_points.h"
 #include "cpu/fault.h"
 #include "cpu/model.h"
 #include "cpu/state.h"
@@ -25,6 +26,8 @@ class Engine {
   virtual void publish_count() = 0;
   // Leaves translated or cached code after the instruction being executed.
   virtual void leave_block() = 0;
+  // What was made of the code at this address, to run it faster, is not used any more: a breakpoint lies there.
+  virtual void forget_translations(u32 linear) { (void)linear; }
 };
 
 // The wires and services around a processor.
@@ -52,6 +55,15 @@ class Cpu : public IrqSink, private MappingListener, private CodeListener {
   void reset();
   void serialize(Archive& ar);
   void set_irq(unsigned pin, bool level) override;
+  // While on, no interrupt is taken, maskable or not: for single steps of a debugger.
+  void hold_interrupts(bool on) { hold_interrupts_ = on; }
+  // What a debugger stops at; null: nothing.
+  void set_debug_points(DebugPoints* points) {
+    debug_points_ = points;
+    flush_tlb();
+  }
+  DebugPoints* debug_points() { return debug_points_; }
+  bool debug_hit() const { return debug_points_ && debug_points_->hit(); }
   void set_a20(bool on);
   bool a20() const { return a20_mask_ == ~u64{0}; }
   void attach(Engine* engine) { engine_ = engine; }
@@ -257,6 +269,8 @@ class Cpu : public IrqSink, private MappingListener, private CodeListener {
   void code_written(u64 phys, unsigned bytes) override { on_code_written(phys, bytes); }
 
   void fill_tlb(Tlb::Table table, u32 linear, u8* page, const WalkResult& at) {
+    // A debugger has to see the accesses.
+    if (debug_points_ && debug_points_->watches_page(linear, table & 1)) return;
     tlb_.fill(table, linear, page, at.global, at.page_bytes);
   }
   u64 load_page(u32 linear, unsigned bytes, const WalkResult& at, bool user);
@@ -316,6 +330,8 @@ class Cpu : public IrqSink, private MappingListener, private CodeListener {
   // Events waiting for an instruction boundary.
   enum Pending : u32 { kPendingIntr = 1, kPendingNmi = 2 };
   u32 pending_ = 0;
+  bool hold_interrupts_ = false;
+  DebugPoints* debug_points_ = nullptr;
   bool nmi_level_ = false;
   bool ignne_ = false;
   bool step_tf_ = false, step_rf_ = false, flow_changed_ = false;

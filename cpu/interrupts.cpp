@@ -39,6 +39,7 @@ void Cpu::deliver_fault() {
   Fault fault = fault_;
   // What the instruction hit before it faulted will be hit again when it is restarted.
   s.debug_trap = 0;
+  if (debug_points_) debug_points_->forget_hit();
   // A processor may hang here: #AC while #AC is delivered to a misaligned stack goes on for ever. Time passes between
   // one try and the next: the instruction faults again.
   for (unsigned tries = 0;; ++tries) {
@@ -67,12 +68,13 @@ void Cpu::deliver_fault() {
 
 void Cpu::interrupt(u8 vector, Event event, bool with_code, u32 code) {
   if (log_.enabled(LogItem::kInt)) {
-    log_.line(LogItem::kInt, "int {:02x} {} code {:04x} at {:04x}:{:08x} sp {:04x}:{:08x} cpl {} eax {:08x} cr2 {:08x}",
+    log_.line(LogItem::kInt, "int {:02x} {} code {:04x} at {:04x}:{:08x} sp {:04x}:{:08x} cpl {} eax {:08x} cr2 {:08x}{}",
               vector,
               event == Event::kExternal    ? "external"
               : event == Event::kException ? "exception"
                                            : "software",
-              code, s.seg[kCs].selector, s.ip, s.seg[kSs].selector, s.reg32(kEsp), s.cpl, s.reg32(kEax), s.cr2);
+              code, s.seg[kCs].selector, s.ip, s.seg[kSs].selector, s.reg32(kEsp), s.cpl, s.reg32(kEax), s.cr2,
+              log_.symbol(s.seg[kCs].base + static_cast<u32>(s.ip)));
   }
   flow_changed_ = true;
   ext_ = event == Event::kSoftware ? 0 : 1;
@@ -234,7 +236,8 @@ Cpu::Boundary Cpu::boundary(u64& events) {
     ++events;
     return Boundary::kStep;
   }
-  if ((pending_ & kPendingNmi) && !s.nmi_blocked && s.shadow != Shadow::kMovSs) {
+  const u32 pending = hold_interrupts_ ? 0 : pending_;
+  if ((pending & kPendingNmi) && !s.nmi_blocked && s.shadow != Shadow::kMovSs) {
     pending_ &= ~u32{kPendingNmi};
     s.nmi_blocked = true;
     s.halted = false;
@@ -243,7 +246,7 @@ Cpu::Boundary Cpu::boundary(u64& events) {
     ++events;
     return Boundary::kStep;
   }
-  if ((pending_ & kPendingIntr) && (s.flags.image() & kIf) && s.shadow == Shadow::kNone) {
+  if ((pending & kPendingIntr) && (s.flags.image() & kIf) && s.shadow == Shadow::kNone) {
     publish_count();
     const u8 vector = pins.interrupt_acknowledge();
     s.halted = false;

@@ -70,6 +70,8 @@ bool Cpu::check_alignment(u32 linear, unsigned bytes, bool user) {
 
 // Data breakpoints are traps: they are noted now and taken at the next boundary. SDM vol. 3, 17.2.4.
 void Cpu::check_data_breakpoints(u32 linear, unsigned bytes, bool write) {
+  if (debug_points_) [[unlikely]]
+    debug_points_->accessed(linear, bytes, write);
   if (!(s.dr[7] & 0xff)) return;
   u32 hits = 0;
   bool enabled = false;

@@ -12,6 +12,7 @@
 #include "frontend/char_mux.h"
 #include "frontend/command_line.h"
 #include "frontend/curses_display.h"
+#include "frontend/gdb/server.h"
 #include "frontend/monitor.h"
 #include "frontend/signals.h"
 #include "frontend/terminal.h"
@@ -38,6 +39,8 @@ class App {
 
   CharBackend* add_channel(const CharSpec& spec, std::string label);
   void quit();
+  int run_to_end();
+  std::string gdbserver(std::string_view device);
   void press(std::vector<KeyCode> keys);
   Status write_pidfile();
   CharHandlers serial_handlers(unsigned port);
@@ -58,6 +61,7 @@ class App {
   CharBackend* monitor_channel_ = nullptr;
   std::unique_ptr<Machine> machine_;
   std::unique_ptr<Monitor> monitor_;
+  std::unique_ptr<GdbServer> gdb_;
   std::unique_ptr<CharMux> mux_;
   std::vector<VirtualConsole*> consoles_;
   std::unique_ptr<KeyQueue> typed_;
@@ -71,6 +75,7 @@ App::~App() {
   for (auto& channel : channels_) channel->stop();
   signals_.stop();
   if (pidfile_written_) unlink(settings_.pidfile.c_str());
+  gdb_.reset();
   monitor_.reset();
   typed_.reset();
   machine_.reset();
@@ -161,7 +166,11 @@ Status App::build() {
         [this] { quit(); });
     monitor_->set_channels(channel_lines_);
   }
-  return {};
+  gdb_ = std::make_unique<GdbServer>(*machine_, terminal_, settings_.name, [this] { quit(); });
+  for (Monitor* monitor : {monitor_.get(), &gdb_->monitor()}) {
+    if (monitor) monitor->on_gdbserver([this](std::string_view device) { return gdbserver(device); });
+  }
+  return gdb_->open(settings_.gdb);
 }
 
 CharHandlers App::serial_handlers(unsigned port) {
@@ -235,6 +244,7 @@ Status App::start() {
     if (channel.get() == monitor_channel_ && !mux_) handlers = monitor_handlers();
     if (Status s = channel->start(std::move(handlers), ended_fd_); !s) return s;
   }
+  if (Status s = gdb_->start(ended_fd_); !s) return s;
   if (Status s = write_pidfile(); !s) return s;
   if (wav_) {
     if (Status s = wav_->start(); !s) return s;
@@ -242,14 +252,31 @@ Status App::start() {
   return display_ ? display_->start() : Status{};
 }
 
+// HMP's gdbserver.
+std::string App::gdbserver(std::string_view device) {
+  auto spec = parse_gdb_device(device, "gdbserver");
+  if (!spec) return spec.error().message + "\n";
+  Status done = gdb_->open(*spec);
+  if (done) done = gdb_->start(ended_fd_);
+  if (!done) return fmt::format("Could not open gdbserver on device '{}': {}\n", device, done.error().message);
+  if (spec->kind == CharSpec::Kind::kNone) return "Disabled gdbserver\n";
+  return fmt::format("Waiting for gdb connection on device '{}'\n", device);
+}
+
 int App::run() {
+  const int status = run_to_end();
+  gdb_->exited(status);
+  return status;
+}
+
+int App::run_to_end() {
   for (;;) {
     const Machine::Exit why = machine_->run();
     switch (why) {
       case Machine::Exit::kDebugExit: return static_cast<int>(machine_->exit_status() & 0xff);
       case Machine::Exit::kPowerOff:
         if (settings_.no_shutdown && !quit_asked_) {
-          machine_->stop();
+          machine_->stop(Machine::RunState::kShutdown);
           continue;
         }
         return 0;

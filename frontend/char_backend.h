@@ -19,6 +19,8 @@ struct CharHandlers {
   std::function<bool()> ready = [] { return true; };
   // Someone is at the other end.
   std::function<void()> connected = [] {};
+  // They have gone.
+  std::function<void()> disconnected = [] {};
 };
 
 class CharBackend {

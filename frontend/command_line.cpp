@@ -163,6 +163,8 @@ Status OptionParser::apply(Option option, const std::string& name, const std::st
     case Option::kNoReboot: m.no_reboot = true; break;
     case Option::kNoShutdown: settings_.no_shutdown = true; break;
     case Option::kPaused: m.paused = true; break;
+    case Option::kGdbShort: return gdb("tcp::1234", name);
+    case Option::kGdb: return gdb(value, name);
     case Option::kLog: return log(value);
     case Option::kLogFile: return file(settings_.log_file);
     case Option::kName: {

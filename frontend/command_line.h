@@ -34,6 +34,7 @@ struct Settings {
   MachineConfig machine;  // without the outputs of serial ports and debug consoles
   std::array<CharSpec, 4> serial;
   CharSpec monitor, parallel;
+  CharSpec gdb;  // kNone: no debugger
   DisplayKind display = DisplayKind::kNone;
   std::vector<AudioSettings> audio;
   std::string speaker_audio;  // id of the -audiodev the PC speaker plays to; empty for none

@@ -26,6 +26,9 @@ class Monitor {
   // What `info chardev` is to show: a line each.
   void set_channels(std::vector<std::string> lines) { context_.channels = std::move(lines); }
 
+  // What the command gdbserver is to do with its device; returns what it prints.
+  void on_gdbserver(std::function<std::string(std::string_view)> open) { context_.gdbserver = std::move(open); }
+
   // Runs one line and returns what it prints, with plain newlines.
   std::string execute(std::string_view line);
 

@@ -41,6 +41,7 @@ struct MonitorContext {
   std::function<void()> quit;
   std::vector<std::string> channels = {};
   u8 mouse_buttons = 0;
+  std::function<std::string(std::string_view device)> gdbserver = {};
 };
 
 // Gets the rest of the line, trimmed; returns what is printed.
@@ -69,6 +70,7 @@ std::string monitor_sendkey(MonitorContext&, std::string_view);
 std::string monitor_mouse_move(MonitorContext&, std::string_view);
 std::string monitor_mouse_button(MonitorContext&, std::string_view);
 std::string monitor_screendump(MonitorContext&, std::string_view);
+std::string monitor_gdbserver(MonitorContext&, std::string_view);
 std::string info_status(MonitorContext&, std::string_view);
 std::string info_name(MonitorContext&, std::string_view);
 std::string info_version(MonitorContext&, std::string_view);
@@ -88,6 +90,13 @@ std::string info_registers(MonitorContext&, std::string_view);
 // monitor_paging.cpp
 std::string info_mem(MonitorContext&, std::string_view);
 std::string info_tlb(MonitorContext&, std::string_view);
+std::string monitor_pagewalk(MonitorContext&, std::string_view);
+
+// monitor_symbols.cpp
+std::string monitor_symbols(MonitorContext&, std::string_view);
+
+// monitor_linux.cpp
+std::string info_linux(MonitorContext&, std::string_view);
 
 // monitor_devices.cpp
 std::string info_pic(MonitorContext&, std::string_view);

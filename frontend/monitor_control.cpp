@@ -160,10 +160,22 @@ std::string monitor_screendump(MonitorContext& context, std::string_view argumen
   return saved ? std::string() : fmt::format("Error: {}\n", saved.error().message);
 }
 
+std::string monitor_gdbserver(MonitorContext& context, std::string_view arguments) {
+  if (!context.gdbserver) return "gdbserver: no debugger can be let in here\n";
+  return context.gdbserver(arguments.empty() ? "tcp::1234" : arguments);
+}
+
 std::string info_status(MonitorContext& context, std::string_view) {
-  if (context.machine.paused_by_io_error()) return "VM status: paused (io-error)\n";
   if (!context.machine.paused() && context.machine.pc().suspended()) return "VM status: paused (suspended)\n";
-  return context.machine.paused() ? "VM status: paused\n" : "VM status: running\n";
+  switch (context.machine.run_state()) {
+    case Machine::RunState::kRunning: return "VM status: running\n";
+    case Machine::RunState::kPaused: break;
+    case Machine::RunState::kPrelaunch: return "VM status: paused (prelaunch)\n";
+    case Machine::RunState::kDebug: return "VM status: paused (debug)\n";
+    case Machine::RunState::kShutdown: return "VM status: paused (shutdown)\n";
+    case Machine::RunState::kIoError: return "VM status: paused (io-error)\n";
+  }
+  return "VM status: paused\n";
 }
 
 std::string info_name(MonitorContext& context, std::string_view) {

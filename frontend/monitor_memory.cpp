@@ -7,6 +7,7 @@
 
 #include "base/bits.h"
 #include "cpu/disasm.h"
+#include "frontend/guest_memory.h"
 #include "frontend/monitor_commands.h"
 #include "frontend/monitor_expression.h"
 #include "frontend/option_values.h"
@@ -81,28 +82,13 @@ std::string formatted(u64 value, const DumpFormat& f) {
   }
 }
 
-// Bytes at a linear or physical address, without disturbing the guest where it is RAM or ROM. False if nothing is
-// mapped.
-bool peek(Pc& pc, u64 address, bool physical, std::span<u8> to) {
-  while (!to.empty()) {
-    u64 phys = address;
-    if (!physical && !pc.cpu.peek_physical(static_cast<u32>(address), phys)) return false;
-    const std::size_t run = std::min<u64>(to.size(), 4096 - (address & 0xfff));
-    pc.memory.read_block(phys, to.first(run));
-    to = to.subspan(run);
-    address += run;
-  }
-  return true;
-}
-
 std::string dump_code(Pc& pc, u64 address, bool physical, u64 count) {
   // An instruction is at most 15 bytes; what is mapped of that is shown.
   std::string out;
   const unsigned bits = pc.cpu.s.seg[kCs].big() ? 32 : 16;
   for (; count > 0; --count) {
     std::array<u8, 15> bytes;
-    std::size_t have = bytes.size();
-    while (have > 0 && !peek(pc, address, physical, std::span(bytes).first(have))) --have;
+    const std::size_t have = peek(pc, address, physical, bytes);
     if (have == 0) return out + "Cannot access memory\n";
     const std::string lines = disassemble(std::span(bytes).first(have), address, bits);
     const std::string line = lines.substr(0, lines.find('\n') + 1);
@@ -135,7 +121,7 @@ std::string dump(MonitorContext& context, std::string_view arguments, bool physi
     out += fmt::format("{:0{}x}:", at, physical ? 16 : 8);
     for (unsigned n = 0; n < in_line && f.count > 0; ++n, --f.count) {
       std::array<u8, 8> bytes{};
-      if (!peek(pc, at, physical, std::span(bytes).first(f.size))) return out + " Cannot access memory\n";
+      if (peek(pc, at, physical, std::span(bytes).first(f.size)) != f.size) return out + " Cannot access memory\n";
       out += " " + formatted(load_le_n(bytes.data(), f.size), f);
       at += f.size;
       if (!physical) at &= 0xffffffff;
@@ -190,8 +176,9 @@ std::string save(MonitorContext& context, std::string_view arguments, bool physi
   auto range = save_range(words, pc, AddressSpace::kSize);
   if (!range) return range.error().message + "\n";
   const u64 address = (*range)[0], size = (*range)[1];
-  return save_to_file(words[2], size,
-                      [&](u64 offset, std::span<u8> to) { return peek(pc, address + offset, physical, to); });
+  return save_to_file(words[2], size, [&](u64 offset, std::span<u8> to) {
+    return peek(pc, address + offset, physical, to) == to.size();
+  });
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
-// info mem and info tlb: what the page tables map.
+// info mem, info tlb and pagewalk: what the page tables map.
 #include "frontend/monitor_commands.h"
+#include "frontend/monitor_expression.h"
 
 namespace xlat {
 
@@ -89,6 +90,83 @@ std::string info_mem(MonitorContext& context, std::string_view) {
   });
   flush();
   return out;
+}
+
+namespace {
+
+std::string entry_flags(u64 entry, bool last, bool pae) {
+  if (!(entry & kPresent)) return "not present";
+  std::string text = entry & kWrite ? "RW" : "RO";
+  text += entry & kUser ? " U" : " S";
+  static constexpr struct {
+    u64 bit;
+    const char* name;
+    bool last_only;
+  } kFlags[] = {
+      {kPwt, "PWT", false}, {kPcd, "PCD", false}, {kAccessed, "A", false}, {kDirty, "D", true}, {kGlobal, "G", true}};
+  for (const auto& flag : kFlags) {
+    if ((entry & flag.bit) && (last || !flag.last_only)) text += fmt::format(" {}", flag.name);
+  }
+  if (pae && (entry & kNoExecute)) text += " NX";
+  return text;
+}
+
+// What code of this privilege may do, as the processor works it out.
+std::string rights(Pc& pc, u32 linear, bool user) {
+  std::string text;
+  static constexpr std::pair<Access, const char*> kAccesses[] = {
+      {Access::kRead, "read"}, {Access::kWrite, "write"}, {Access::kExecute, "execute"}};
+  for (const auto& [access, name] : kAccesses) {
+    if (!walk(pc.cpu.paging(), pc.memory, linear, access, user, true).ok) continue;
+    text += fmt::format("{}{}", text.empty() ? "" : ", ", name);
+  }
+  return text.empty() ? "nothing" : text;
+}
+
+}  // namespace
+
+std::string monitor_pagewalk(MonitorContext& context, std::string_view arguments) {
+  Pc& pc = context.machine.pc();
+  const CpuState& s = pc.cpu.s;
+  auto address = evaluate_expression(arguments, pc.cpu);
+  if (!address) return fmt::format("pagewalk: {}\n", address.error().message);
+  if (!arguments.empty()) return fmt::format("pagewalk: extraneous characters at the end of line: '{}'\n", arguments);
+  const auto linear = static_cast<u32>(*address);
+  if (!(s.cr0 & kCr0Pg)) return fmt::format("paging is off (CR0.PG = 0): {:08x} is physical\n", linear);
+
+  const bool pae = s.cr4 & kCr4Pae;
+  const unsigned entry_bytes = pae ? 8 : 4, large_shift = pae ? 21 : 22;
+  const u64 address_mask = pae ? (u64{1} << 52) - 4096 : 0xfffff000;
+  std::string out = fmt::format("{:08x}: CR3 {:08x}, {}\n", linear, s.cr3, pae ? "PAE" : "32-bit paging");
+  u64 table = s.cr3 & address_mask;
+  if (pae) {
+    const u64 pdpte = s.pdpte[linear >> 30];
+    out += fmt::format("PDPTE[{:x}]          {:016x}  {}\n", linear >> 30, pdpte,
+                       pdpte & kPresent ? "present, as MOV CR3 loaded it" : "not present");
+    if (!(pdpte & kPresent)) return out + "not mapped\n";
+    table = pdpte & address_mask;
+  }
+  const auto entry_of = [&](const char* name, u32 index, bool last_if_large) {
+    const u64 at = table + index * entry_bytes;
+    const u64 entry = pc.memory.read(at, entry_bytes);
+    const bool large = last_if_large && (entry & kLarge) && (pae || (s.cr4 & kCr4Pse));
+    out += fmt::format("{}[{:x}] at {:09x}  {:0{}x}  {}{}\n", name, index, at, entry, 2 * entry_bytes,
+                       entry_flags(entry, large || !last_if_large, pae),
+                       large ? fmt::format(", a page of {} MiB", pae ? 2 : 4) : "");
+    return std::pair(entry, large);
+  };
+  const auto [pde, large] = entry_of("PDE", (linear >> large_shift) & (pae ? 511 : 1023), true);
+  if (!(pde & kPresent)) return out + "not mapped\n";
+  if (!large) {
+    table = pde & address_mask;
+    const auto [pte, unused] = entry_of("PTE", (linear >> 12) & (pae ? 511 : 1023), false);
+    (void)unused;
+    if (!(pte & kPresent)) return out + "not mapped\n";
+  }
+  u64 phys = 0;
+  if (!pc.cpu.peek_physical(linear, phys)) return out + "reserved bits are set: every access is a page fault\n";
+  return out + fmt::format("physical {:09x}; supervisor: {}; user: {}\n", phys, rights(pc, linear, false),
+                           rights(pc, linear, true));
 }
 
 }  // namespace xlat

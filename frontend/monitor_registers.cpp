@@ -42,9 +42,10 @@ std::string info_registers(MonitorContext& context, std::string_view) {
   out += fmt::format("ESI={:08x} EDI={:08x} EBP={:08x} ESP={:08x}\n", s.reg32(kEsi), s.reg32(kEdi), s.reg32(kEbp),
                      s.reg32(kEsp));
   out +=
-      fmt::format("EIP={:08x} EFL={:08x} [{}{}{}{}{}{}{}] CPL={} II={} A20={} SMM=0 HLT={}\n", static_cast<u32>(s.ip),
+      fmt::format("EIP={:08x} EFL={:08x} [{}{}{}{}{}{}{}] CPL={} II={} A20={} SMM=0 HLT={}{}\n", static_cast<u32>(s.ip),
                   flags, flag(kDf, 'D'), flag(kOf, 'O'), flag(kSf, 'S'), flag(kZf, 'Z'), flag(kAf, 'A'), flag(kPf, 'P'),
-                  flag(kCf, 'C'), s.cpl, s.shadow != Shadow::kNone ? 1 : 0, cpu.a20() ? 1 : 0, s.halted ? 1 : 0);
+                  flag(kCf, 'C'), s.cpl, s.shadow != Shadow::kNone ? 1 : 0, cpu.a20() ? 1 : 0, s.halted ? 1 : 0,
+                  context.machine.log().symbol(s.seg[kCs].base + static_cast<u32>(s.ip)));
   static constexpr const char* kNames[kSegRegs] = {"ES", "CS", "SS", "DS", "FS", "GS"};
   for (unsigned n = 0; n < kSegRegs; ++n) out += segment_line(kNames[n], s.seg[n], s.protected_mode());
   out += segment_line("LDT", s.ldtr, s.protected_mode());

@@ -1,5 +1,6 @@
 // Options about serial ports, monitor and log, and where they go by default.
 #include "base/log.h"
+#include "frontend/gdb/server.h"
 #include "frontend/option_parser.h"
 #include "frontend/option_values.h"
 
@@ -30,6 +31,13 @@ Status OptionParser::debugcon(const std::string& value) {
   if (!spec) return spec.error();
   if (spec->with_monitor) return error("-debugcon {}: a debug console cannot share with the monitor", value);
   settings_.debugcon.push_back({0, *spec});
+  return {};
+}
+
+Status OptionParser::gdb(const std::string& value, const std::string& name) {
+  auto device = parse_gdb_device(value, name);
+  if (!device) return device.error();
+  settings_.gdb = *device;
   return {};
 }
 
@@ -80,6 +88,7 @@ Status OptionParser::default_channels() {
   }
   stdio_used |= settings_.parallel.kind == Kind::kStdio;
   for (const DebugConSettings& d : settings_.debugcon) stdio_used |= d.channel.kind == Kind::kStdio;
+  stdio_used |= settings_.gdb.kind == Kind::kStdio;
   const bool monitor_on_stdio = monitor_given_ && settings_.monitor.kind == Kind::kStdio;
   if (mon_used && !monitor_given_) monitor_given_ = true;
   if (nographic_ && !nodefaults_) {
@@ -129,6 +138,7 @@ Status OptionParser::check_channels() const {
   }
   if (Status s = claim(settings_.monitor, "-monitor"); !s) return s;
   if (Status s = claim(settings_.parallel, "-parallel"); !s) return s;
+  if (Status s = claim(settings_.gdb, "-gdb"); !s) return s;
   for (const DebugConSettings& d : settings_.debugcon) {
     if (Status s = claim(d.channel, "-debugcon"); !s) return s;
   }

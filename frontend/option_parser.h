@@ -37,6 +37,7 @@ class OptionParser {
   Status debugcon(const std::string& value);
   Status global(const std::string& value);
   Status device(const std::string& value);
+  Status gdb(const std::string& value, const std::string& name);
   Status rtc(const std::string& value);
   Status icount(const std::string& value);
   Status log(const std::string& value);

@@ -165,6 +165,7 @@ class SocketBackend final : public StreamBackend {
       if (stream() >= 0) {
         if (!serve()) return;
         hang_up();
+        handlers_.disconnected();
         if (!spec_.server) return;
       } else if (reader_.wait(listener_, POLLIN) & POLLIN) {
         accept_one();

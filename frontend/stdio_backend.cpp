@@ -62,6 +62,7 @@ class StdioBackend final : public CharBackend {
       if (n > 0) {
         handlers_.input(std::span(buffer).first(static_cast<std::size_t>(n)));
       } else if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
+        handlers_.disconnected();
         return;
       }
     }

@@ -22,7 +22,7 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config) {
     machine->lockstep_ = std::move(*lockstep);
     machine->pcs_.push_back(&machine->lockstep_->follower());
   }
-  machine->paused_ = config.paused;
+  if (config.paused) machine->run_state_ = RunState::kPrelaunch;
   Interp& interp = machine->pc_->interp;
   machine->gate_.on_wake([&interp] { interp.stop(); });
   if (!config.time.deterministic) machine->ticker_ = std::make_unique<Ticker>([&interp] { interp.stop(); });
@@ -57,9 +57,50 @@ void Machine::quit() {
   gate_.nudge();
 }
 
+void Machine::stop(RunState why) {
+  step_.reset();
+  if (std::exchange(run_state_, why) != RunState::kRunning) return;
+  stopped_at_ = linear_ip();
+  if (on_stop_) on_stop_(why);
+}
+
+u32 Machine::linear_ip() const {
+  const CpuState& s = pc_->cpu.s;
+  return s.seg[kCs].base + static_cast<u32>(s.ip);
+}
+
 void Machine::cont() {
-  paused_ = io_error_ = false;
+  if (DebugPoints* points = pc_->cpu.debug_points()) {
+    points->forget_hit();
+    // The breakpoint the machine stands at was seen; one where the debugger has moved EIP to was not.
+    if (!step_ && stopped_at_ == linear_ip() && points->breakpoint_at(*stopped_at_)) step_ = Step{.go_on = true};
+  }
+  run_state_ = RunState::kRunning;
   pacer_.part();  // the time spent stopped does not count
+}
+
+void Machine::step(Step how) {
+  step_ = how;
+  cont();
+}
+
+void Machine::begin_step() {
+  for (Pc* pc : pcs_) {
+    pc->cpu.hold_interrupts(!step_->interrupts);
+    if (DebugPoints* points = pc->cpu.debug_points()) points->pass(true);
+  }
+}
+
+// After a look at the processor that began at `count_before`: whether that was the step.
+void Machine::end_step(u64 count_before) {
+  for (Pc* pc : pcs_) {
+    pc->cpu.hold_interrupts(false);
+    if (DebugPoints* points = pc->cpu.debug_points()) points->pass(false);
+  }
+  if (pc_->clock.count() == count_before) return;  // nothing was executed yet
+  const bool go_on = step_->go_on && !pc_->cpu.debug_hit();
+  step_.reset();
+  if (!go_on) stop(RunState::kDebug);
 }
 
 // What has been posted so far: who posts all the time must not keep the guest, or the end, waiting.
@@ -205,17 +246,20 @@ Machine::Exit Machine::run_until(u64 count) {
   Pc& pc = *pc_;
   for (;;) {
     if (!run_posted()) return end(Exit::kPowerOff);
-    if (paused_) {
+    if (paused()) {
       gate_.wait(std::nullopt);
       continue;
     }
-    drain();
-    for (Pc* each : pcs_) each->clock.run_due();
+    // Only an interrupt gets a halted processor on.
+    if (step_ && pc.cpu.s.halted) step_->interrupts = step_->timers = true;
+    if (!step_ || step_->timers) {
+      drain();
+      for (Pc* each : pcs_) each->clock.run_due();
+    }
     if (lockstep_ && !lockstep_->compare_requests()) return Exit::kDifference;
     if (const auto why = pc.take_io_stop()) {
       fmt::print(stderr, "xlat: {}\n", *why);
-      stop();
-      io_error_ = true;
+      stop(RunState::kIoError);
       continue;
     }
     if (pc.requests.any()) {
@@ -232,22 +276,27 @@ Machine::Exit Machine::run_until(u64 count) {
       }
       if (config_.no_reboot) return end(Exit::kReset);
       for (Pc* each : pcs_) each->reset();
+      if (step_) stop(RunState::kDebug);
       continue;
     }
     if (pc.clock.count() >= count) return Exit::kCount;
-    const bool paced = !config_.time.deterministic;
     if (pc.suspended()) {
       sleep();
       continue;
     }
+    const bool paced = !config_.time.deterministic && !step_;
     const u64 begin = paced ? host_now() : 0, before = pc.clock.count();
-    const Interp::Stop why = pc.interp.run(std::min(slice_end(begin), count));
+    if (step_) begin_step();
+    const Interp::Stop why = pc.interp.run(step_ ? before + 1 : std::min(slice_end(begin), count));
     if (lockstep_ && !lockstep_->follow(why)) return Exit::kDifference;
+    if (step_) end_step(before);
     if (paced) {
       const auto rate = pacer_.ran(begin, host_now(), pc.clock.count() - before, pc.clock.now());
       if (rate) enter(TimeInput{*rate});
     }
-    if (why == Interp::Stop::kIdle) {
+    if (why == Interp::Stop::kDebug) {
+      stop(RunState::kDebug);
+    } else if (why == Interp::Stop::kIdle && !paused()) {
       drain();
       if (!pc.requests.any() && pc.clock.next_deadline() > pc.clock.now()) idle();
     }

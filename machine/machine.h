@@ -43,13 +43,31 @@ class Machine {
   void quit();
 
   // ---- On the machine's thread ----
-  void stop() { paused_ = true; }
+  // Why the machine stands still, if it does.
+  enum class RunState : u8 {
+    kRunning,
+    kPaused,
+    kPrelaunch,  // -S
+    kDebug,
+    kShutdown,
+    kIoError,  // an image could not be read or written
+  };
+  RunState run_state() const { return run_state_; }
+  void stop(RunState why = RunState::kPaused);
   void cont();
-  bool paused() const { return paused_; }
-  // Paused because an image could not be read or written.
-  bool paused_by_io_error() const { return io_error_; }
+  bool paused() const { return run_state_ != RunState::kRunning; }
   // The whole machine, to go on from there in another one of the same kind. Not with -engine lockstep.
   void serialize(Archive& ar);
+
+  // For a debugger: makes one instruction or one iteration of a repeated one, or what comes before it (an exception; an
+  // interrupt if they are let in), then stops with RunState::kDebug. A halted processor waits for its interrupt.
+  struct Step {
+    bool interrupts = false, timers = false;  // let in
+    bool go_on = false;                       // afterwards, instead of stopping
+  };
+  void step(Step how);
+  // Told of each stop() that ended a run, whoever asked for it; null: nobody.
+  void on_stop(std::function<void(RunState)> listener) { on_stop_ = std::move(listener); }
   Pc& pc() { return *pc_; }
   // For what acts on the machine past the gate: that PC, and the one that follows it in lockstep.
   const std::vector<Pc*>& pcs() const { return pcs_; }
@@ -69,6 +87,9 @@ class Machine {
   void enter(const Input& input);
   void feed_serial(unsigned side, unsigned port);
   Exit end(Exit why);
+  void begin_step();
+  void end_step(u64 count_before);
+  u32 linear_ip() const;
 
   MachineConfig config_;
   Log log_;
@@ -79,7 +100,10 @@ class Machine {
   // Entered, but the UART is full; one set each for the PCs of pcs().
   std::array<std::array<std::deque<u8>, 4>, 2> serial_waiting_;
   std::array<std::atomic<i64>, 4> serial_backlog_{};
-  bool paused_ = false, io_error_ = false;
+  RunState run_state_ = RunState::kRunning;
+  std::optional<Step> step_;
+  std::optional<u32> stopped_at_;  // linear address of the next instruction then
+  std::function<void(RunState)> on_stop_;
   std::atomic<bool> quit_ = false;
   u32 exit_status_ = 0;
   std::mutex posted_mutex_;

@@ -8,7 +8,7 @@ packages=(
   libasmjit-dev libcapstone-dev libsdl2-dev catch2 zlib1g-dev libfmt-dev libpng-dev nlohmann-json3-dev libmpfr-dev
   libncurses-dev tmux nasm
   seabios acpica-tools
-  cpio xz-utils kmod fdisk mtools xorriso openssl e2fsprogs syslinux syslinux-common python3
+  gdb cpio xz-utils kmod fdisk mtools xorriso openssl e2fsprogs syslinux syslinux-common python3
 )
 [ "${1:-}" = --bench ] && packages+=(libc6-dev-i386 qemu-system-x86)
 

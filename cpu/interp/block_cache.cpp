@@ -117,7 +117,7 @@ Block* BlockCache::decode(u32 linear, u64 phys, CodeMode mode) {
   block->insns = insns_.add({decoded_.data(), count});
   ++counters_.decoded;
   if (cpu_.log().enabled(LogItem::kInAsm)) {
-    cpu_.log().line(LogItem::kInAsm, "----------------\nIN: {:08x}\n{}", linear,
+    cpu_.log().line(LogItem::kInAsm, "----------------\nIN: {:08x}{}\n{}", linear, cpu_.log().symbol(linear),
                     disassemble({page, at}, linear, mode.cs32 ? 32 : 16));
   }
   if (block->once) return keep_once(std::move(block));

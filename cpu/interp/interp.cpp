@@ -123,6 +123,12 @@ bool Interp::run_part(const Block& block, u32 block_ip, std::size_t n, std::size
 Interp::Stop Interp::run(u64 until) {
   until_ = until;
   count_ = cpu_.clock().count();
+  const Stop why = run_loop();
+  return cpu_.debug_hit() ? Stop::kDebug : why;
+}
+
+Interp::Stop Interp::run_loop() {
+  DebugPoints* const points = cpu_.debug_points();
   CpuState& s = cpu_.s;
   while (count_ < until_) {
     if (stop_asked_.load(std::memory_order_relaxed)) {
@@ -131,6 +137,8 @@ Interp::Stop Interp::run(u64 until) {
     }
     if (after_turn_ && !after_turn_()) [[unlikely]]
       return Stop::kAsked;
+    if (cpu_.debug_hit()) [[unlikely]]
+      return Stop::kDebug;
     bool step = false;
     if (cpu_.attention()) {
       u64 events = 0;
@@ -141,6 +149,9 @@ Interp::Stop Interp::run(u64 until) {
       if (events != 0) continue;
       step = boundary == Cpu::Boundary::kStep;
     }
+    const u32 linear = s.seg[kCs].base + static_cast<u32>(s.ip);
+    if (points && points->stops_before(linear, s.mid_rep)) [[unlikely]]
+      return Stop::kDebug;
     // Beyond the limit nothing is fetched, so nothing can page-fault.
     if (s.ip > s.seg[kCs].limit) [[unlikely]]
       cpu_.raise(kGP, 0);
@@ -161,11 +172,13 @@ Interp::Stop Interp::run(u64 until) {
         most = std::min(most, inside);
         if (inside == 0) cpu_.raise(kGP, 0);
       }
+      if (points) [[unlikely]]
+        most = std::min(most, points->free_run(*block, linear));
       if (most != 0) {
         if (step) cpu_.before_step();
         if (cpu_.log().enabled(LogItem::kExec)) [[unlikely]] {
-          cpu_.log().line(LogItem::kExec, "exec {:04x}:{:08x} eax {:08x} esp {:08x} eflags {:08x}", cs.selector, s.ip,
-                          s.reg32(kEax), s.reg32(kEsp), s.flags.get());
+          cpu_.log().line(LogItem::kExec, "exec {:04x}:{:08x} eax {:08x} esp {:08x} eflags {:08x}{}", cs.selector, s.ip,
+                          s.reg32(kEax), s.reg32(kEsp), s.flags.get(), cpu_.log().symbol(linear));
         }
         const bool whole = most == block->insns.size() && !step && !block->once;
         if (!whole || !run_translated(*block, budget)) run_block(*block, budget, most);

@@ -21,6 +21,7 @@ class Interp : public Engine {
     kBudget,  // the count was reached
     kIdle,    // HLT, and nothing pending
     kAsked,   // stop() was called
+    kDebug,   // before a breakpoint of a debugger, or behind an access it watches
   };
   // Runs until Clock::count reaches `until`. Each instruction counts one, each iteration of a repeated string
   // instruction, and each interrupt or exception delivered.
@@ -81,7 +82,9 @@ class Interp : public Engine {
   const Block& block() const { return *block_; }
 
   // Whether the run goes on up to `count` for all that is known now.
-  bool goes_on_to(u64 count) const { return until_ >= count && !stop_asked_.load(std::memory_order_relaxed); }
+  bool goes_on_to(u64 count) const {
+    return until_ >= count && !stop_asked_.load(std::memory_order_relaxed) && !cpu_.debug_hit();
+  }
 
   // What statistics() is made of.
   using Counters = std::vector<std::pair<std::string, u64>>;
@@ -97,6 +100,7 @@ class Interp : public Engine {
 
  private:
   friend class InterpEmitter;
+  Stop run_loop();
   u64 after_last();
   // Makes up to `most` iterations of a repeated string instruction at once, but for the count in ECX, CMPS and SCAS up
   // to one that ends them; 0 if they are to be made one by one. Touches only memory that the TLB has, so nothing can

@@ -1,6 +1,7 @@
 // x87 control: availability, pending exceptions, control and status words, environments and images.
 #include "base/bits.h"
 #include "cpu/x87/helpers.h"
+#include "cpu/x87/tag.h"
 #include "cpu/x87/unit.h"
 
 namespace xlat {
@@ -61,11 +62,15 @@ unsigned tag_of(const F80& r) {
   return kTagValid;
 }
 
+}  // namespace
+
 u16 full_tag(const FpuState& f) {
   unsigned tag = 0;
   for (unsigned n = 0; n < 8; ++n) tag |= (is_empty(f, n) ? kTagEmpty : tag_of(f.regs[n])) << (2 * n);
   return static_cast<u16>(tag);
 }
+
+namespace {
 
 // An image in guest memory. All of it is checked before the first byte is written, and read before anything changes.
 class Image {

@@ -264,6 +264,16 @@ void Engine::drop(Translation* t) {
   ++counters_.dropped;
 }
 
+// Blocks with a breakpoint are the interpreter's (Interp::run); what was translated before must not be found any more.
+void Engine::forget_translations(u32 linear) {
+  for (std::size_t n = 0; n < translations_.size();) {
+    Translation* const t = translations_[n].get();
+    const u32 start = t->ip + contexts_[t->context - 1].cs_base;
+    // Another one takes its place in the list.
+    linear - start < t->block->bytes ? drop(t) : void(++n);
+  }
+}
+
 // Only between blocks: nothing of the cache runs.
 void Engine::flush_cache() {
   for (const auto& t : translations_) t->block->translation = nullptr;

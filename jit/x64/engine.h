@@ -18,6 +18,7 @@ class Engine : public Interp {
   const JitCounters& counters() const { return counters_; }
   std::string statistics() const override;
   std::vector<CodeText> code_texts(u32 ip) const override;
+  void forget_translations(u32 linear) override;
 
  protected:
   bool run_translated(const Block& block, u64 budget) override;
