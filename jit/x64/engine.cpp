@@ -268,7 +268,7 @@ void Engine::drop(Translation* t) {
 void Engine::forget_translations(u32 linear) {
   for (std::size_t n = 0; n < translations_.size();) {
     Translation* const t = translations_[n].get();
-    const u32 start = t->ip + contexts_[t->context - 1].cs_base;
+    const u32 start = t->ip + contexts_[t->context].cs_base;
     // Another one takes its place in the list.
     linear - start < t->block->bytes ? drop(t) : void(++n);
   }
