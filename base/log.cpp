@@ -18,6 +18,7 @@ constexpr ItemName kItems[] = {
     {"in_asm", LogItem::kInAsm, "guest code of each block when it is first decoded"},
     {"int", LogItem::kInt, "interrupts and exceptions"},
     {"exec", LogItem::kExec, "each block executed"},
+    {"cpu_reset", LogItem::kCpuReset, "the processor's registers before each reset"},
     {"guest_errors", LogItem::kGuestErrors, "guest does what a manual forbids"},
     {"unimp", LogItem::kUnimp, "functions xlat does not have"},
     {"ir", LogItem::kIr, "intermediate representation of each block lifted"},
@@ -41,6 +42,11 @@ Status Log::enable(std::string_view items) {
       if (known.name != name) continue;
       items_ |= static_cast<u32>(known.item);
       found = true;
+    }
+    // Items of QEMU's that this version does not have.
+    for (const std::string_view later : {"op", "op_opt", "op_ind", "cpu", "fpu", "mmu", "pcall", "page", "nochain",
+                                         "strace", "plugin", "tid", "vpu"}) {
+      if (later == name) return error("-d {}: this log item: not in this version", name);
     }
     if (!found) {
       std::string names;

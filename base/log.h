@@ -22,6 +22,7 @@ enum class LogItem : u32 {
   kIr = 1 << 5,           // intermediate representation of each block lifted
   kOutAsm = 1 << 6,       // host code of each block translated
   kJit = 1 << 7,          // the engine's counters, at the end
+  kCpuReset = 1 << 8,     // the processor's registers before each reset
 };
 
 class Log {

@@ -273,6 +273,7 @@ class Cpu : public IrqSink, private MappingListener, private CodeListener {
     if (debug_points_ && debug_points_->watches_page(linear, table & 1)) return;
     tlb_.fill(table, linear, page, at.global, at.page_bytes);
   }
+  void note_nothing_there(const char* what, u64 phys, unsigned bytes);
   u64 load_page(u32 linear, unsigned bytes, const WalkResult& at, bool user);
   void store_page(u32 linear, unsigned bytes, const WalkResult& at, u64 value, bool user, bool cacheable);
   bool check_alignment(u32 linear, unsigned bytes, bool user);

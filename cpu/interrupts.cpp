@@ -68,8 +68,8 @@ void Cpu::deliver_fault() {
 
 void Cpu::interrupt(u8 vector, Event event, bool with_code, u32 code) {
   if (log_.enabled(LogItem::kInt)) {
-    log_.line(LogItem::kInt, "int {:02x} {} code {:04x} at {:04x}:{:08x} sp {:04x}:{:08x} cpl {} eax {:08x} cr2 {:08x}{}",
-              vector,
+    log_.line(LogItem::kInt,
+              "int {:02x} {} code {:04x} at {:04x}:{:08x} sp {:04x}:{:08x} cpl {} eax {:08x} cr2 {:08x}{}", vector,
               event == Event::kExternal    ? "external"
               : event == Event::kException ? "exception"
                                            : "software",

@@ -100,7 +100,13 @@ u64 Cpu::load_page(u32 linear, unsigned bytes, const WalkResult& at, bool user) 
     return load_le_n(page + (phys & 0xfff), bytes);
   }
   publish_count();
+  if (!owner.io) note_nothing_there("read", phys, bytes);
   return memory_.read(phys, bytes);
+}
+
+void Cpu::note_nothing_there(const char* what, u64 phys, unsigned bytes) {
+  log_.line(LogItem::kGuestErrors, "Invalid {} at addr {:#x}, size {}, at {:04x}:{:08x}: nothing is there", what, phys,
+            bytes, s.seg[kCs].selector, s.ip);
 }
 
 void Cpu::store_page(u32 linear, unsigned bytes, const WalkResult& to, u64 value, bool user, bool cacheable) {
@@ -115,6 +121,7 @@ void Cpu::store_page(u32 linear, unsigned bytes, const WalkResult& to, u64 value
     return;
   }
   publish_count();
+  if (!owner.io) note_nothing_there(owner.read ? "write to ROM" : "write", phys, bytes);
   memory_.write(phys, bytes, value);
 }
 

@@ -15,6 +15,11 @@ constexpr u32 kPentium2 = kPentium | kCpuidPae | kCpuidSep | kCpuidMtrr | kCpuid
 
 constexpr CpuModel kModels[] = {
     {"max", 6, 8, 10, kPentium2, true, true, "xlat virtual processor"},
+    {"host", 6, 8, 10, kPentium2, true, true, "xlat virtual processor"},
+    // Family, model and stepping as QEMU's, less SSE, the APIC and CLFLUSH, which do not exist here yet.
+    {"qemu32", 6, 6, 3, kPentium2, false, true, "QEMU Virtual CPU version 2.5+"},
+    {"kvm32", 15, 6, 1, kPentium2, false, true, "Common 32-bit KVM processor"},
+    {"base", 6, 0, 0, kCpuidFpu, false, true, {}},
     {"486", 4, 8, 0, kCpuidFpu, false, true, {}},
     {"pentium", 5, 4, 3, kPentium, false, true, {}},
     {"pentium2", 6, 5, 2, kPentium2, false, true, {}},
@@ -22,7 +27,50 @@ constexpr CpuModel kModels[] = {
     {"pentium3", 6, 7, 3, kPentium2, false, true, {}},
 };
 
+constexpr CpuFeature kFeatures[] = {
+    {"fpu", kCpuidFpu},
+    {"vme", kCpuidVme},
+    {"de", kCpuidDe},
+    {"pse", kCpuidPse},
+    {"tsc", kCpuidTsc},
+    {"msr", kCpuidMsr},
+    {"pae", kCpuidPae},
+    {"mce", kCpuidMce},
+    {"cx8", kCpuidCx8},
+    {"sep", kCpuidSep},
+    {"mtrr", kCpuidMtrr},
+    {"pge", kCpuidPge},
+    {"mca", kCpuidMca},
+    {"cmov", kCpuidCmov},
+    {"pat", kCpuidPat},
+    {"pse36", kCpuidPse36},
+    {"mmx", kCpuidMmx},
+    {"fxsr", kCpuidFxsr},
+    {"nx", 0},
+};
+
+// Models of QEMU's that have what no processor here has: long mode, or SSE at least.
+constexpr std::string_view kLater[] = {
+    "qemu64",     "kvm64",          "core2duo",       "coreduo",        "n270",           "athlon",
+    "phenom",     "Conroe",         "Penryn",         "Nehalem",        "Westmere",       "SandyBridge",
+    "IvyBridge",  "Haswell",        "Broadwell",      "Skylake-Client", "Skylake-Server", "Cascadelake-Server",
+    "Cooperlake", "Icelake-Client", "Icelake-Server", "SapphireRapids", "KnightsMill",    "Snowridge",
+    "Denverton",  "Opteron_G1",     "Opteron_G2",     "Opteron_G3",     "Opteron_G4",     "Opteron_G5",
+    "EPYC",       "EPYC-Rome",      "EPYC-Milan",     "Dhyana"};
+
 }  // namespace
+
+std::span<const CpuFeature> cpu_features() { return kFeatures; }
+
+bool CpuModel::set_feature(std::string_view feature, bool on) {
+  for (const CpuFeature& f : kFeatures) {
+    if (f.name != feature) continue;
+    if (f.edx == 0) nx = on;
+    features = on ? features | f.edx : features & ~f.edx;
+    return true;
+  }
+  return false;
+}
 
 u32 CpuModel::decoder_features() const {
   using namespace attr;
@@ -70,6 +118,12 @@ CpuModel::Leaf CpuModel::leaf(u32 n) const {
 Result<CpuModel> find_cpu_model(std::string_view name) {
   for (const CpuModel& m : kModels) {
     if (m.name == name) return m;
+  }
+  for (const std::string_view later : kLater) {
+    const std::string_view base = name.substr(0, name.find("-v"));
+    if (later == name || later == base || name.substr(0, name.find('-')) == later) {
+      return error("-cpu {}: 64-bit mode and SSE: not in this version; there are: {}", name, cpu_model_names());
+    }
   }
   return error("-cpu: no processor '{}'; there are: {}", name, cpu_model_names());
 }

@@ -1,6 +1,7 @@
 // The processors that -cpu names: CPUID leaves and the features behind them.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -25,6 +26,8 @@ struct CpuModel {
   std::string_view brand;  // 80000002H..4H; empty: no extended leaves
 
   bool has(u32 edx) const { return (features & edx) == edx; }
+  // Gives the processor a feature or takes it away; false if no feature has that name.
+  bool set_feature(std::string_view feature, bool on);
   // attr::F... bits for the decoder.
   u32 decoder_features() const;
   // Physical address bits, SDM vol. 3, 4.1.4.
@@ -37,7 +40,14 @@ struct CpuModel {
   Leaf leaf(u32 leaf) const;
 };
 
-// The model called `name`, or an error that lists the names. "max" is all that xlat implements.
+// The features that can be set, by QEMU's names.
+struct CpuFeature {
+  std::string_view name;
+  u32 edx;  // CPUID.01H:EDX bit; 0 for NX
+};
+std::span<const CpuFeature> cpu_features();
+
+// The model called `name`, or an error that lists the names. "max" is all that xlat implements, and so is "host".
 Result<CpuModel> find_cpu_model(std::string_view name);
 std::string cpu_model_names();
 

@@ -25,16 +25,8 @@ u32 pci_window_start(u64 ram_bytes) {
   return 0xe0000000;
 }
 
-Result<std::vector<std::pair<u8, u8>>> cmos_values(const CmosConfig& config) {
-  std::vector<std::pair<u8, u8>> values;
-  const auto set = [&values](unsigned index, u64 value) {
-    values.emplace_back(static_cast<u8>(index), static_cast<u8>(value));
-  };
-  const auto set16 = [&set](unsigned index, u64 value) {
-    set(index, value);
-    set(index + 1, value >> 8);
-  };
-
+Result<CmosValues> cmos_boot_order(const CmosConfig& config) {
+  CmosValues values;
   // Boot devices, a nibble each: first and second in 3Dh, third in the high half of 38h.
   u8 nibbles[3] = {};
   std::string_view seen;
@@ -56,8 +48,22 @@ Result<std::vector<std::pair<u8, u8>>> cmos_values(const CmosConfig& config) {
     nibbles[i] = static_cast<u8>(at + 1);
     seen = config.boot_order.substr(0, i + 1);
   }
-  set(0x3d, nibbles[1] << 4 | nibbles[0]);
-  set(0x38, nibbles[2] << 4 | (config.check_floppy_signature ? 0 : 1));
+  values.emplace_back(u8{0x3d}, static_cast<u8>(nibbles[1] << 4 | nibbles[0]));
+  values.emplace_back(u8{0x38}, static_cast<u8>(nibbles[2] << 4 | (config.check_floppy_signature ? 0 : 1)));
+  return values;
+}
+
+Result<CmosValues> cmos_values(const CmosConfig& config) {
+  auto order = cmos_boot_order(config);
+  if (!order) return order.error();
+  CmosValues values = std::move(*order);
+  const auto set = [&values](unsigned index, u64 value) {
+    values.emplace_back(static_cast<u8>(index), static_cast<u8>(value));
+  };
+  const auto set16 = [&set](unsigned index, u64 value) {
+    set(index, value);
+    set(index + 1, value >> 8);
+  };
 
   const u64 ram = config.ram_bytes;
   const u64 above_1m = ram > 0x100000 ? ram - 0x100000 : 0, above_16m = ram > 0x1000000 ? ram - 0x1000000 : 0;

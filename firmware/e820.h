@@ -45,7 +45,11 @@ struct CmosConfig {
   std::array<CmosDrive, 4> drives{};    // primary master and slave, secondary master and slave
 };
 
-// Index/value pairs; fails for boot letters that do not exist, doubled ones and more than three.
-Result<std::vector<std::pair<u8, u8>>> cmos_values(const CmosConfig& config);
+// Index/value pairs.
+using CmosValues = std::vector<std::pair<u8, u8>>;
+// Fails for boot letters that do not exist, doubled ones and more than three.
+Result<CmosValues> cmos_values(const CmosConfig& config);
+// Those that say what is booted from, alone.
+Result<CmosValues> cmos_boot_order(const CmosConfig& config);
 
 }  // namespace xlat

@@ -33,8 +33,11 @@ SmbiosTables::SmbiosTables(const SmbiosConfig& c) {
   // Type 0, BIOS: vendor, version, E800h, date, 64 KiB, "characteristics not supported", targeted content distribution.
   add(0, 0x0000, Fields().b(1).b(2).w(0xe800).b(3).b(0).q(0x08).b(0).b(0x14).b(0).b(0).b(0xff).b(0xff).take(),
       {"SeaBIOS", c.version, "04/01/2014"});
-  // Type 1, system: UUID 0, woken by the power switch.
-  add(1, 0x0100, Fields().b(1).b(2).b(3).b(0).q(0).q(0).b(6).b(0).b(0).take(), {c.manufacturer, c.product, c.version});
+  // Type 1, system: UUID, its first three fields with the low byte first (7.2.1); woken by the power switch.
+  Fields system;
+  system.b(1).b(2).b(3).b(0);
+  for (const unsigned n : {3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15}) system.b(c.uuid[n]);
+  add(1, 0x0100, system.b(6).b(0).b(0).take(), {c.manufacturer, c.product, c.version});
   // Type 3, chassis: other, states safe.
   add(3, 0x0300, Fields().b(1).b(1).b(2).b(0).b(0).b(3).b(3).b(3).b(2).d(0).b(0).b(0).b(0).b(0).b(0).take(),
       {c.manufacturer, c.version});

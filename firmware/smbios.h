@@ -1,6 +1,7 @@
 // SMBIOS 2.8 tables: what the machine says it is.
 #pragma once
 
+#include <array>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,6 +19,7 @@ struct SmbiosConfig {
   std::string version = "1.0";
   u32 processor_signature = 0x000006b1;  // CPUID leaf 1 EAX and EDX
   u32 processor_features = 0;
+  std::array<u8, 16> uuid{};  // in the order it is written down
 };
 
 class SmbiosTables {

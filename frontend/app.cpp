@@ -124,7 +124,7 @@ Status App::build() {
     config.parallel = output_to(add_channel(settings_.parallel, "parallel0"));
   }
   for (const DebugConSettings& d : settings_.debugcon) {
-    config.debugcon.push_back({d.port, output_to(add_channel(d.channel, "debugcon"))});
+    config.debugcon.push_back({d.port.value_or(0xe9), output_to(add_channel(d.channel, "debugcon"))});
   }
   if (settings_.monitor.kind != CharSpec::Kind::kNone) monitor_channel_ = add_channel(settings_.monitor, "monitor");
 

@@ -22,7 +22,7 @@ Status parse_server(CharSpec& spec, const std::vector<SubOption>& parts, std::st
     } else if (part.name == "nowait" && !part.has_value) {
       spec.wait = false;
       wait_given = true;
-    } else if (part.name == "nodelay") {
+    } else if (part.name == "nodelay" || part.name == "reconnect") {
       // Bytes are never held back.
     } else {
       return error("{} {}: no sub-option '{}'; there are server, wait, nowait", option, text, part.name);
@@ -41,6 +41,14 @@ Result<CharSpec> parse_char_spec(std::string_view text, std::string_view option)
   if (rest.starts_with("mon:")) {
     spec.with_monitor = true;
     rest.remove_prefix(4);
+  }
+  if (rest == "/dev/null") rest = "null";
+  if (rest.starts_with("chardev:")) {
+    rest.remove_prefix(8);
+    if (rest.empty()) return error("{} {}: give the id of a -chardev", option, text);
+    spec.kind = Kind::kChardev;
+    spec.path = rest;
+    return spec;
   }
   if (rest == "none" || rest == "null" || rest == "stdio" || rest == "pty") {
     spec.kind = rest == "none"    ? Kind::kNone
@@ -79,8 +87,8 @@ Result<CharSpec> parse_char_spec(std::string_view text, std::string_view option)
     return spec;
   }
   if (rest.starts_with("tcp:") || rest.starts_with("telnet:")) {
-    if (rest.starts_with("telnet:")) return error("{} {}: no telnet protocol; use tcp:", option, text);
-    rest.remove_prefix(4);
+    spec.telnet = rest.starts_with("telnet:");
+    rest.remove_prefix(spec.telnet ? 7 : 4);
     const auto parts = split_suboptions(rest, "address");
     const std::string& address = parts[0].value;
     const auto colon = address.rfind(':');
@@ -98,10 +106,10 @@ Result<CharSpec> parse_char_spec(std::string_view text, std::string_view option)
     return spec;
   }
   static constexpr std::string_view kKinds[] = {
-      "stdio", "mon:stdio", "file:", "unix:", "tcp:", "pty", "vc", "null", "none"};
-  return error(
-      "{} {}: no such channel; the nearest is {} (there are stdio, mon:stdio, file:, unix:, tcp:, pty, vc, null, none)",
-      option, text, nearest(rest.substr(0, rest.find(':') + 1 ? rest.find(':') + 1 : rest.size()), kKinds));
+      "stdio", "mon:stdio", "file:", "unix:", "tcp:", "telnet:", "pty", "vc", "null", "none", "chardev:"};
+  const auto colon = rest.find(':');
+  return error("{} {}: no such channel; {}", option, text,
+               choices(colon == std::string_view::npos ? rest : rest.substr(0, colon + 1), kKinds));
 }
 
 std::string describe(const CharSpec& spec) {
@@ -116,7 +124,8 @@ std::string describe(const CharSpec& spec) {
     case CharSpec::Kind::kVc: text = "vc"; break;
     case CharSpec::Kind::kFile: text = "file:" + spec.path; break;
     case CharSpec::Kind::kUnix: text = "unix:" + spec.path + server; break;
-    case CharSpec::Kind::kTcp: text = "tcp:" + spec.host + ":" + spec.port + server; break;
+    case CharSpec::Kind::kTcp: text = (spec.telnet ? "telnet:" : "tcp:") + spec.host + ":" + spec.port + server; break;
+    case CharSpec::Kind::kChardev: text = "chardev:" + spec.path; break;
   }
   return spec.with_monitor ? "mon:" + text : text;
 }

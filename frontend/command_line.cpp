@@ -1,8 +1,6 @@
 // The loop over the options and the simple ones; -help.
 #include "frontend/command_line.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <ctime>
 
@@ -16,10 +14,18 @@ namespace xlat {
 namespace {
 struct OptionInfo {
   std::string_view name, argument, help;
+  bool lists;  // its function answers 'help' itself
 };
+constexpr bool answers_help(std::string_view name) {
+  for (const std::string_view known :
+       {"machine", "M", "cpu", "accel", "display", "device", "audiodev", "vga", "d", "k", "L", "chardev", "drive"}) {
+    if (known == name) return true;
+  }
+  return false;
+}
 constexpr OptionInfo kOptions[] = {
-#define XLAT_OPTION(id, name, argument, help) {name, argument, help},
-#define XLAT_LATER(name, has_argument, missing)
+#define XLAT_OPTION(id, name, argument, help) {name, argument, help, answers_help(name)},
+#define XLAT_LATER(name, missing)
 #include "frontend/options.inc"
 #undef XLAT_OPTION
 #undef XLAT_LATER
@@ -30,7 +36,7 @@ struct LaterInfo {
 };
 constexpr LaterInfo kLater[] = {
 #define XLAT_OPTION(id, name, argument, help)
-#define XLAT_LATER(name, has_argument, missing) {name, missing},
+#define XLAT_LATER(name, missing) {name, missing},
 #include "frontend/options.inc"
 #undef XLAT_OPTION
 #undef XLAT_LATER
@@ -51,18 +57,15 @@ Result<Settings> OptionParser::run(std::span<const std::string> args) {
     for (const OptionInfo& known : kOptions) {
       if (known.name == name) info = &known;
     }
-    if (!info) {
-      for (const LaterInfo& later : kLater) {
-        if (later.name == name) return error("{}: {} comes in a later version", arg, later.missing);
-      }
-      std::vector<std::string_view> names;
-      for (const OptionInfo& known : kOptions) names.push_back(known.name);
-      return error("{}: no such option; the nearest is -{}", arg, nearest(name, names));
-    }
+    if (!info) return unknown(arg, name);
     std::string value;
     if (!info->argument.empty()) {
       if (n + 1 >= args.size()) return error("{}: an argument is missing: {} {}", arg, arg, info->argument);
       value = args[++n];
+      if ((value == "help" || value == "?") && !info->lists) {
+        say(fmt::format("-{} {}\n    {}\n", info->name, info->argument, info->help));
+        return settings_;
+      }
     }
     if (Status s = apply(static_cast<Option>(info - kOptions), "-" + std::string(name), value); !s) return s.error();
     if (settings_.print) return settings_;
@@ -71,11 +74,22 @@ Result<Settings> OptionParser::run(std::span<const std::string> args) {
   return settings_;
 }
 
+Error OptionParser::unknown(const std::string& arg, std::string_view name) {
+  for (const LaterInfo& later : kLater) {
+    if (later.name == name) return error("{}: {}: not in this version", arg, later.missing);
+  }
+  std::vector<std::string_view> names;
+  for (const OptionInfo& known : kOptions) names.push_back(known.name);
+  const auto near = nearest(name, names);
+  return near.empty() ? error("{}: no such option; -help lists all", arg)
+                      : error("{}: no such option; the nearest is -{}", arg, near);
+}
+
 Status OptionParser::apply(Option option, const std::string& name, const std::string& value) {
   MachineConfig& m = settings_.machine;
   const auto only_none = [&](const char* missing) -> Status {
     if (value == "none") return {};
-    return error("{} {}: {} comes in a later version; use {} none", name, value, missing, name);
+    return error("{} {}: {}: not in this version; use {} none", name, value, missing, name);
   };
   // An empty file name is a mistake in a script; it must not pass as "not given".
   const auto file = [&](std::string& to) -> Status {
@@ -89,17 +103,7 @@ Status OptionParser::apply(Option option, const std::string& name, const std::st
     case Option::kVersion: say(fmt::format("xlat version {}\n", kVersionText)); break;
     case Option::kMachine:
     case Option::kMachineShort: return machine(name, value);
-    case Option::kCpu: {
-      if (value == "help" || value == "?") {
-        say(fmt::format("Processors: {}\n", cpu_model_names()));
-        break;
-      }
-      const auto parts = split_suboptions(value, "model");
-      if (parts.size() > 1) return error("-cpu {}: no feature '{}' can be set", value, parts[1].name);
-      if (auto model = find_cpu_model(value); !model) return model.error();
-      m.cpu = value;
-      break;
-    }
+    case Option::kCpu: return cpu(value);
     case Option::kAccel: return accel(name, value);
     case Option::kEnableKvm: return accel(name, "kvm");
     case Option::kEngine: return engine(value);
@@ -120,43 +124,41 @@ Status OptionParser::apply(Option option, const std::string& name, const std::st
     case Option::kKernel: return file(m.kernel);
     case Option::kInitrd: return file(m.initrd);
     case Option::kAppend: m.append = value; break;
-    case Option::kBios: {
-      if (Status s = file(m.bios); !s) return s;
-      // A bare name is one of the firmware images installed, as with QEMU.
-      struct stat st {};
-      const std::string installed = "/usr/share/seabios/" + value;
-      if (stat(value.c_str(), &st) != 0 && value.find('/') == std::string::npos && stat(installed.c_str(), &st) == 0) {
-        m.bios = installed;
+    case Option::kBios: return firmware_file(value, name, m.bios);
+    case Option::kOptionRom: {
+      std::string path;
+      const auto parts = split_suboptions(value, "romfile");
+      for (const SubOption& part : parts) {
+        if (part.name != "romfile" && part.name != "bootindex") {
+          return error("-option-rom: no sub-option '{}'; there are: romfile, bootindex", part.name);
+        }
       }
+      if (Status s = firmware_file(parts[0].value, name, path); !s) return s;
+      m.option_roms.push_back(path);
       break;
     }
-    case Option::kVga:
-      if (value != "std" && value != "none") return error("-vga: no adapter '{}'; there are: std, none", value);
-      m.vga = value == "std";
-      vga_given_ = true;
-      break;
+    case Option::kFirmwareDir: firmware_dirs_.push_back(value); break;
+    case Option::kVga: return vga(value);
     case Option::kDisplay: return display(value);
     case Option::kCurses: return display("curses");
     case Option::kNographic: nographic_ = settings_.machine.console_on_serial = true; break;
     case Option::kSerial: return serial(value);
     case Option::kParallel: return parallel(value);
-    case Option::kMonitor: {
-      auto spec = parse_char_spec(value, name);
-      if (!spec) return spec.error();
-      if (spec->kind == CharSpec::Kind::kFile)
-        return error("-monitor {}: a monitor needs a channel one can type into", value);
-      spec->with_monitor = false;
-      settings_.monitor = *spec;
-      monitor_given_ = true;
-      break;
-    }
+    case Option::kMonitor: return monitor_channel(value, name);
+    case Option::kMon: return mon(value);
+    case Option::kChardev: return chardev(value);
     case Option::kDebugcon: return debugcon(value);
     case Option::kGlobal: return global(value);
     case Option::kDevice: return device(value);
     case Option::kAudiodev: return audiodev(value);
     case Option::kNet:
-    case Option::kNic: return only_none("the network");
+    case Option::kNic: return only_none("networking");
     case Option::kRtc: return rtc(value);
+    case Option::kLocaltime: return rtc("base=localtime");
+    case Option::kNoAcpi: m.acpi = false; break;
+    case Option::kNoHpet: break;  // there is none
+    case Option::kUuid: return uuid(value);
+    case Option::kAction: return action(value);
     case Option::kIcount: return icount(value);
     case Option::kNodefaults: nodefaults_ = true; break;
     case Option::kNoUserConfig: break;
@@ -179,9 +181,7 @@ Status OptionParser::apply(Option option, const std::string& name, const std::st
       break;
     }
     case Option::kPidfile: return file(settings_.pidfile);
-    case Option::kKeyboard:
-      if (value.empty()) return error("-k: give a keyboard layout, as en-us");
-      break;
+    case Option::kKeyboard: return keyboard(value);
   }
   return {};
 }
@@ -209,7 +209,8 @@ Status OptionParser::finish() {
   // As QEMU's PC: a CD-ROM drive and floppy drive A, empty, unless something else is in its place.
   if (!nodefaults_ && !m.ide[2]) m.ide[2] = DriveConfig{.path = {}, .cdrom = true};
   if (!nodefaults_ && !m.floppy[0]) m.floppy[0] = DriveConfig{};
-  for (DebugConSettings& d : settings_.debugcon) d.port = debugcon_port_;
+  for (DebugConSettings& d : settings_.debugcon) d.port = d.port.value_or(debugcon_port_);
+  if (Status s = resolve_chardevs(); !s) return s;
   // A deterministic run looks at no clock of the host's, so the time of day is fixed as well.
   if (rtc_base_) {
     m.time.rtc_base = *rtc_base_;
@@ -222,21 +223,45 @@ Status OptionParser::finish() {
   return check_channels();
 }
 
+namespace {
+constexpr std::size_t kHelpColumn = 29, kHelpWidth = 100;
+
+// `text` in lines that end before kHelpWidth: the first one begins at `column`, the others at `indent`. They are broken
+// at `mark`: at a space, which goes, or before a '['.
+void wrap(std::string& out, std::string_view text, std::size_t column, std::size_t indent, char mark) {
+  while (text.size() > kHelpWidth - column) {
+    const std::size_t cut = text.rfind(mark, kHelpWidth - column);
+    if (cut == std::string_view::npos || cut == 0) break;
+    out += text.substr(0, cut);
+    text.remove_prefix(mark == ' ' ? cut + 1 : cut);
+    out += '\n';
+    out.append(indent, ' ');
+    column = indent;
+  }
+  out += text;
+  out += '\n';
+}
+}  // namespace
+
 std::string help_text() {
   std::string text = fmt::format(
       "xlat version {}, a PC in software\nusage: xlat [options] [IMAGE]\n"
       "IMAGE is a disk, an ISO image or a kernel, recognised by its contents.\n\n",
       kVersionText);
   for (const OptionInfo& option : kOptions) {
-    std::string head = fmt::format("-{}{}{}", option.name, option.argument.empty() ? "" : " ", option.argument);
-    text += head.size() < 28 ? fmt::format("{:<28} {}\n", head, option.help)
-                             : fmt::format("{}\n{:<28} {}\n", head, "", option.help);
+    const std::string head = fmt::format("-{}{}{}", option.name, option.argument.empty() ? "" : " ", option.argument);
+    if (head.size() < kHelpColumn - 1) {
+      text += fmt::format("{:<{}}", head, kHelpColumn);
+    } else {
+      wrap(text, head, 0, 8, '[');
+      text.append(kHelpColumn, ' ');
+    }
+    wrap(text, option.help, kHelpColumn, kHelpColumn, ' ');
   }
   text +=
-      "\nOn the terminal of -nographic: Ctrl-A x quits, Ctrl-A c switches to the monitor, Ctrl-A h shows all keys.\n"
-      "With -display curses: Alt-1, Alt-2 and so on (or Escape and the digit) switch between screen, monitor and "
-      "serial\n"
-      "ports; Shift-PgUp scrolls back in the latter.\n";
+      "\nOn the terminal of -nographic: Ctrl-A x quits, Ctrl-A c switches to the monitor, Ctrl-A h shows all\n"
+      "keys. With -display curses: Alt-1, Alt-2 and so on (or Escape and the digit) switch between screen,\n"
+      "monitor and serial ports; Shift-PgUp scrolls back in the latter.\n";
   return text;
 }
 

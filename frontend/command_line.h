@@ -15,7 +15,7 @@ namespace xlat {
 inline constexpr const char* kVersionText = "0.1.0";
 
 struct DebugConSettings {
-  u16 port = 0xe9;
+  std::optional<u16> port;  // none: where -global puts it, or E9h
   CharSpec channel;
 };
 

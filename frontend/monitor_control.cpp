@@ -1,6 +1,7 @@
 // Monitor commands that act on the machine: run state, keys, mouse, screen.
 #include <algorithm>
 
+#include "cpu/registers_text.h"
 #include "frontend/command_line.h"
 #include "frontend/monitor_commands.h"
 #include "frontend/option_values.h"
@@ -163,6 +164,10 @@ std::string monitor_screendump(MonitorContext& context, std::string_view argumen
 std::string monitor_gdbserver(MonitorContext& context, std::string_view arguments) {
   if (!context.gdbserver) return "gdbserver: no debugger can be let in here\n";
   return context.gdbserver(arguments.empty() ? "tcp::1234" : arguments);
+}
+
+std::string info_registers(MonitorContext& context, std::string_view) {
+  return "\nCPU#0\n" + registers_text(context.machine.pc().cpu);
 }
 
 std::string info_status(MonitorContext& context, std::string_view) {

@@ -52,8 +52,7 @@ Status OptionParser::audiodev(const std::string& value) {
       // How QEMU gets samples to a sound card in time; a file has all the time there is.
     } else {
       static constexpr std::string_view kNames[] = {"id", "path", "out.frequency", "out.channels", "out.format"};
-      return error("-audiodev {}: no sub-option '{}'; the nearest is {}", driver->value, part.name,
-                   nearest(part.name, kNames));
+      return error("-audiodev {}: no sub-option '{}'; {}", driver->value, part.name, choices(part.name, kNames));
     }
   }
   if (audio.id.empty()) return error("-audiodev {}: id= is missing; give one, as id=snd0", driver->value);

@@ -1,4 +1,6 @@
 // Options about serial ports, monitor and log, and where they go by default.
+#include <algorithm>
+
 #include "base/log.h"
 #include "frontend/gdb/server.h"
 #include "frontend/option_parser.h"
@@ -30,7 +32,7 @@ Status OptionParser::debugcon(const std::string& value) {
   auto spec = parse_char_spec(value, "-debugcon");
   if (!spec) return spec.error();
   if (spec->with_monitor) return error("-debugcon {}: a debug console cannot share with the monitor", value);
-  settings_.debugcon.push_back({0, *spec});
+  settings_.debugcon.push_back({std::nullopt, *spec});
   return {};
 }
 
@@ -38,6 +40,79 @@ Status OptionParser::gdb(const std::string& value, const std::string& name) {
   auto device = parse_gdb_device(value, name);
   if (!device) return device.error();
   settings_.gdb = *device;
+  return {};
+}
+
+Status OptionParser::monitor_channel(const std::string& value, const std::string& name) {
+  auto spec = parse_char_spec(value, name);
+  if (!spec) return spec.error();
+  if (spec->kind == CharSpec::Kind::kFile)
+    return error("{} {}: a monitor needs a channel one can type into", name, value);
+  spec->with_monitor = false;
+  settings_.monitor = *spec;
+  monitor_given_ = true;
+  return {};
+}
+
+Status OptionParser::mon(const std::string& value) {
+  std::string id;
+  for (const SubOption& part : split_suboptions(value, "chardev")) {
+    if (part.name == "chardev") {
+      id = part.value;
+    } else if (part.name == "mode") {
+      if (part.value == "control") return error("-mon {}: QMP: not in this version", value);
+      if (part.value != "readline") return error("-mon: mode={}: give readline", part.value);
+    } else if (part.name != "pretty" && part.name != "id") {
+      return error("-mon: no sub-option '{}'; there are: chardev, mode", part.name);
+    }
+  }
+  if (id.empty()) return error("-mon: chardev= is missing: the id of a -chardev");
+  return monitor_channel("chardev:" + id, "-mon");
+}
+
+Status OptionParser::chardev(const std::string& value) {
+  if (value == "help" || value == "?") {
+    say("Channels of -chardev:\n  null\n  stdio\n  file\n  socket\n  pty\n  vc\n");
+    return {};
+  }
+  auto parsed = parse_chardev(value);
+  if (!parsed) return parsed.error();
+  for (const NamedChannel& other : chardevs_) {
+    if (other.chardev.id == parsed->id) return error("-chardev {}: there is already one with id={}", value, parsed->id);
+  }
+  chardevs_.push_back({std::move(*parsed), {}});
+  return {};
+}
+
+// Names become what they stand for. One that a serial port and the monitor use is shared, if it says mux=on.
+Status OptionParser::resolve_chardevs() {
+  CharSpec* first_serial = nullptr;
+  const auto resolve = [&](CharSpec& spec, const std::string& by) -> Status {
+    if (spec.kind != CharSpec::Kind::kChardev) return {};
+    const auto found = std::find_if(chardevs_.begin(), chardevs_.end(),
+                                    [&](const NamedChannel& c) { return c.chardev.id == spec.path; });
+    if (found == chardevs_.end()) return error("{}: there is no -chardev with id={}", by, spec.path);
+    if (!found->used_by.empty()) {
+      const bool shared = found->chardev.mux && by == "-monitor" && found->used_by == "-serial" && first_serial;
+      if (!shared) return error("{}: the -chardev with id={} is used by {} already", by, spec.path, found->used_by);
+      first_serial->with_monitor = true;
+      spec = {};
+      return {};
+    }
+    found->used_by = by;
+    spec = found->chardev.spec;
+    if (by == "-serial" && found->chardev.mux) first_serial = &spec;
+    return {};
+  };
+  for (CharSpec& spec : settings_.serial) {
+    if (Status s = resolve(spec, "-serial"); !s) return s;
+  }
+  if (Status s = resolve(settings_.monitor, "-monitor"); !s) return s;
+  if (Status s = resolve(settings_.parallel, "-parallel"); !s) return s;
+  if (Status s = resolve(settings_.gdb, "-gdb"); !s) return s;
+  for (DebugConSettings& d : settings_.debugcon) {
+    if (Status s = resolve(d.channel, "-debugcon"); !s) return s;
+  }
   return {};
 }
 
@@ -61,7 +136,7 @@ Status OptionParser::display(const std::string& value) {
   }
   if (type == "gtk" || type == "sdl" || type == "vnc" || type == "cocoa" || type == "spice-app" || type == "dbus" ||
       type == "egl-headless") {
-    return error("-display {}: no such display yet; use -display curses or -display none", type);
+    return error("-display {}: this display: not in this version; use -display curses or -display none", type);
   }
   if (type != "none" && type != "curses") return error("-display: no display '{}'; there are: none, curses", type);
   for (std::size_t n = 1; n < parts.size(); ++n) {

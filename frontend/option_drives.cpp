@@ -137,6 +137,12 @@ Status OptionParser::drive(const std::string& value) {
   drive_format_.clear();
   drive_errors_.clear();
   const auto parts = split_suboptions(value);
+  if (value == "help" || value == "?") {
+    say("-drive file=F[,if=ide|floppy][,format=raw][,index=N|bus=N,unit=N][,media=disk|cdrom]\n"
+        "       [,snapshot=on|off][,readonly=on|off][,werror=W][,rerror=R][,cache=C][,aio=A][,discard=D]\n"
+        "       [,serial=S][,id=ID]\n");
+    return {};
+  }
   for (const SubOption& part : parts) {
     const auto number = [&](std::optional<u64>& to, u64 most) -> Status {
       to = parse_number(part.value);
@@ -167,7 +173,7 @@ Status OptionParser::drive(const std::string& value) {
       static constexpr std::string_view kNames[] = {"file",     "if",     "format", "media", "index",
                                                     "bus",      "unit",   "cache",  "aio",   "snapshot",
                                                     "readonly", "werror", "rerror", "id",    "serial"};
-      return error("-drive: no sub-option '{}'; the nearest is {}", part.name, nearest(part.name, kNames));
+      return error("-drive: no sub-option '{}'; {}", part.name, choices(part.name, kNames));
     }
     if (!s) return s;
     if (valued && !part.has_value) return error("-drive: '{}' has no value; write {}=...", part.name, part.name);
@@ -199,27 +205,36 @@ Status OptionParser::drive(const std::string& value) {
 }
 
 Status OptionParser::boot(const std::string& value) {
+  MachineConfig& m = settings_.machine;
   for (const SubOption& part : split_suboptions(value, "order")) {
-    if (part.name == "order") {
-      if (part.value.empty()) return error("-boot: give an order of the letters a, c, d, n");
+    if (part.name == "order" || part.name == "once") {
+      if (part.value.empty()) return error("-boot: {}: give an order of the letters a, c, d, n", part.name);
       for (std::size_t n = 0; n < part.value.size(); ++n) {
         const char letter = part.value[n];
         if (std::string_view("abcdn").find(letter) == std::string_view::npos) {
-          return error("-boot: no device '{}' in order={}; there are: a floppy, c disk, d CD-ROM, n network", letter,
-                       part.value);
+          return error("-boot: no device '{}' in {}={}; there are: a floppy, c disk, d CD-ROM, n network", letter,
+                       part.name, part.value);
         }
         if (part.value.find(letter, n + 1) != std::string::npos) {
-          return error("-boot: order={} names '{}' twice", part.value, letter);
+          return error("-boot: {}={} names '{}' twice", part.name, part.value, letter);
         }
       }
-      settings_.machine.boot_order = part.value;
+      (part.name == "order" ? m.boot_order : m.boot_once) = part.value;
     } else if (part.name == "menu" || part.name == "strict") {
       const auto on = parse_switch(part.value);
       if (!on) return error("-boot: {}={}: give on or off", part.name, part.value);
-      if (part.name == "menu") settings_.machine.boot_menu = *on;
+      if (part.name == "menu") m.boot_menu = *on;
+    } else if (part.name == "splash-time" || part.name == "reboot-timeout") {
+      const bool never = part.name == "reboot-timeout" && part.value == "-1";
+      const auto ms = never ? std::optional<u64>(0xffffffff) : parse_number(part.value);
+      if (!ms || (!never && *ms > 0xffff)) return error("-boot: {}={}: give 0 to 65535 ms", part.name, part.value);
+      (part.name == "splash-time" ? m.boot_menu_wait : m.boot_retry_wait) = static_cast<u32>(*ms);
+    } else if (part.name == "splash") {
+      if (Status s = firmware_file(part.value, "-boot splash", m.boot_splash); !s) return s;
     } else {
-      static constexpr std::string_view kNames[] = {"order", "menu", "strict"};
-      return error("-boot: no sub-option '{}'; the nearest is {}", part.name, nearest(part.name, kNames));
+      static constexpr std::string_view kNames[] = {"order",  "once",        "menu",          "strict",
+                                                    "splash", "splash-time", "reboot-timeout"};
+      return error("-boot: no sub-option '{}'; {}", part.name, choices(part.name, kNames));
     }
   }
   return {};

@@ -10,18 +10,29 @@ namespace xlat {
 Status OptionParser::machine(const std::string& name, const std::string& value) {
   for (const SubOption& part : split_suboptions(value, "type")) {
     if (part.name == "type") {
+      static constexpr std::string_view kLater[] = {"q35", "isapc", "microvm", "xenpv", "xenfv", "x-remote"};
       if (part.value == "help" || part.value == "?") {
-        say("Machines:\n  pc      i440FX + PIIX3 (default)\n  i440fx  the same\n");
+        say("Machines:\n  pc      i440FX + PIIX3 (default)\n  i440fx  the same\n  none    nothing that runs\n");
+      } else if (part.value == "none") {
+        settings_.machine.paused = true;  // a PC that never begins is as good as none
+      } else if (std::find(std::begin(kLater), std::end(kLater), part.value) != std::end(kLater) ||
+                 part.value.starts_with("pc-q35-")) {
+        return error("{} {}: this machine: not in this version; there are: pc, i440fx, none", name, part.value);
       } else if (part.value != "pc" && part.value != "i440fx" && !part.value.starts_with("pc-i440fx-")) {
-        return error("{}: no machine '{}'; there are: pc, i440fx", name, part.value);
+        return error("{}: no machine '{}'; there are: pc, i440fx, none", name, part.value);
       }
     } else if (part.name == "accel") {
       if (Status s = accel(name, part.value); !s) return s;
     } else if (part.name == "pcspk-audiodev") {
       if (part.value.empty()) return error("{}: pcspk-audiodev=: give the id of an -audiodev", name);
       settings_.speaker_audio = part.value;
+    } else if (part.name == "acpi" || part.name == "graphics") {
+      const auto on = parse_switch(part.value);
+      if (!on) return error("{}: {}={}: give on or off", name, part.name, part.value);
+      if (part.name == "acpi") settings_.machine.acpi = *on;
+      if (part.name == "graphics" && !*on) settings_.machine.console_on_serial = true;
     } else if (part.name == "usb" || part.name == "vmport" || part.name == "hpet" || part.name == "smm") {
-      if (part.value != "off") return error("{}: {} can only be off", name, part.name);
+      if (part.value != "off" && part.value != "auto") return error("{}: {}: not in this version", name, part.name);
     } else if (part.name != "dump-guest-core" && part.name != "mem-merge") {  // about the host's memory only
       return error("{}: no sub-option '{}'; there are: type, accel, pcspk-audiodev", name, part.name);
     }
@@ -43,6 +54,10 @@ Status OptionParser::accel(const std::string& name, std::string_view value) {
         return error("{}: no sub-option '{}'; there are: tb-size, thread, one-insn-per-tb", name, part.name);
       }
     }
+  }
+  if (first == "help" || first == "?") {
+    say("Accelerators:\n  tcg     the default engine\n  jit     the translator\n  interp  the interpreter\n");
+    return {};
   }
   if (first == "tcg") return {};
   if (first == "interp" || first == "jit") return engine(first);
@@ -90,67 +105,18 @@ Status OptionParser::lockstep(std::string_view options) {
 
 Status OptionParser::memory(const std::string& value) {
   for (const SubOption& part : split_suboptions(value, "size")) {
-    if (part.name != "size") return error("-m: no sub-option '{}'; there is: size", part.name);
+    if (part.name == "slots" || part.name == "maxmem") {  // room for memory that is never plugged in
+      if (!parse_size(part.value, 1)) return error("-m: {}={}: give a number", part.name, part.value);
+      continue;
+    }
+    if (part.name != "size") return error("-m: no sub-option '{}'; there are: size, slots, maxmem", part.name);
     const auto bytes = parse_size(part.value, u64{1} << 20);
     if (!bytes) return error("-m: '{}' is not a size; give a number of MiB, or one with suffix K, M or G", part.value);
     if (*bytes < MachineConfig::kMinRam || *bytes > MachineConfig::kMaxRam) {
-      return error("-m: {} is outside what the machine takes, 1M to 3G", part.value);
+      return error("-m: {} is outside what the machine takes, 640K to 3G", part.value);
     }
     settings_.machine.ram_bytes = *bytes;
   }
-  return {};
-}
-
-Status OptionParser::smp(const std::string& value) {
-  for (const SubOption& part : split_suboptions(value, "cpus")) {
-    static constexpr std::string_view kNames[] = {"cpus", "maxcpus", "sockets", "dies", "cores", "threads"};
-    if (std::find(std::begin(kNames), std::end(kNames), part.name) == std::end(kNames)) {
-      return error("-smp: no sub-option '{}'; the nearest is {}", part.name, nearest(part.name, kNames));
-    }
-    const auto number = parse_number(part.value);
-    if (!number || *number == 0) return error("-smp: '{}' is not a number of {}", part.value, part.name);
-    if (*number != 1) return error("-smp: {}={}: the machine has one processor; use -smp 1", part.name, *number);
-  }
-  return {};
-}
-
-Status OptionParser::global(const std::string& value) {
-  constexpr std::string_view kKnown = "isa-debugcon.iobase=";
-  if (!value.starts_with(kKnown)) return error("-global {}: no such property; there is: isa-debugcon.iobase", value);
-  const auto port = parse_number(std::string_view(value).substr(kKnown.size()));
-  if (!port || *port > 0xffff) return error("-global {}: give a port 0 to 0xffff", value);
-  debugcon_port_ = static_cast<u16>(*port);
-  return {};
-}
-
-Status OptionParser::device(const std::string& value) {
-  const auto parts = split_suboptions(value, "driver");
-  const std::string& driver = parts[0].value;
-  if (driver == "help" || driver == "?") {
-    say("Devices:\n  isa-debug-exit[,iobase=0x501][,iosize=2]  a write of N ends xlat with status N * 2 + 1\n");
-    return {};
-  }
-  if (driver != "isa-debug-exit") {
-    return error("-device: no device '{}'; the nearest is isa-debug-exit (-device help lists all)", driver);
-  }
-  if (settings_.machine.debug_exit) return error("-device: there is already an isa-debug-exit");
-  DebugExitConfig config;
-  for (std::size_t n = 1; n < parts.size(); ++n) {
-    const auto number = parse_number(parts[n].value);
-    if (parts[n].name == "iobase") {
-      if (!number || *number > 0xffff) return error("-device: iobase={}: give a port 0 to 0xffff", parts[n].value);
-      config.iobase = static_cast<u16>(*number);
-    } else if (parts[n].name == "iosize") {
-      if (!number || *number < 1 || *number > 64) return error("-device: iosize={}: give 1 to 64", parts[n].value);
-      config.iosize = static_cast<u32>(*number);
-    } else if (parts[n].name != "id") {
-      static constexpr std::string_view kNames[] = {"iobase", "iosize", "id"};
-      return error("-device {}: no property '{}'; the nearest is {}", driver, parts[n].name,
-                   nearest(parts[n].name, kNames));
-    }
-  }
-  if (config.iobase + config.iosize > 0x10000) return error("-device: the ports of isa-debug-exit end above 0xffff");
-  settings_.machine.debug_exit = config;
   return {};
 }
 
@@ -179,7 +145,7 @@ Status OptionParser::rtc(const std::string& value) {
         return error("-rtc: driftfix={}: give none or slew", part.value);
     } else {
       static constexpr std::string_view kNames[] = {"base", "clock", "driftfix"};
-      return error("-rtc: no sub-option '{}'; the nearest is {}", part.name, nearest(part.name, kNames));
+      return error("-rtc: no sub-option '{}'; {}", part.name, choices(part.name, kNames));
     }
   }
   return {};
@@ -200,7 +166,7 @@ Status OptionParser::icount(const std::string& value) {
       if (part.name == "align" && *on) return error("-icount: align=on: there is nothing to align; leave it out");
     } else {
       static constexpr std::string_view kNames[] = {"shift", "sleep", "align"};
-      return error("-icount: no sub-option '{}'; the nearest is {}", part.name, nearest(part.name, kNames));
+      return error("-icount: no sub-option '{}'; {}", part.name, choices(part.name, kNames));
     }
   }
   if (!sleep && !shift) return error("-icount: sleep=off needs a fixed shift=N");

@@ -8,7 +8,7 @@ namespace xlat {
 
 enum class Option : u8 {
 #define XLAT_OPTION(id, name, argument, help) id,
-#define XLAT_LATER(name, has_argument, missing)
+#define XLAT_LATER(name, missing)
 #include "frontend/options.inc"
 #undef XLAT_OPTION
 #undef XLAT_LATER
@@ -35,8 +35,27 @@ class OptionParser {
   Status serial(const std::string& value);
   Status parallel(const std::string& value);
   Status debugcon(const std::string& value);
+  Status cpu(const std::string& value);
   Status global(const std::string& value);
+  // -device, and what it plugs in once its properties are read.
   Status device(const std::string& value);
+  struct DeviceProperties {
+    std::optional<CharSpec> channel;
+    std::optional<u16> iobase;
+    std::optional<u32> iosize;
+    std::optional<unsigned> index;
+  };
+  Status plug(const std::string& driver, const DeviceProperties& given);
+  Status chardev(const std::string& value);
+  Status mon(const std::string& value);
+  Status monitor_channel(const std::string& value, const std::string& name);
+  Status resolve_chardevs();
+  Status firmware_file(const std::string& value, const std::string& name, std::string& to);
+  Status vga(const std::string& value);
+  Status uuid(const std::string& value);
+  Status keyboard(const std::string& value);
+  Status action(const std::string& value);
+  static Error unknown(const std::string& arg, std::string_view name);
   Status gdb(const std::string& value, const std::string& name);
   Status rtc(const std::string& value);
   Status icount(const std::string& value);
@@ -58,6 +77,12 @@ class OptionParser {
        snapshot_ = false;
   bool vga_given_ = false, icount_given_ = false;
   u16 debugcon_port_ = 0xe9;
+  struct NamedChannel {
+    Chardev chardev;
+    std::string used_by;  // empty: by nobody
+  };
+  std::vector<NamedChannel> chardevs_;
+  std::vector<std::string> firmware_dirs_;  // -L
   std::optional<i64> rtc_base_;
 };
 

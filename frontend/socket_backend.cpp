@@ -19,7 +19,9 @@ namespace {
 
 class SocketBackend final : public StreamBackend {
  public:
-  SocketBackend(CharSpec spec, std::string label) : spec_(std::move(spec)), label_(std::move(label)) {}
+  SocketBackend(CharSpec spec, std::string label) : spec_(std::move(spec)), label_(std::move(label)) {
+    if (spec_.telnet) speak_telnet();
+  }
   ~SocketBackend() override {
     stop();
     hang_up();

@@ -12,6 +12,10 @@ void StreamBackend::set_stream(int fd) {
   const std::lock_guard lock(mutex_);
   fd_ = fd;
   waiting_.clear();
+  if (!speaks_telnet_ || fd < 0) return;
+  telnet_ = {};
+  waiting_.assign(TelnetFilter::kGreeting.begin(), TelnetFilter::kGreeting.end());
+  send_waiting();
 }
 
 // With the lock held.
@@ -29,7 +33,9 @@ void StreamBackend::send_waiting() {
   waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(sent));
 }
 
-void StreamBackend::write(std::span<const u8> bytes) {
+void StreamBackend::write(std::span<const u8> data) {
+  const std::vector<u8> escaped = speaks_telnet_ ? TelnetFilter::escaped(data) : std::vector<u8>();
+  const std::span<const u8> bytes = speaks_telnet_ ? std::span<const u8>(escaped) : data;
   const std::lock_guard lock(mutex_);
   if (fd_ < 0) return;
   const bool idle = waiting_.empty();
@@ -62,7 +68,8 @@ bool StreamBackend::serve() {
     if (!(got & (POLLIN | POLLHUP | POLLERR))) continue;
     const ssize_t n = ::read(fd_, buffer.data(), buffer.size());
     if (n > 0) {
-      handlers_.input(std::span(buffer).first(static_cast<std::size_t>(n)));
+      const auto got_bytes = std::span(buffer).first(static_cast<std::size_t>(n));
+      speaks_telnet_ ? handlers_.input(telnet_.data(got_bytes)) : handlers_.input(got_bytes);
     } else if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
       return true;
     }

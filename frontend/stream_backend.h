@@ -6,6 +6,7 @@
 
 #include "frontend/char_backend.h"
 #include "frontend/reader_thread.h"
+#include "frontend/telnet.h"
 
 namespace xlat {
 
@@ -22,6 +23,8 @@ class StreamBackend : public CharBackend {
   // Takes `fd`, which is non-blocking, as the other end; negative for none.
   void set_stream(int fd);
   int stream() const { return fd_; }
+  // From the next set_stream() on.
+  void speak_telnet() { speaks_telnet_ = true; }
   // In the reader: serves the stream until the other end closes it (true) or the thread is to stop.
   bool serve();
 
@@ -32,6 +35,8 @@ class StreamBackend : public CharBackend {
   void send_waiting();
 
   std::mutex mutex_;
+  bool speaks_telnet_ = false;
+  TelnetFilter telnet_;
   int fd_ = -1;
   std::vector<u8> waiting_;
 };

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/types.h"
+#include "cpu/model.h"
 #include "devices/audio_sink.h"
 #include "firmware/rom.h"
 
@@ -69,23 +70,30 @@ struct LockstepConfig {
 };
 
 struct MachineConfig {
-  static constexpr u64 kMinRam = u64{1} << 20;
+  static constexpr u64 kMinRam = u64{640} << 10;
   static constexpr u64 kMaxRam = u64{3} << 30;
 
   u64 ram_bytes = u64{128} << 20;
-  std::string cpu = "max";
+  CpuModel cpu = find_cpu_model("max").value();
   std::string bios = kDefaultBios;
   std::string vga_bios = kDefaultVgaBios;
   bool vga = true;
   bool console_on_serial = false;  // the firmware shows its text screen on COM1 as well
-  bool boot_menu = false;  // the firmware offers a menu
+  bool boot_menu = false;          // the firmware offers a menu
   std::string boot_order = "cad";
+  std::string boot_once;                               // order of the first boot alone; empty: as always
+  std::optional<u32> boot_menu_wait, boot_retry_wait;  // ms: for a key, and before all is tried again
+  std::string boot_splash;                             // picture the firmware shows; empty for none
+  bool acpi = true;                                    // tables, and the power management function they speak of
+  std::vector<std::string> option_roms;
+  std::array<u8, 16> uuid{};
   bool check_floppy_signature = true;  // a floppy whose boot sector does not say it is one is passed over
   // Drives A and B; the image decides what kind of drive it is, an empty one takes 3.5-inch disks up to 2.88 MB.
   std::array<std::optional<DriveConfig>, 2> floppy;
   std::array<std::optional<DriveConfig>, 4> ide;  // primary master, primary slave, secondary master, secondary slave
 
-  // A kernel that the firmware starts in place of a boot device, if set. `initrd` is a list of modules for a Multiboot kernel.
+  // A kernel that the firmware starts in place of a boot device, if set. `initrd` is a list of modules for a Multiboot
+  // kernel.
   std::string kernel, initrd, append;
 
   // COM1-COM4: present if set; bytes the guest sends go there.

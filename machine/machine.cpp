@@ -239,6 +239,21 @@ u64 Machine::slice_end(u64 host) {
   return std::min(end, clock.count_at(pacer_.furthest(host, clock.now())));
 }
 
+// Some guests reset by a triple fault on purpose; one that does nothing else is told of, once.
+void Machine::note_triple_fault() {
+  constexpr u64 kSoon = 10 * kNanosPerSecond;
+  constexpr unsigned kMany = 3;
+  const u64 now = pc_->clock.now();
+  triple_faults_ = now - last_triple_fault_ < kSoon ? triple_faults_ + 1 : 1;
+  last_triple_fault_ = now;
+  if (triple_faults_ != kMany || config_.no_reboot || std::exchange(triple_faults_told_, true)) return;
+  const CpuState& s = pc_->cpu.s;
+  config_.warn(
+      fmt::format("the guest resets itself by triple faults: {} in a row, the last at {:04x}:{:08x}; with -no-reboot "
+                  "xlat ends at the first one",
+                  kMany, s.seg[kCs].selector, static_cast<u32>(s.ip)));
+}
+
 // The last look of lockstep at memory.
 Machine::Exit Machine::end(Exit why) { return lockstep_ && !lockstep_->compare_memory() ? Exit::kDifference : why; }
 
@@ -274,6 +289,7 @@ Machine::Exit Machine::run_until(u64 count) {
         for (Pc* each : pcs_) each->suspend();
         continue;
       }
+      if (asked.shutdown) note_triple_fault();
       if (config_.no_reboot) return end(Exit::kReset);
       for (Pc* each : pcs_) each->reset();
       if (step_) stop(RunState::kDebug);

@@ -85,6 +85,7 @@ class Machine {
   u64 host_now() const;
   // What enters by the machine itself: the host's clock.
   void enter(const Input& input);
+  void note_triple_fault();
   void feed_serial(unsigned side, unsigned port);
   Exit end(Exit why);
   void begin_step();
@@ -108,6 +109,10 @@ class Machine {
   u32 exit_status_ = 0;
   std::mutex posted_mutex_;
   std::deque<std::function<void()>> posted_;
+
+  unsigned triple_faults_ = 0;  // in a row; for the user alone
+  u64 last_triple_fault_ = 0;
+  bool triple_faults_told_ = false;
 
   Pacer pacer_;
   std::unique_ptr<Ticker> ticker_;  // null in deterministic runs

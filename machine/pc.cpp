@@ -9,6 +9,7 @@ namespace xlat {
 
 namespace {
 
+constexpr u64 kFirstMegabyte = 1 << 20;
 constexpr u16 kSerialBase[4] = {0x3f8, 0x2f8, 0x3e8, 0x2e8};
 constexpr unsigned kSerialIrq[4] = {4, 3, 4, 3};
 
@@ -42,11 +43,10 @@ Result<jit::EngineMaker> engine_maker(const MachineConfig& config) {
 
 Result<std::unique_ptr<Pc>> Pc::create(const MachineConfig& config, Log& log) {
   if (config.ram_bytes < MachineConfig::kMinRam || config.ram_bytes > MachineConfig::kMaxRam) {
-    return error("-m: {} MiB of memory; give 1 to 3072 MiB", config.ram_bytes >> 20);
+    return error("-m: {} KiB of memory; give 640K to 3G", config.ram_bytes >> 10);
   }
-  auto model = find_cpu_model(config.cpu);
-  if (!model) return model.error();
-  auto ram = GuestRam::create(config.ram_bytes);
+  // The bus's RAM behind C0000-FFFFF is there even where the machine has less.
+  auto ram = GuestRam::create(std::max(config.ram_bytes, kFirstMegabyte));
   if (!ram) return ram.error();
   auto bios = FirmwareRom::load(config.bios);
   if (!bios) return bios.error();
@@ -59,7 +59,7 @@ Result<std::unique_ptr<Pc>> Pc::create(const MachineConfig& config, Log& log) {
   auto make_engine = engine_maker(config);
   if (!make_engine) return make_engine.error();
   std::unique_ptr<Pc> pc(
-      new Pc(config, log, *model, std::move(*ram), {std::move(*bios), std::move(vga_bios)}, *make_engine));
+      new Pc(config, log, config.cpu, std::move(*ram), {std::move(*bios), std::move(vga_bios)}, *make_engine));
   if (Status s = pc->plug_drives(); !s) return s.error();
   if (Status s = pc->plug_floppies(); !s) return s.error();
   if (Status s = pc->describe_to_firmware(); !s) return s.error();
@@ -123,7 +123,7 @@ void Pc::wire() {
   clock.on_earlier_deadline([this] { interp.shorten(clock.count_at(clock.next_deadline())); });
 
   // Memory: RAM, the bus's view of C0000-FFFFF, firmware below 4 GiB, the VGA window.
-  memory.map_ram(0, ram->size(), ram->data());
+  memory.map_ram(0, ram_bytes(), ram->data());
   bios_.map_below_4g(memory);
   shadow.set_rom(bios_.low_window_address(), bios_.low_window());
   shadow.apply_all();
@@ -141,7 +141,7 @@ void Pc::wire() {
   pci.add(0, 0, host_bridge);
   pci.add(1, 0, isa_bridge);
   pci.add(1, 1, ide);
-  pci.add(1, 3, pm);
+  if (config_.acpi) pci.add(1, 3, pm);
   isa_bridge.connect(pci);
   if (vga_) {
     vga_->map_ports(ports);
@@ -188,7 +188,7 @@ u8 Pc::serial_ports() const {
 
 AcpiTables Pc::acpi_tables() const {
   AcpiConfig config;
-  config.ram_bytes = ram->size();
+  config.ram_bytes = ram_bytes();
   config.serial_ports = serial_ports();
   config.floppies = config_.floppy[0] || config_.floppy[1];
   return AcpiTables(config);
@@ -196,16 +196,17 @@ AcpiTables Pc::acpi_tables() const {
 
 SmbiosTables Pc::smbios_tables() const {
   SmbiosConfig config;
-  config.ram_bytes = ram->size();
+  config.ram_bytes = ram_bytes();
   config.processor_signature = cpu.model().leaf(1).eax;
   config.processor_features = cpu.model().leaf(1).edx;
+  config.uuid = config_.uuid;
   return SmbiosTables(config);
 }
 
 Status Pc::describe_to_firmware() {
   CmosConfig cmos;
-  cmos.ram_bytes = ram->size();
-  cmos.boot_order = config_.boot_order;
+  cmos.ram_bytes = ram_bytes();
+  cmos.boot_order = config_.boot_once.empty() ? config_.boot_order : config_.boot_once;
   cmos.check_floppy_signature = config_.check_floppy_signature;
   for (unsigned n = 0; n < 4; ++n) {
     if (const AtaDisk* d = disk(n)) {
@@ -220,20 +221,51 @@ Status Pc::describe_to_firmware() {
   if (!values) return values.error();
   for (const auto& [index, value] : values.value()) rtc.set_cmos(index, value);
 
-  fw_cfg.add_u64(kFwCfgRamSize, ram->size());
+  fw_cfg.add_u64(kFwCfgRamSize, ram_bytes());
   fw_cfg.add_u16(kFwCfgNbCpus, 1);
   fw_cfg.add_u16(kFwCfgMaxCpus, 1);
   fw_cfg.add_u16(kFwCfgNoGraphic, config_.console_on_serial ? 1 : 0);
   fw_cfg.add_u16(kFwCfgBootMenu, config_.boot_menu ? 1 : 0);
-  std::vector<FwCfgFile> files = acpi_tables().files();
+  fw_cfg.add_item(kFwCfgUuid, {config_.uuid.begin(), config_.uuid.end()});
+  std::vector<FwCfgFile> files;
+  if (config_.acpi) files = acpi_tables().files();
   for (FwCfgFile& f : smbios_tables().files()) files.push_back(std::move(f));
-  files.push_back(e820_file(e820_for_firmware(ram->size())));
+  files.push_back(e820_file(e820_for_firmware(ram_bytes())));
   // Sleep states there are, and the value of SLP_TYP each has: S3, S4, S5.
   files.push_back({"etc/system-states", {0x80, 0, 0, 0x81, 0x82, 0x80}});
   for (FwCfgFile& f : files) {
     if (Status s = fw_cfg.add_file(f.name, std::move(f.bytes)); !s) return s;
   }
+  if (Status s = add_boot_files(); !s) return s;
   return config_.kernel.empty() ? Status{} : add_kernel();
+}
+
+// What -boot and -option-rom give the firmware.
+Status Pc::add_boot_files() {
+  const auto number = [](u32 value, unsigned bytes) {
+    std::vector<u8> text(bytes);
+    for (unsigned n = 0; n < bytes; ++n) text[n] = static_cast<u8>(value >> (8 * n));
+    return text;
+  };
+  if (config_.boot_menu_wait || !config_.boot_splash.empty()) {
+    const auto wait = number(config_.boot_menu_wait.value_or(0), 2);
+    if (Status s = fw_cfg.add_file("etc/boot-menu-wait", wait); !s) return s;
+  }
+  if (config_.boot_retry_wait) {
+    if (Status s = fw_cfg.add_file("etc/boot-fail-wait", number(*config_.boot_retry_wait, 4)); !s) return s;
+  }
+  if (!config_.boot_splash.empty()) {
+    auto picture = read_whole_file(config_.boot_splash, "splash picture", 16 << 20);
+    if (!picture) return picture.error();
+    const bool bmp = picture->size() >= 2 && (*picture)[0] == 'B' && (*picture)[1] == 'M';
+    if (Status s = fw_cfg.add_file(bmp ? "bootsplash.bmp" : "bootsplash.jpg", std::move(*picture)); !s) return s;
+  }
+  for (const std::string& path : config_.option_roms) {
+    auto rom = read_whole_file(path, "option ROM", 1 << 20);
+    if (!rom) return rom.error();
+    if (Status s = fw_cfg.add_file("genroms/" + path.substr(path.rfind('/') + 1), std::move(*rom)); !s) return s;
+  }
+  return {};
 }
 
 std::vector<Device*> Pc::devices() {
@@ -286,7 +318,7 @@ void Pc::serialize(Archive& ar) {
   clock.serialize(ar);
   ar.raw(ram->bytes());
   requests.serialize(ar);
-  ar(suspended_);
+  ar(suspended_)(boot_once_over_);
   for (Device* device : devices()) device->serialize(ar);
   cpu.serialize(ar);                          // last: lines of the chips lead to it
   if (ar.loading()) interp.blocks().clear();  // memory was filled behind its back
@@ -310,6 +342,14 @@ void Pc::wake(Wake why) {
 }
 
 void Pc::reset() {
+  if (std::exchange(powered_on_, true) && !std::exchange(boot_once_over_, true) && !config_.boot_once.empty()) {
+    CmosConfig cmos;
+    cmos.boot_order = config_.boot_order;
+    cmos.check_floppy_signature = config_.check_floppy_signature;
+    if (auto values = cmos_boot_order(cmos)) {
+      for (const auto& [index, value] : *values) rtc.set_cmos(index, value);
+    }
+  }
   requests = {};
   suspended_ = false;
   for (Device* device : devices()) device->reset();

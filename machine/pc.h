@@ -114,6 +114,8 @@ class Pc {
   // The removable drive called `name`.
   Result<DriveConfig*> removable(std::string_view name);
   Status describe_to_firmware();
+  Status add_boot_files();
+  u64 ram_bytes() const { return config_.ram_bytes & ~u64{4095}; }
   AcpiTables acpi_tables() const;
   SmbiosTables smbios_tables() const;
   u8 serial_ports() const;
@@ -164,6 +166,7 @@ class Pc {
   int io_told_ = 0;  // the host's error the user was told of last
   FirmwareRom bios_;
   std::shared_ptr<const KernelFiles> kernel_files_;
+  bool powered_on_ = false, boot_once_over_ = false;
   std::unique_ptr<Vga> vga_;
   std::array<std::unique_ptr<Uart16550>, 4> uarts_;
   std::unique_ptr<ParallelPort> lpt_;

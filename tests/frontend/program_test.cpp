@@ -95,7 +95,7 @@ TEST_CASE("bad input: one line, status 1, nothing written", "[program]") {
   fails({"-unknown"}, "-unknown");
   fails({"-m", "lots"}, "lots");
   fails({"-m", "4G"}, "4G");
-  fails({"-m", "1000K"}, "1000K");
+  fails({"-m", "639K"}, "639K");
   fails({"-kernel", truncated}, "truncated");
   fails({"-kernel", empty}, "empty");
   fails({"-hda", empty}, "empty");
@@ -443,6 +443,18 @@ TEST_CASE("code caches of sizes that are none", "[frontend]") {
   for (const char* size : {"0", "-1", "1025", "99999999999999999999", "many", "1K", ""}) {
     fails({"-accel", fmt::format("jit,tb-size={}", size)}, "tb-size=");
   }
+}
+
+TEST_CASE("a guest that resets by triple faults over and over is told of, once", "[program]") {
+  TempDir dir;
+  // lidt of an empty table / ud2
+  const std::string kernel =
+      dir.write("kernel", multiboot_kernel({0x6a, 0x00, 0x6a, 0x00, 0x0f, 0x01, 0x1c, 0x24, 0x0f, 0x0b}));
+  Process p({"-display", "none", "-m", "8", "-vga", "none", "-kernel", kernel, "-monitor", "stdio"});
+  CHECK(p.expect_error("3 in a row, the last at 0008:00100028; with -no-reboot"));
+  p.send("quit\n");
+  CHECK(p.wait() == 0);
+  CHECK(std::count(p.errors.begin(), p.errors.end(), '\n') == 1);
 }
 
 }  // namespace xlat

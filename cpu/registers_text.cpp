@@ -1,5 +1,7 @@
-// info registers, in QEMU's layout.
-#include "frontend/monitor_commands.h"
+// A processor's registers for a person, in QEMU's layout.
+#include "cpu/registers_text.h"
+
+#include <fmt/format.h>
 
 namespace xlat {
 
@@ -31,21 +33,19 @@ std::string segment_line(const char* name, const Segment& s, bool protected_mode
 
 }  // namespace
 
-std::string info_registers(MonitorContext& context, std::string_view) {
-  const Cpu& cpu = context.machine.pc().cpu;
+std::string registers_text(Cpu& cpu) {
   const CpuState& s = cpu.s;
   const u32 flags = s.flags.get();
   const auto flag = [&](u32 bit, char letter) { return flags & bit ? letter : '-'; };
-  std::string out = "\nCPU#0\n";
+  std::string out;
   out += fmt::format("EAX={:08x} EBX={:08x} ECX={:08x} EDX={:08x}\n", s.reg32(kEax), s.reg32(kEbx), s.reg32(kEcx),
                      s.reg32(kEdx));
   out += fmt::format("ESI={:08x} EDI={:08x} EBP={:08x} ESP={:08x}\n", s.reg32(kEsi), s.reg32(kEdi), s.reg32(kEbp),
                      s.reg32(kEsp));
-  out +=
-      fmt::format("EIP={:08x} EFL={:08x} [{}{}{}{}{}{}{}] CPL={} II={} A20={} SMM=0 HLT={}{}\n", static_cast<u32>(s.ip),
-                  flags, flag(kDf, 'D'), flag(kOf, 'O'), flag(kSf, 'S'), flag(kZf, 'Z'), flag(kAf, 'A'), flag(kPf, 'P'),
-                  flag(kCf, 'C'), s.cpl, s.shadow != Shadow::kNone ? 1 : 0, cpu.a20() ? 1 : 0, s.halted ? 1 : 0,
-                  context.machine.log().symbol(s.seg[kCs].base + static_cast<u32>(s.ip)));
+  out += fmt::format("EIP={:08x} EFL={:08x} [{}{}{}{}{}{}{}] CPL={} II={} A20={} SMM=0 HLT={}{}\n",
+                     static_cast<u32>(s.ip), flags, flag(kDf, 'D'), flag(kOf, 'O'), flag(kSf, 'S'), flag(kZf, 'Z'),
+                     flag(kAf, 'A'), flag(kPf, 'P'), flag(kCf, 'C'), s.cpl, s.shadow != Shadow::kNone ? 1 : 0,
+                     cpu.a20() ? 1 : 0, s.halted ? 1 : 0, cpu.log().symbol(s.seg[kCs].base + static_cast<u32>(s.ip)));
   static constexpr const char* kNames[kSegRegs] = {"ES", "CS", "SS", "DS", "FS", "GS"};
   for (unsigned n = 0; n < kSegRegs; ++n) out += segment_line(kNames[n], s.seg[n], s.protected_mode());
   out += segment_line("LDT", s.ldtr, s.protected_mode());
