@@ -97,6 +97,7 @@ GdbStub::Reply GdbStub::answer(std::string_view text) {
     case 'k': wiring_.quit(); return std::nullopt;
     case 'R':
       for (Pc* each : wiring_.machine.pcs()) each->requests.reset = true;
+      wiring_.machine.step({});  // no further than the reset
       return std::nullopt;
     default: return std::string(kNotSupported);
   }

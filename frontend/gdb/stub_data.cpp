@@ -100,8 +100,8 @@ GdbStub::Reply GdbStub::write_memory(GdbText text, bool binary) {
   return std::string(written == bytes.size() ? kOk : kFault);
 }
 
-// qSearch:memory:ADDRESS;LENGTH;PATTERN. Only RAM and ROM are looked through: to read a device may change it. What is not
-// mapped is passed over, so that a whole address space can be searched.
+// qSearch:memory:ADDRESS;LENGTH;PATTERN. Only RAM and ROM are looked through: to read a device may change it. What is
+// not mapped is passed over, so that a whole address space can be searched.
 GdbStub::Reply GdbStub::search(GdbText text) {
   u64 address = 0, length = 0;
   if (!text.take_hex(address) || !text.take(";") || !text.take_hex(length) || !text.take(";") || text.at_end()) {

@@ -6,7 +6,16 @@ namespace xlat {
 namespace {
 constexpr std::string_view kInvalid = "E22", kNoRoom = "E28", kMissing = "E02", kOk = "OK";
 // GDB's own numbers of signals.
-constexpr int kSigInt = 2, kSigQuit = 3, kSigTrap = 5;
+constexpr int kSigInt = 2, kSigQuit = 3, kSigTrap = 5, kSigIo = 23;
+
+int signal_for(Machine::RunState why) {
+  switch (why) {
+    case Machine::RunState::kDebug: return kSigTrap;
+    case Machine::RunState::kShutdown: return kSigQuit;
+    case Machine::RunState::kIoError: return kSigIo;
+    default: return kSigInt;
+  }
+}
 }  // namespace
 
 // Ztype,address,kind: kind is the length of a watchpoint. Conditions and commands are not offered, so none come.
@@ -103,7 +112,7 @@ void GdbStub::stopped(Machine::RunState why) {
     if (inside && !points_->breakpoint_at(static_cast<u32>(linear))) return go(true);
   }
   range_ = {};
-  signal_ = why == RunState::kDebug ? kSigTrap : why == RunState::kShutdown ? kSigQuit : kSigInt;
+  signal_ = signal_for(why);
   if (std::exchange(waiting_, false)) packets_.send(stop_reply());
 }
 

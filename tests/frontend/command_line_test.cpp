@@ -488,4 +488,27 @@ TEST_CASE("engines", "[frontend]") {
   CHECK(bad({"-engine", "interp", "-perfmap"}).find("-perfmap") != std::string::npos);
 }
 
+TEST_CASE("debugger channels", "[frontend][gdb]") {
+  CHECK(good({}).gdb.kind == Kind::kNone);
+  const CharSpec standard = good({"-s"}).gdb;
+  CHECK(standard.kind == Kind::kTcp);
+  CHECK(standard.host == "127.0.0.1");
+  CHECK(standard.port == "1234");
+  CHECK((standard.server && !standard.wait));
+  CHECK(good({"-gdb", "tcp::1234"}).gdb == standard);
+  CHECK(good({"-gdb", "tcp::1234,server,nowait"}).gdb == standard);
+  CHECK(good({"-gdb", "tcp:0.0.0.0:9000"}).gdb.host == "0.0.0.0");
+  const CharSpec socket = good({"-gdb", "unix:/tmp/gdb.sock"}).gdb;
+  CHECK((socket.kind == Kind::kUnix && socket.server && !socket.wait));
+  CHECK_FALSE(good({"-gdb", "unix:/tmp/gdb.sock,server=off"}).gdb.server);
+  CHECK(good({"-gdb", "unix:/tmp/gdb.sock,server=on,wait=on"}).gdb.wait);
+  CHECK(good({"-gdb", "stdio"}).gdb.kind == Kind::kStdio);
+  CHECK(good({"-gdb", "pty"}).gdb.kind == Kind::kPty);
+  CHECK(good({"-s", "-gdb", "none"}).gdb.kind == Kind::kNone);
+  CHECK(bad({"-gdb", "mon:stdio"}).starts_with("-gdb mon:stdio: a debugger comes by"));
+  CHECK(bad({"-gdb", "file:/tmp/x"}).starts_with("-gdb file:/tmp/x: a debugger comes by"));
+  CHECK(bad({"-gdb", "tcp:"}).starts_with("-gdb "));
+  CHECK(bad({"-gdb", "stdio", "-serial", "stdio"}).find("stdio is used by both") != std::string::npos);
+}
+
 }  // namespace xlat

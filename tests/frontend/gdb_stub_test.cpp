@@ -289,6 +289,15 @@ TEST_CASE("lockstep with a debugger finds no difference", "[gdb]") {
   CHECK(b.machine().difference().empty());
 }
 
+TEST_CASE("R resets the machine and holds it there", "[gdb]") {
+  GdbBench b;
+  b.feed(GdbBench::frame("R00"));
+  u32 eip = 0;
+  for (int n = 0; n < 100 && eip != 0xfffffff0; ++n) eip = b.reg(kEipReg);
+  CHECK(eip == 0xfffffff0);
+  CHECK(b.monitor("info status") == "VM status: paused (debug)\n");
+}
+
 TEST_CASE("the end is told", "[gdb]") {
   GdbBench b;
   b.feed(GdbBench::frame("c"));
