@@ -42,7 +42,7 @@ IoErrorAction Pc::judge_io(IoErrorPolicy policy, const Error& failed) {
     return IoErrorAction::kRetry;
   }
   // Once is enough for each kind of failure.
-  if (io_told_ != failed.host || io_told_ == 0) {
+  if (io_told_ != failed.host) {
     config_.warn(fmt::format("{}; the guest was told {}", failed.message,
                              policy == IoErrorPolicy::kIgnore ? "that all went well" : "so"));
   }
@@ -79,6 +79,7 @@ Status Pc::plug_drives() {
 }
 
 Status Pc::plug_floppies() {
+  fdc.on_io_error([this](bool, const Error& failed) { return judge_io(IoErrorPolicy::kReport, failed); });
   for (unsigned n = 0; n < 2; ++n) {
     if (!config_.floppy[n]) continue;
     if (config_.floppy[n]->path.empty()) {

@@ -161,7 +161,7 @@ class Pc {
  private:
   bool suspended_ = false;
   std::optional<std::string> io_stop_;
-  int io_told_ = 0;  // the host's error the user was told of last
+  std::optional<int> io_told_;  // the host's error the user was told of last
   FirmwareRom bios_;
   std::shared_ptr<const KernelFiles> kernel_files_;
   std::unique_ptr<Vga> vga_;
