@@ -1,6 +1,8 @@
 // Control, debug and model-specific registers; construction and reset of a processor.
 #include <sys/mman.h>
 
+#include <new>
+
 #include "cpu/cpu.h"
 
 namespace xlat {
@@ -12,7 +14,7 @@ Cpu::Cpu(const CpuModel& model, AddressSpace& memory, PortBus& ports, Clock& clo
   static const std::uintptr_t* const kNoEntries = [] {
     // Never written: the host maps one page of zeros throughout.
     void* zeros = mmap(nullptr, 2 * Tlb::kTableBytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    ASSERT(zeros != MAP_FAILED);
+    if (zeros == MAP_FAILED) throw std::bad_alloc();
     return static_cast<const std::uintptr_t*>(zeros);
   }();
   no_table_ = const_cast<std::uintptr_t*>(kNoEntries);

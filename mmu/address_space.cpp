@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 
 #include "base/bits.h"
 
@@ -10,7 +11,7 @@ namespace xlat {
 
 // calloc leaves the pages of the table untouched until they are used; an all-zero PageOwner owns nothing.
 AddressSpace::AddressSpace() : pages_(static_cast<PageOwner*>(std::calloc(kSize >> 12, sizeof(PageOwner)))) {
-  ASSERT(pages_ != nullptr);
+  if (!pages_) throw std::bad_alloc();
 }
 
 void AddressSpace::set_pages(u64 phys, u64 bytes, const PageOwner& first) {

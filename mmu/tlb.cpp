@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 namespace xlat {
@@ -11,7 +12,7 @@ namespace xlat {
 Tlb::Tlb() {
   void* memory =
       mmap(nullptr, kTables * kTableBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  ASSERT(memory != MAP_FAILED);
+  if (memory == MAP_FAILED) throw std::bad_alloc();
   for (unsigned n = 0; n < kTables; ++n) tables_[n] = static_cast<std::uintptr_t*>(memory) + n * kEntries;
 }
 
