@@ -61,11 +61,12 @@ Status Pc::plug_drives() {
       image = std::move(*opened);
     }
     std::unique_ptr<IdeDrive> drive;
+    DriveIdentity identity;
+    if (d.cdrom) identity.model = "XLAT CD-ROM";
+    identity.serial = d.serial.empty() ? fmt::format("XL{:05}", n + 1) : d.serial;
     if (d.cdrom) {
-      drive = std::make_unique<AtapiCdrom>(clock, ide_name(n, true), std::move(image));
+      drive = std::make_unique<AtapiCdrom>(clock, ide_name(n, true), std::move(image), std::move(identity));
     } else {
-      DriveIdentity identity;
-      identity.serial = d.serial.empty() ? fmt::format("XL{:05}", n + 1) : d.serial;
       drive = std::make_unique<AtaDisk>(clock, ide_name(n, false), std::move(image), std::move(identity));
     }
     drive->on_io_error([this, &d](bool write, const Error& failed) {

@@ -33,8 +33,7 @@ next:
     add bx, 2
     loop .sum
     call hex16
-    mov al, 10
-    out 0xe9, al
+    call newline
     ; something else for the next write
     mov bx, 0x8000
     mov cx, 0x3000
@@ -44,31 +43,7 @@ next:
     loop .change
     jmp next
 done:
-    mov al, '!'
-    out 0xe9, al
-    mov al, 1
-    out 0xf4, al
-    hlt
-    jmp $-1
-hex16:
-    push ax
-    mov al, ah
-    call hex
-    pop ax
-hex:
-    push ax
-    shr al, 4
-    call digit
-    pop ax
-digit:
-    and al, 15
-    add al, '0'
-    cmp al, '9'
-    jbe .put
-    add al, 7
-.put:
-    out 0xe9, al
-    ret
+    jmp finish
 list:
     dw 0x0212, 0x0002, 0   ; 18 sectors from C0 H0 S2
     dw 0x0302, 0x0012, 0   ; write C0 H0 S18 and H1 S1
@@ -88,5 +63,6 @@ list:
     dw 0x1500, 0, 0
     dw 0x1600, 0, 0
     dw 0
+%include "print.inc"
 times 510-($-$$) db 0
 dw 0xaa55
