@@ -127,11 +127,18 @@ Status OptionParser::device(const std::string& value) {
   const auto parts = split_suboptions(value, "driver");
   const std::string& driver = parts[0].value;
   if (driver == "help" || driver == "?") {
-    say("Devices:\n  isa-debug-exit[,iobase=0x501][,iosize=2]  a write of N ends xlat with status N * 2 + 1\n");
+    say("Devices:\n"
+        "  floppy,drive=ID[,unit=N][,bootindex=N]                 plugs a -drive if=none,id=ID in\n"
+        "  ide-cd[,drive=ID][,bus=ide.0|ide.1][,unit=N][,bootindex=N]\n"
+        "  ide-hd,drive=ID[,bus=ide.0|ide.1][,unit=N][,bootindex=N]\n"
+        "  isa-debug-exit[,iobase=0x501][,iosize=2]               a write of N ends xlat with status N * 2 + 1\n");
     return {};
   }
+  if (driver == "ide-hd" || driver == "ide-cd" || driver == "floppy") return plug(driver, parts);
   if (driver != "isa-debug-exit") {
-    return error("-device: no device '{}'; the nearest is isa-debug-exit (-device help lists all)", driver);
+    static constexpr std::string_view kDrivers[] = {"floppy", "ide-cd", "ide-hd", "isa-debug-exit"};
+    return error("-device: no device '{}'; the nearest is {} (-device help lists all)", driver,
+                 nearest(driver, kDrivers));
   }
   if (settings_.machine.debug_exit) return error("-device: there is already an isa-debug-exit");
   DebugExitConfig config;
