@@ -103,6 +103,7 @@ void Fdc82077::enter_reset() {
   perpendicular_ &= 0x3c;  // GAP and WGATE
   op_ = Op::kNone;
   stage_ = Stage::kNone;
+  crossed_ = 0;
   reset_senses_ = 0;
   have_ = need_ = result_at_ = result_end_ = 0;
   at_ = end_ = 0;
@@ -323,6 +324,11 @@ void Fdc82077::start_seek(unsigned n, u8 target, bool recalibrate) {
   seek_timers_[n].schedule(clock_.now() + step_ns() * static_cast<u64>(std::max(steps, 1)));
 }
 
+bool Fdc82077::told(bool write, const Status& status) {
+  if (!status && io_error_) io_error_(write, status.error());
+  return status.ok();
+}
+
 void Fdc82077::move_head(unsigned n, int cylinders) {
   if (FloppyDrive* d = drive(n)) d->step(cylinders);
 }
@@ -379,7 +385,7 @@ void Fdc82077::serialize(Archive& ar) {
   ar(params_).range(need_, u8{0}, static_cast<u8>(params_.size())).range(have_, u8{0}, need_);
   ar(result_).range(result_end_, u8{0}, static_cast<u8>(result_.size())).range(result_at_, u8{0}, result_end_);
   ar.range(op_, Op::kNone, Op::kLast).range(stage_, Stage::kNone, Stage::kLast);
-  ar(c_)(h_)(r_).range(head_, u8{0}, u8{1})(st1_)(st2_)(seek_end_)(tc_)(left_)(track_at_);
+  ar(c_)(h_)(r_).range(head_, u8{0}, u8{1})(st1_)(st2_)(seek_end_)(crossed_)(tc_)(left_)(track_at_);
   ar.range(sector_, u32{0}, FloppyDrive::kMostSectors)(skipping_);
   ar(buffer_).range(end_, u16{0}, u16{512}).range(at_, u16{0}, end_);
   timer_.serialize(ar);

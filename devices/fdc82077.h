@@ -9,6 +9,7 @@
 #include "devices/device.h"
 #include "devices/dma8237.h"
 #include "devices/floppy_drive.h"
+#include "devices/io_error.h"
 #include "devices/port_range.h"
 
 namespace xlat {
@@ -22,6 +23,9 @@ class Fdc82077 : public Device, public IoHandler {
   static constexpr unsigned kDmaChannel = 2;
 
   Fdc82077(PortBus& ports, Clock& clock, Dma8237& dma, IrqLine irq);
+
+  // Told of disks that could not be read or written; the guest gets an error whatever it says.
+  void on_io_error(IoErrorHook hook) { io_error_ = std::move(hook); }
 
   // Attaches a drive without a disk. What is not attached answers like an empty cable.
   FloppyDrive& attach(unsigned n, FloppyType type);
@@ -119,11 +123,14 @@ class Fdc82077 : public Device, public IoHandler {
   void finish(u8 interrupt_code);
   u64 revolution_ns() const;
   u64 sector_ns() const;
+  // Tells of a failure; returns whether all was well.
+  bool told(bool write, const Status& status);
   FloppyDrive* selected() { return drive(params_[1] & 3); }
 
   Clock& clock_;
   Dma8237& dma_;
   IrqLine irq_;
+  IoErrorHook io_error_;
   std::array<std::unique_ptr<FloppyDrive>, kDrives> drives_;
 
   u8 dor_ = 0, tdr_ = 0, dsr_ = 2;
@@ -150,6 +157,7 @@ class Fdc82077 : public Device, public IoHandler {
   u8 head_ = 0;
   u8 st1_ = 0, st2_ = 0;
   bool seek_end_ = false;  // an implied seek was made
+  u8 crossed_ = 0;         // cylinders that this transfer has gone on by itself
   bool tc_ = false;
   u16 left_ = 0;     // sectors still to be formatted, verified or, of a track, read
   u8 track_at_ = 0;  // READ TRACK's sector under the head

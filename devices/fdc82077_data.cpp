@@ -63,6 +63,7 @@ void Fdc82077::start_data(Op op) {
   tc_ = seek_end_ = skipping_ = false;
   at_ = end_ = 0;
   left_ = 0;
+  crossed_ = 0;
   c_ = h_ = r_ = 0;
   const bool dma = !(specify_[1] & 1);
   if (op == Op::kFormat) {
@@ -197,7 +198,7 @@ void Fdc82077::begin_sector() {
     if (skipping_) return advance();
   }
   if (wants_data()) return from_host();
-  if (!d->read(sector_, buffer_)) {
+  if (!told(false, d->read(sector_, buffer_))) {
     st1_ |= kDataError;
     st2_ |= kDataErrorInData;
     return finish(kAbnormal);
@@ -258,7 +259,7 @@ void Fdc82077::end_sector() {
   switch (op_) {
     case Op::kWrite:
     case Op::kWriteDeleted:
-      if (!d->write(sector_, buffer_, op_ == Op::kWriteDeleted)) {
+      if (!told(true, d->write(sector_, buffer_, op_ == Op::kWriteDeleted))) {
         st1_ |= kDataError;
         st2_ |= kDataErrorInData;
         return finish(kAbnormal);
@@ -286,7 +287,7 @@ void Fdc82077::format_sector() {
   }
   std::array<u8, 512> fill;
   fill.fill(params_[5]);
-  if (!d.write(*found, fill, false)) {
+  if (!told(true, d.write(*found, fill, false))) {
     st1_ |= kDataError;
     return finish(kAbnormal);
   }
@@ -301,7 +302,7 @@ void Fdc82077::scan_sector() {
   std::array<u8, 512> disk;
   const unsigned count = specify_[1] & 1 ? 512u : at_;
   st2_ &= static_cast<u8>(~(kScanHit | kScanFailed));
-  if (!selected()->read(sector_, disk)) {
+  if (!told(false, selected()->read(sector_, disk))) {
     st1_ |= kDataError;
     st2_ |= kDataErrorInData | kScanFailed;
     return;
@@ -391,6 +392,7 @@ void Fdc82077::advance() {
     const unsigned n = params_[1] & 3;
     move_head(n, 1);
     units_[n].pcn = c_;
+    ++crossed_;
     return after(Stage::kSector, step_ns());
   }
   after(Stage::kSector, sector_ns());
@@ -398,6 +400,13 @@ void Fdc82077::advance() {
 
 void Fdc82077::finish(u8 interrupt_code) {
   timer_.cancel();
+  if (crossed_ > 0) {
+    // Back to where the command began: that is where a BIOS believes the head to be.
+    const unsigned unit = params_[1] & 3;
+    move_head(unit, -int{crossed_});
+    units_[unit].pcn = static_cast<u8>(units_[unit].pcn - crossed_);
+    crossed_ = 0;
+  }
   dma_.set_request(kDmaChannel, false);
   const u8 n = op_ == Op::kFormat ? params_[2] : params_[5];
   op_ = Op::kNone;

@@ -42,9 +42,9 @@ Status lock_image(int fd, const std::string& path, bool writes) {
   const unsigned not_shared = 1u << kWrite | (writes ? 0 : 1u << kResize);
   const auto in_use = [&](const char* how, unsigned n) {
     return error(
-        "image '{}' is in use: Failed to get {}\"{}\" lock; stop the machine or program that has it, or start both "
-        "with "
-        "-snapshot or readonly=on",
+        "image '{}' is in use by another program, or by another drive: Failed to get {}\"{}\" lock; stop that first, "
+        "or use "
+        "-snapshot or readonly=on on both",
         path, how, kNames[n]);
   };
   for (unsigned n = 0; n < kPermissions; ++n) {

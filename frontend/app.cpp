@@ -7,6 +7,8 @@
 
 #include <cerrno>
 #include <cstring>
+#include <new>
+#include <system_error>
 
 #include "frontend/char_backend.h"
 #include "frontend/char_mux.h"
@@ -297,16 +299,22 @@ int run_app(std::span<const std::string> args) {
     fmt::print(stderr, "xlat: {}\n", e.message);
     return 1;
   };
-  auto settings = parse_command_line(args);
-  if (!settings) return fail(settings.error());
-  if (settings->print) {
-    fmt::print("{}", *settings->print);
-    return 0;
+  try {
+    auto settings = parse_command_line(args);
+    if (!settings) return fail(settings.error());
+    if (settings->print) {
+      fmt::print("{}", *settings->print);
+      return 0;
+    }
+    App app(std::move(*settings));
+    if (Status s = app.build(); !s) return fail(s.error());
+    if (Status s = app.start(); !s) return fail(s.error());
+    return app.run();
+  } catch (const std::bad_alloc&) {
+    return fail({"the host has no memory left; give the guest less with -m, or lift the limit (ulimit -v)"});
+  } catch (const std::system_error& e) {  // no more threads
+    return fail(error("the host refuses a thread or a lock: {}", e.what()));
   }
-  App app(std::move(*settings));
-  if (Status s = app.build(); !s) return fail(s.error());
-  if (Status s = app.start(); !s) return fail(s.error());
-  return app.run();
 }
 
 }  // namespace xlat

@@ -205,6 +205,7 @@ Status OptionParser::finish() {
     if (!m.initrd.empty()) return error("-initrd only makes sense with -kernel");
     if (!m.append.empty()) return error("-append only makes sense with -kernel");
   }
+  if (Status s = plug_drives(); !s) return s;
   if (nodefaults_ && !vga_given_) m.vga = false;
   // As QEMU's PC: a CD-ROM drive and floppy drive A, empty, unless something else is in its place.
   if (!nodefaults_ && !m.ide[2]) m.ide[2] = DriveConfig{.path = {}, .cdrom = true};

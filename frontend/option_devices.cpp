@@ -12,6 +12,9 @@ struct DeviceInfo {
   std::string_view name, properties, help;
 };
 constexpr DeviceInfo kDevices[] = {
+    {"floppy", "drive=ID,unit=N,bootindex=N", "a floppy drive with a -drive if=none,id=ID in it"},
+    {"ide-cd", "drive=ID,bus=ide.0|ide.1,unit=N,bootindex=N,serial=S", "a CD-ROM drive, likewise"},
+    {"ide-hd", "drive=ID,bus=ide.0|ide.1,unit=N,bootindex=N,serial=S", "a hard disk, likewise"},
     {"isa-debug-exit", "iobase=0x501,iosize=2", "a write of N ends xlat with status N * 2 + 1"},
     {"isa-debugcon", "iobase=0xe9,chardev=ID", "a debug console"},
     {"isa-serial", "chardev=ID,index=N", "a serial port, COM1 to COM4"},
@@ -45,8 +48,6 @@ constexpr LaterDevice kLater[] = {{"e1000", "networking"},
                                   {"hda-", "sound cards"},
                                   {"gus", "sound cards"},
                                   {"cs4231a", "sound cards"},
-                                  {"ide-", "drives by -device"},
-                                  {"floppy", "drives by -device"},
                                   {"scsi-", "SCSI"},
                                   {"lsi", "SCSI"},
                                   {"ahci", "AHCI"},
@@ -113,6 +114,7 @@ Status OptionParser::device(const std::string& value) {
     say(fmt::format("{} options: {}\n", driver, info->properties.empty() ? "none" : info->properties));
     return {};
   }
+  if (driver == "ide-hd" || driver == "ide-cd" || driver == "floppy") return plug_drive(driver, parts);
   DeviceProperties given;
   for (std::size_t n = 1; n < parts.size(); ++n) {
     const std::string& name = parts[n].name;

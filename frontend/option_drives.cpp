@@ -133,7 +133,8 @@ Status OptionParser::drive_property(DriveConfig& drive, const SubOption& part, b
 Status OptionParser::drive(const std::string& value) {
   DriveConfig drive;
   std::optional<u64> index, bus, unit;
-  bool floppy = false;
+  bool floppy = false, unplugged = false;
+  std::string id;
   drive_format_.clear();
   drive_errors_.clear();
   const auto parts = split_suboptions(value);
@@ -153,11 +154,9 @@ Status OptionParser::drive(const std::string& value) {
     bool known = true, valued = true;
     if (part.name == "if") {
       floppy = part.value == "floppy";
-      if (part.value == "none") {
-        return error("-drive: if=none: drives that -device plugs in are not in this version; use if=ide or if=floppy");
-      }
-      if (!floppy && part.value != "ide") {
-        return error("-drive: if={}: no such interface; there are: ide, floppy", part.value);
+      unplugged = part.value == "none";
+      if (!floppy && !unplugged && part.value != "ide") {
+        return error("-drive: if={}: no such interface; there are: ide, floppy, and none for -device", part.value);
       }
     } else if (part.name == "index") {
       s = number(index, 3);
@@ -169,6 +168,7 @@ Status OptionParser::drive(const std::string& value) {
       valued = part.name != "snapshot" && part.name != "readonly" && part.name != "read-only";
       s = drive_property(drive, part, known);
     }
+    if (part.name == "id") id = part.value;
     if (!known) {
       static constexpr std::string_view kNames[] = {"file",     "if",     "format", "media", "index",
                                                     "bus",      "unit",   "cache",  "aio",   "snapshot",
@@ -183,6 +183,13 @@ Status OptionParser::drive(const std::string& value) {
     if (!format) return error("-drive: format={}: no such format; there is: raw", drive_format_);
     return error("-drive: format={}: this version cannot open {}; make a raw one: {}", drive_format_, format->describe,
                  convert_line(*format, drive.path.empty() ? "IN" : drive.path));
+  }
+  if (unplugged) {
+    if (id.empty()) return error("-drive {}: if=none: give an id, which -device then names as drive=", value);
+    const auto same = [&id](const NamedDrive& other) { return other.id == id; };
+    if (std::any_of(unplugged_.begin(), unplugged_.end(), same)) return error("-drive: id={} is there already", id);
+    unplugged_.push_back({id, std::move(drive)});
+    return {};
   }
   if (index && (bus || unit)) return error("-drive: give index, or bus and unit, not both");
   if (floppy) {
@@ -204,6 +211,85 @@ Status OptionParser::drive(const std::string& value) {
   return put_drive(static_cast<unsigned>(*index), std::move(drive), "-drive");
 }
 
+Status OptionParser::plug_drive(const std::string& driver, std::span<const SubOption> parts) {
+  Plug plug{.driver = driver, .drive = {}, .serial = {}, .bus = {}, .unit = {}, .boot_index = {}};
+  for (const SubOption& part : parts.subspan(1)) {
+    const auto number = parse_number(part.value);
+    if (part.name == "drive") {
+      plug.drive = part.value;
+    } else if (part.name == "serial") {
+      if (part.value.size() > 20) return error("-device {}: serial={}: at most 20 characters", driver, part.value);
+      plug.serial = part.value;
+    } else if (part.name == "bus") {
+      if (driver == "floppy" || (part.value != "ide.0" && part.value != "ide.1")) {
+        return error("-device {}: no bus '{}'{}", driver, part.value,
+                     driver == "floppy" ? "; leave it out" : "; there are: ide.0, ide.1");
+      }
+      plug.bus = part.value == "ide.1";
+    } else if (part.name == "unit" || part.name == "bootindex") {
+      if (!number || (part.name == "unit" && *number > 1)) {
+        return error("-device {}: {}={}: give {}", driver, part.name, part.value,
+                     part.name == "unit" ? "0 or 1" : "a number");
+      }
+      (part.name == "unit" ? plug.unit : plug.boot_index) = *number;
+    } else if (part.name != "id" && part.name != "model" && part.name != "ver") {
+      static constexpr std::string_view kNames[] = {"drive", "bus", "unit", "bootindex", "serial", "id"};
+      return error("-device {}: no property '{}'; {}", driver, part.name, choices(part.name, kNames));
+    }
+  }
+  if (plug.drive.empty() && driver == "ide-hd") return error("-device ide-hd: no drive specified; give drive=ID");
+  plugs_.push_back(std::move(plug));
+  return {};
+}
+
+Status OptionParser::plug_drives() {
+  std::vector<std::pair<u64, char>> order;
+  for (const Plug& plug : plugs_) {
+    const bool floppy = plug.driver == "floppy";
+    DriveConfig drive;
+    if (!plug.drive.empty()) {
+      const auto found = std::find_if(unplugged_.begin(), unplugged_.end(),
+                                      [&plug](const NamedDrive& named) { return named.id == plug.drive; });
+      if (found == unplugged_.end() || found->plugged) {
+        return error("-device {}: drive={}: {}", plug.driver, plug.drive,
+                     found == unplugged_.end() ? "there is no -drive if=none with this id" : "another device has it");
+      }
+      found->plugged = true;
+      drive = found->drive;
+    }
+    drive.cdrom = plug.driver == "ide-cd";
+    if (!plug.serial.empty()) drive.serial = plug.serial;
+    if (plug.boot_index) order.emplace_back(*plug.boot_index, floppy ? 'a' : drive.cdrom ? 'd' : 'c');
+    const std::string option = "-device " + plug.driver;
+    if (floppy) {
+      const u64 unit = plug.unit.value_or(settings_.machine.floppy[0] ? 1 : 0);
+      if (settings_.machine.floppy[unit]) return error("{}: floppy drive {} is there already", option, "AB"[unit]);
+      settings_.machine.floppy[unit] = std::move(drive);
+      continue;
+    }
+    std::optional<unsigned> place;
+    for (unsigned n = 0; n < 4 && !place; ++n) {
+      const bool fits = n / 2 == plug.bus.value_or(n / 2) && n % 2 == plug.unit.value_or(n % 2);
+      if (fits && !settings_.machine.ide[n]) place = n;
+    }
+    if (!place) return error("{}: that place on the IDE buses is taken", option);
+    if (drive.path.empty() && !drive.cdrom) return error("{}: drive={} has no file=", option, plug.drive);
+    settings_.machine.ide[*place] = std::move(drive);
+  }
+  if (order.empty() || boot_given_) return {};
+  // What has a number comes first, then the others in their usual order.
+  std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::string letters;
+  for (const auto& [number, letter] : order) letters += letter;
+  letters += settings_.machine.boot_order;
+  std::string once;
+  for (const char letter : letters) {
+    if (once.find(letter) == std::string::npos) once += letter;
+  }
+  settings_.machine.boot_order = once.substr(0, 3);
+  return {};
+}
+
 Status OptionParser::boot(const std::string& value) {
   MachineConfig& m = settings_.machine;
   for (const SubOption& part : split_suboptions(value, "order")) {
@@ -220,6 +306,7 @@ Status OptionParser::boot(const std::string& value) {
         }
       }
       (part.name == "order" ? m.boot_order : m.boot_once) = part.value;
+      boot_given_ = boot_given_ || part.name == "order";
     } else if (part.name == "menu" || part.name == "strict") {
       const auto on = parse_switch(part.value);
       if (!on) return error("-boot: {}={}: give on or off", part.name, part.value);

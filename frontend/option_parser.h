@@ -29,6 +29,9 @@ class OptionParser {
   Status smp(const std::string& value);
   Status drive(const std::string& value);
   Status drive_property(DriveConfig& drive, const SubOption& part, bool& known);
+  // -device ide-hd, ide-cd and floppy: what they plug in may come later on the command line.
+  Status plug_drive(const std::string& driver, std::span<const SubOption> parts);
+  Status plug_drives();
   Status put_drive(unsigned index, DriveConfig drive, std::string_view option);
   Status put_floppy(unsigned index, DriveConfig drive, std::string_view option);
   Status boot(const std::string& value);
@@ -71,6 +74,18 @@ class OptionParser {
 
   Settings settings_;
   std::vector<std::string> bare_;
+  struct NamedDrive {
+    std::string id;
+    DriveConfig drive;
+    bool plugged = false;
+  };
+  struct Plug {
+    std::string driver, drive, serial;
+    std::optional<u64> bus, unit, boot_index;
+  };
+  std::vector<NamedDrive> unplugged_;  // -drive if=none
+  std::vector<Plug> plugs_;
+  bool boot_given_ = false;
   std::string drive_format_, drive_errors_;  // of the -drive being read: format=, and which of werror and rerror
   unsigned serial_given_ = 0;
   bool monitor_given_ = false, parallel_given_ = false, nographic_ = false, display_given_ = false, nodefaults_ = false,

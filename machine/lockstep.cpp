@@ -21,6 +21,7 @@ Result<std::unique_ptr<Lockstep>> Lockstep::create(const MachineConfig& config, 
   for (auto& output : mine.serial) {
     if (output) output = [](u8) {};
   }
+  if (mine.parallel) mine.parallel = [](u8) {};
   for (DebugConConfig& d : mine.debugcon) d.output = [](u8) {};
   auto follower = Pc::create(mine, lockstep->log_);
   if (!follower) return error("-engine lockstep: the second machine: {}", follower.error().message);

@@ -42,7 +42,7 @@ IoErrorAction Pc::judge_io(IoErrorPolicy policy, const Error& failed) {
     return IoErrorAction::kRetry;
   }
   // Once is enough for each kind of failure.
-  if (io_told_ != failed.host || io_told_ == 0) {
+  if (io_told_ != failed.host) {
     config_.warn(fmt::format("{}; the guest was told {}", failed.message,
                              policy == IoErrorPolicy::kIgnore ? "that all went well" : "so"));
   }
@@ -61,11 +61,12 @@ Status Pc::plug_drives() {
       image = std::move(*opened);
     }
     std::unique_ptr<IdeDrive> drive;
+    DriveIdentity identity;
+    if (d.cdrom) identity.model = "XLAT CD-ROM";
+    identity.serial = d.serial.empty() ? fmt::format("XL{:05}", n + 1) : d.serial;
     if (d.cdrom) {
-      drive = std::make_unique<AtapiCdrom>(clock, ide_name(n, true), std::move(image));
+      drive = std::make_unique<AtapiCdrom>(clock, ide_name(n, true), std::move(image), std::move(identity));
     } else {
-      DriveIdentity identity;
-      identity.serial = d.serial.empty() ? fmt::format("XL{:05}", n + 1) : d.serial;
       drive = std::make_unique<AtaDisk>(clock, ide_name(n, false), std::move(image), std::move(identity));
     }
     drive->on_io_error([this, &d](bool write, const Error& failed) {
@@ -79,6 +80,7 @@ Status Pc::plug_drives() {
 }
 
 Status Pc::plug_floppies() {
+  fdc.on_io_error([this](bool, const Error& failed) { return judge_io(IoErrorPolicy::kReport, failed); });
   for (unsigned n = 0; n < 2; ++n) {
     if (!config_.floppy[n]) continue;
     if (config_.floppy[n]->path.empty()) {

@@ -163,7 +163,7 @@ class Pc {
  private:
   bool suspended_ = false;
   std::optional<std::string> io_stop_;
-  int io_told_ = 0;  // the host's error the user was told of last
+  std::optional<int> io_told_;  // the host's error the user was told of last
   FirmwareRom bios_;
   std::shared_ptr<const KernelFiles> kernel_files_;
   bool powered_on_ = false, boot_once_over_ = false;

@@ -33,12 +33,7 @@ org 0x7c00
     mov al, 0xff
     out 0x64, al
     call state
-    mov al, '!'
-    out 0xe9, al
-    mov al, 1
-    out 0xf4, al
-    hlt
-    jmp $-1
+    jmp finish
 ; Port 92h, output port, status register, and whether FFFF:0510 is 0:0500.
 state:
     in al, 0x92
@@ -57,22 +52,8 @@ state:
     mov byte [es:0x510], 0xa5
     mov al, [0x500]
     call hex
-    mov al, 10
-    out 0xe9, al
+    call newline
     ret
-hex:
-    push ax
-    shr al, 4
-    call digit
-    pop ax
-digit:
-    and al, 15
-    add al, '0'
-    cmp al, '9'
-    jbe .put
-    add al, 7
-.put:
-    out 0xe9, al
-    ret
+%include "print.inc"
 times 510-($-$$) db 0
 dw 0xaa55

@@ -15,7 +15,7 @@
     inc cl
     cmp cl,0x80
     jb .c
-    call nl
+    call newline
     in al,0x92
     call hex
     mov al,0xd0
@@ -29,7 +29,7 @@
     mov gs,ax
     mov al,[gs:0x10]
     call hex
-    call nl
+    call newline
     mov dl,0x80
 disk:
     mov ah,8
@@ -75,7 +75,7 @@ disk:
     mov si,0x600
     mov cx,30
     call dump
-    call nl
+    call newline
 ; IDENTIFY
     mov dx,0x1f6
     mov al,0xa0
@@ -102,34 +102,16 @@ disk:
     mov cx,4
     call dump
 end:
-    call nl
-    mov al,'!'
-    out 0xe9,al
-    mov al,1
-    out 0xf4,al
-    hlt
-    jmp $-1
+    call newline
+    jmp finish
 dump: lodsb
     call hex
     loop dump
     mov al,' '
     out 0xe9,al
     ret
-hex: push ax
-    shr al,4
-    call dig
-    pop ax
-dig: and al,15
-    add al,'0'
-    cmp al,'9'
-    jbe .o
-    add al,7
-.o: out 0xe9,al
-    ret
-nl: mov al,10
-    out 0xe9,al
-    ret
 drv: db 0
 r: times 16 db 0
-    times 510-($-$$) db 0
-    dw 0xaa55
+%include "print.inc"
+times 510-($-$$) db 0
+dw 0xaa55

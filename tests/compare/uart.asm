@@ -51,12 +51,7 @@ lengths:
     out dx, al
     call registers
     call registers
-    mov al, '!'
-    out 0xe9, al
-    mov al, 1
-    out 0xf4, al
-    hlt
-    jmp $-1
+    jmp finish
 registers:
     mov dx, 0x3f8
 .next:
@@ -65,22 +60,8 @@ registers:
     inc dx
     cmp dx, 0x400
     jb .next
-    mov al, 10
-    out 0xe9, al
+    call newline
     ret
-hex:
-    push ax
-    shr al, 4
-    call digit
-    pop ax
-digit:
-    and al, 15
-    add al, '0'
-    cmp al, '9'
-    jbe .put
-    add al, 7
-.put:
-    out 0xe9, al
-    ret
+%include "print.inc"
 times 510-($-$$) db 0
 dw 0xaa55

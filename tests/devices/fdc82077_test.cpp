@@ -293,12 +293,14 @@ TEST_CASE("FDC multi-track transfers with an EOT beyond the last sector") {
   // TC on the last sector of the track.
   r.to_memory(512);
   CHECK(r.command({0xe6, 0, 0, 0, 18, 2, 99, 0x1b, 0xff}) == Bytes{0, 0, 0, 0, 1, 1, 2});
-  // On to the next cylinder, and the carriage is there.
+  // On to the next cylinder; afterwards the carriage is where it was.
   r.to_memory(38 * 512);
   CHECK(r.command({0xe6, 0, 0, 0, 18, 2, 63, 0x1b, 0xff}) == Bytes{4, 0, 0, 1, 1, 2, 2});
   for (u32 n = 0; n < 38; ++n) CHECK(r.number(n) == n + 17);
-  CHECK(r.command({0x0e})[0] == 1);
-  r.seek(0);
+  CHECK(r.command({0x0e})[0] == 0);
+  r.to_memory(512);
+  CHECK(r.command({0x66, 0, 0, 0, 3, 2, 18, 0x1b, 0xff})[0] == 0);
+  CHECK(r.number(0) == 2);
   // Writing.
   std::fill_n(r.buffer(), 3 * 512, u8{0x77});
   r.from_memory(3 * 512);

@@ -142,8 +142,37 @@ TEST_CASE("what -drive takes and tunes nothing with", "[frontend]") {
   CHECK(bad({"-drive", file + ",werror=maybe"}).find("werror=maybe") != std::string::npos);
   CHECK(bad({"-drive", file + ",serial=123456789012345678901"}).find("at most 20") != std::string::npos);
   CHECK(bad({"-drive", file + ",if=floppy,werror=stop"}).find("werror does not go with") != std::string::npos);
-  CHECK(bad({"-drive", file + ",if=none,id=x"}).find("if=none") != std::string::npos);
   CHECK(bad({"-drive", file + ",format"}).find("has no value") != std::string::npos);
+}
+
+TEST_CASE("drives that -device plugs in", "[frontend]") {
+  TempDir dir;
+  const std::string a = dir.write("a", disk_image(1 << 20)), b = dir.write("b", iso_image(20, 20 * 2048));
+  const std::string hd = "if=none,format=raw,id=hd,file=" + a, cd = "if=none,id=cd,format=raw,file=" + b;
+  Settings s = good({"-device", "ide-hd,drive=hd,bus=ide.0,serial=S1,bootindex=2", "-drive", hd, "-drive", cd,
+                     "-device", "ide-cd,drive=cd,bus=ide.1,unit=0,id=x,bootindex=1"});
+  CHECK(s.machine.ide[0]->path == a);
+  CHECK((s.machine.ide[0]->raw && s.machine.ide[0]->serial == "S1"));
+  CHECK((s.machine.ide[2]->path == b && s.machine.ide[2]->cdrom));
+  CHECK(s.machine.boot_order == "dca");
+  s = good({"-hda", a, "-drive", cd, "-device", "ide-cd,drive=cd", "-boot", "c"});
+  CHECK((s.machine.ide[1]->cdrom && s.machine.boot_order == "c"));
+  CHECK(good({"-drive", hd, "-device", "floppy,drive=hd,unit=1"}).machine.floppy[1]->path == a);
+  CHECK(good({"-device", "ide-cd,bus=ide.1,unit=1"}).machine.ide[3]->path.empty());
+  // Not plugged in, not there.
+  CHECK_FALSE(good({"-drive", hd}).machine.ide[0]);
+
+  CHECK(bad({"-drive", "if=none,file=" + a}).find("give an id") != std::string::npos);
+  CHECK(bad({"-drive", hd, "-drive", hd}).find("id=hd is there already") != std::string::npos);
+  CHECK(bad({"-device", "ide-hd"}).find("no drive specified") != std::string::npos);
+  CHECK(bad({"-device", "ide-hd,drive=none"}).find("no -drive if=none") != std::string::npos);
+  CHECK(bad({"-drive", hd, "-device", "ide-hd,drive=hd", "-device", "ide-hd,drive=hd"}).find("another device") !=
+        std::string::npos);
+  CHECK(bad({"-hda", a, "-drive", hd, "-device", "ide-hd,drive=hd,bus=ide.0,unit=0"}).find("is taken") !=
+        std::string::npos);
+  CHECK(bad({"-drive", hd, "-device", "ide-hd,drive=hd,bus=ide.2"}).find("no bus 'ide.2'") != std::string::npos);
+  CHECK(bad({"-drive", hd, "-device", "ide-hd,drive=hd,unit=2"}).find("unit=2") != std::string::npos);
+  CHECK(bad({"-drive", hd, "-device", "ide-hd,driv=hd"}).find("the nearest is drive") != std::string::npos);
 }
 
 TEST_CASE("images of other formats are never taken for raw", "[frontend]") {

@@ -112,6 +112,31 @@ TEST_CASE("one image, two machines", "[program]") {
   CHECK(trusting.expect("K"));
 }
 
+#ifndef __SANITIZE_ADDRESS__  // whose shadow memory alone is more than the limit
+TEST_CASE("a host without memory: one line and status 1, or the guest runs", "[program]") {
+  static rlim_t limit;
+  for (limit = rlim_t{20} << 20; limit < rlim_t{400} << 20; limit += rlim_t{12} << 20) {
+    INFO((limit >> 20) << " MiB");
+    Process p({"-display", "none", "-m", "16", "-engine", "interp", "-device", "isa-debug-exit", "-S"}, false, [] {
+      const rlimit space{limit, RLIM_INFINITY};
+      setrlimit(RLIMIT_AS, &space);
+    });
+    int status = p.wait(1);
+    if (status == 127) continue;  // not even the binary could be loaded
+    if (status == -1) {
+      kill(p.pid(), SIGTERM);
+      status = p.wait();
+      CHECK(status == 0);
+      break;
+    }
+    CHECK(status == 1);
+    CHECK(p.errors.starts_with("xlat: "));
+    CHECK(std::count(p.errors.begin(), p.errors.end(), '\n') == 1);
+  }
+}
+
+#endif
+
 TEST_CASE("standard files closed at the start do not become an image's", "[program]") {
   TempDir dir;
   const std::string disk = dir.write("disk", writing_disk(2));

@@ -314,7 +314,9 @@ TEST_CASE("a monitor client that floods and does not read, and the end by a sign
       if (word == "VmRSS:") status >> kib;
     }
     CHECK(kib > 0);
+#ifndef __SANITIZE_ADDRESS__  // which keeps what was freed for a while
     CHECK(kib < 200 * 1024);
+#endif
     kill(p.pid(), SIGTERM);
     CHECK(p.wait(10) == 0);
     close(fd);

@@ -166,6 +166,10 @@ TEST_CASE("bytes from a serial port enter both machines") {
   const u8 code[] = {
       0x66, 0xba, 0xfb, 0x03,        // mov dx,3fbh
       0xb0, 0x03, 0xee,              // mov al,3 / out dx,al: 8 bits
+      0x66, 0xba, 0x78, 0x03,        // mov dx,378h
+      0xb0, 0x4c, 0xee,              // mov al,'L' / out dx,al
+      0x66, 0xba, 0x7a, 0x03,        // mov dx,37ah
+      0xb0, 0x0d, 0xee,              // mov al,0dh / out dx,al: STROBE#
       0x66, 0xba, 0xfd, 0x03, 0xec,  // again: mov dx,3fdh / in al,dx
       0xa8, 0x01, 0x74, 0xf7,        // test al,1 / jz again
       0x66, 0xba, 0xf8, 0x03, 0xec,  // mov dx,3f8h / in al,dx
@@ -183,6 +187,8 @@ TEST_CASE("bytes from a serial port enter both machines") {
   config.kernel = name;
   std::string echoed;
   config.serial[0] = [&](u8 value) { echoed += static_cast<char>(value); };
+  std::string printed;
+  config.parallel = [&](u8 value) { printed += static_cast<char>(value); };
   config.debug_exit = DebugExitConfig{.iobase = 0x501, .iosize = 1};
   const auto machine = make(config);
   CHECK(machine->run_until(10'000'000) == Machine::Exit::kCount);  // the firmware has started it by then
@@ -192,6 +198,7 @@ TEST_CASE("bytes from a serial port enter both machines") {
   CHECK(machine->run_until(11'000'000) == Machine::Exit::kDebugExit);
   CHECK(machine->difference() == "");
   CHECK(echoed == text);
+  CHECK(printed == "L");
   CHECK(machine->serial_backlog(0) == 0);
   std::filesystem::remove(name);
 }
