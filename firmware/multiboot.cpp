@@ -27,23 +27,28 @@ std::optional<u32> find_header(std::span<const u8> kernel) {
 
 Result<LoadedImage> load_by_address_fields(std::span<const u8> kernel, u32 header, const FreeMemory& memory) {
   if (kernel.size() < header + 32) return error("the kernel is truncated inside its Multiboot header");
-  const u64 header_addr = load_le<u32>(&kernel[header + 12]), load_addr = load_le<u32>(&kernel[header + 16]);
-  const u64 load_end = load_le<u32>(&kernel[header + 20]), bss_end = load_le<u32>(&kernel[header + 24]);
-  if (load_addr > header_addr || header_addr - load_addr > header) {
-    return error("the kernel's Multiboot header is malformed: load address {:#x}, header address {:#x}", load_addr,
-                 header_addr);
-  }
-  const u64 from = header - (header_addr - load_addr);
-  if (load_end != 0 && load_end < load_addr) return error("the kernel's Multiboot header ends before it begins");
-  const u64 file_bytes = load_end ? load_end - load_addr : kernel.size() - from;
-  const u64 memory_bytes = bss_end > load_addr ? std::max(file_bytes, bss_end - load_addr) : file_bytes;
-  LoadedImage image;
-  image.entry = load_le<u32>(&kernel[header + 28]);
-  if (Status s = add_segment(image, kernel, from, file_bytes, load_addr, memory_bytes, memory); !s) return s.error();
+  const auto field = [&](u32 offset) { return load_le<u32>(&kernel[header + offset]); };
+  auto image = load_by_addresses(kernel, header, {field(12), field(16), field(20), field(24)}, memory);
+  if (image) image.value().entry = field(28);
   return image;
 }
 
 }  // namespace
+
+Result<LoadedImage> load_by_addresses(std::span<const u8> kernel, u32 at, const MultibootAddresses& a,
+                                      const FreeMemory& memory) {
+  if (a.load > a.header || a.header - a.load > at) {
+    return error("the kernel's Multiboot header is malformed: load address {:#x}, header address {:#x}", a.load,
+                 a.header);
+  }
+  if (a.load_end != 0 && a.load_end < a.load) return error("the kernel's Multiboot header ends before it begins");
+  const u64 from = at - (a.header - a.load);
+  const u64 file_bytes = a.load_end ? a.load_end - a.load : kernel.size() - from;
+  const u64 memory_bytes = a.bss_end > a.load ? std::max(file_bytes, a.bss_end - a.load) : file_bytes;
+  LoadedImage image;
+  if (Status s = add_segment(image, kernel, from, file_bytes, a.load, memory_bytes, memory); !s) return s.error();
+  return image;
+}
 
 bool looks_like_multiboot(std::span<const u8> kernel) { return find_header(kernel).has_value(); }
 
@@ -81,6 +86,19 @@ Result<std::vector<BootArena::Placed>> BootArena::put_modules(std::span<const Mu
 
 Error BootArena::no_room(const char* what) const {
   return error("no room for {} above the kernel, below {:#x}; give the machine more memory with -m", what, end_);
+}
+
+Result<BootPlan> BootArena::plan(LoadedImage image, u32 magic, u32 info) {
+  const auto stack = take(4096, 16);
+  if (!stack) return no_room("a stack");
+  BootPlan plan;
+  plan.parts = std::move(image.parts);
+  std::move(parts.begin(), parts.end(), std::back_inserter(plan.parts));
+  if (plan.parts.size() > kMostBootParts) {
+    return error("the kernel and its modules have more than {} parts", kMostBootParts);
+  }
+  plan.entry = {.eip = image.entry, .eax = magic, .ebx = info, .esp = *stack + 4096};
+  return plan;
 }
 
 u32 upper_memory_kib(const FreeMemory& memory) { return static_cast<u32>((memory.end_of(kMiB) - kMiB) / 1024); }
@@ -159,19 +177,8 @@ Result<BootPlan> plan_multiboot(const MultibootBoot& boot, std::span<const E820E
   store_le<u32>(&mbi[48], *entries_at);
   store_le<u32>(&mbi[64], *loader_name);
   const auto info = arena.put(std::move(mbi), 4);
-  const auto stack = arena.take(4096, 16);
-  if (!info || !stack) return arena.no_room("the boot information");
-
-  BootPlan plan;
-  plan.parts = std::move(image.value().parts);
-  std::move(arena.parts.begin(), arena.parts.end(), std::back_inserter(plan.parts));
-  if (plan.parts.size() > kMostBootParts)
-    return error("the kernel and its modules have more than {} parts", kMostBootParts);
-  plan.entry.eip = image.value().entry;
-  plan.entry.eax = kBootMagic;
-  plan.entry.ebx = *info;
-  plan.entry.esp = *stack + 4096;
-  return plan;
+  if (!info) return arena.no_room("the boot information");
+  return arena.plan(std::move(image.value()), kBootMagic, *info);
 }
 
 }  // namespace xlat

@@ -35,6 +35,15 @@ struct MultibootBoot {
 Result<BootPlan> plan_multiboot(const MultibootBoot& boot, std::span<const E820Entry> map);
 Result<BootPlan> plan_multiboot2(const MultibootBoot& boot, std::span<const E820Entry> map);
 
+// The four addresses a header of either version may give in place of ELF headers.
+struct MultibootAddresses {
+  u64 header, load;
+  u64 load_end, bss_end;  // 0: the rest of the file; no bss
+};
+// Loads the kernel whose header lies at byte `at` of the file by them.
+Result<LoadedImage> load_by_addresses(std::span<const u8> kernel, u32 at, const MultibootAddresses& addresses,
+                                      const FreeMemory& memory);
+
 // Hands out memory above a kernel and above 1 MiB, and fills it; both versions place modules and information so.
 class BootArena {
  public:
@@ -49,6 +58,8 @@ class BootArena {
   };
   Result<std::vector<Placed>> put_modules(std::span<const MultibootModule> modules);
   Error no_room(const char* what) const;
+  // Kernel, what was placed here and a stack, which a kernel starts with; `magic` in EAX, `info` in EBX.
+  Result<BootPlan> plan(LoadedImage image, u32 magic, u32 info);
 
   std::vector<BootPart> parts;
 
