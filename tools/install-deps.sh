@@ -4,7 +4,7 @@
 set -euo pipefail
 
 packages=(
-  build-essential g++ gcc-multilib cmake ninja-build ccache pkg-config lld
+  build-essential binutils g++ gcc-multilib cmake ninja-build ccache pkg-config lld
   libasmjit-dev libcapstone-dev libsdl2-dev catch2 zlib1g-dev libfmt-dev libpng-dev nlohmann-json3-dev libmpfr-dev
   libncurses-dev tmux nasm
   seabios acpica-tools
