@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# install-deps.sh [--bench]: installs what building, testing and the demo need, from Debian packages; with --bench what
-# tests/bench/run needs, too. Does nothing when all is there.
+# install-deps.sh [--bench|--fuzz]: installs what building, testing and the demo need, from Debian packages; with --bench
+# what tests/bench/run needs, too, with --fuzz what tools/fuzz.sh needs. Does nothing when all is there.
 set -euo pipefail
 . "$(dirname "$0")/lib/progress.sh"
 
@@ -12,6 +12,7 @@ packages=(
   gdb cpio xz-utils kmod fdisk mtools xorriso openssl e2fsprogs syslinux syslinux-common python3
 )
 [ "${1:-}" = --bench ] && packages+=(libc6-dev-i386 qemu-system-x86)
+[ "${1:-}" = --fuzz ] && packages+=(clang-14 libclang-rt-14-dev)
 
 missing=()
 for package in "${packages[@]}"; do
