@@ -24,7 +24,11 @@ enum Group : u8 { kAlways, kSpawn, kElevate, kResources, kObsolete };
 
 class Filter {
  public:
-  explicit Filter(u32 otherwise) : context_(seccomp_init(otherwise)) {}
+  explicit Filter(u32 otherwise) : context_(seccomp_init(otherwise)) {
+    // By the numbers of another architecture, as 32-bit code or the x32 ABI gives them: refused as well, in place of
+    // the library's habit of ending the process.
+    note(seccomp_attr_set(context_, SCMP_FLTATR_ACT_BADARCH, otherwise));
+  }
   ~Filter() {
     if (context_) seccomp_release(context_);
   }
