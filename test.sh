@@ -2,24 +2,30 @@
 # Dependencies, build, all tests: unit tests in release and under sanitizers, captured cases where they are at hand, guests.
 set -euo pipefail
 cd "$(dirname "$0")"
+. tools/lib/progress.sh
 
 tools/install-deps.sh
-cmake --preset release
-cmake --build --preset release
+build release
+say "unit tests, release"
 ctest --preset release
 
-cmake --preset asan
-cmake --build --preset asan
+build asan
+say "unit tests under sanitizers: minutes"
 XLAT_FUZZ_SECONDS=${FUZZ_SECONDS:-0} ctest --preset asan  # the JIT fuzzer goes on for so long at least
 
 captures=../shared/conformance/sst-80286/v1_real_mode
 if [ -d "$captures" ]; then
+  say "captured cases of an 80286"
   tools/conformance.sh "$captures" --sample 40
   tools/conformance.sh "$captures" --sample 2 --engine jit
 else
-  echo "skipped: no captured cases in $captures"
+  say "skipped: no captured cases in $captures"
 fi
 
+say "guests: boots a few of tests/guests"
 tools/guests.sh --smoke
+say "the text display in tmux"
 tests/frontend/curses_in_tmux.sh
+say "GDB drives guests"
 tests/frontend/gdb_session.sh
+say "all passed"

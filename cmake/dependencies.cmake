@@ -11,3 +11,5 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
 endif()
 # Without it -display curses says so.
 pkg_check_modules(ncursesw IMPORTED_TARGET ncursesw)
+# Without it there is no -sandbox.
+pkg_check_modules(libseccomp IMPORTED_TARGET libseccomp)

@@ -16,6 +16,7 @@
 #include "frontend/curses_display.h"
 #include "frontend/gdb/server.h"
 #include "frontend/monitor.h"
+#include "frontend/sandbox.h"
 #include "frontend/signals.h"
 #include "frontend/terminal.h"
 #include "frontend/wav_sink.h"
@@ -31,6 +32,7 @@ class App {
 
   Status build();
   Status start();
+  Status confine();
   int run();
 
  private:
@@ -254,6 +256,18 @@ Status App::start() {
   return display_ ? display_->start() : Status{};
 }
 
+// Everything is open and every thread runs: from here on guests, images and whoever is at the other end of a channel
+// have their say.
+Status App::confine() {
+  if (!settings_.machine.dump_guest_memory) forbid_core_files();
+  using Mode = SandboxSettings::Mode;
+  if (settings_.sandbox.mode == Mode::kOff || !sandbox_missing().empty()) return {};
+  const Status confined = enter_sandbox(settings_.sandbox);
+  if (confined || settings_.sandbox.mode == Mode::kOn) return confined;
+  fmt::print(stderr, "xlat: warning: {}\n", confined.error().message);
+  return {};
+}
+
 // HMP's gdbserver.
 std::string App::gdbserver(std::string_view device) {
   auto spec = parse_gdb_device(device, "gdbserver");
@@ -309,6 +323,7 @@ int run_app(std::span<const std::string> args) {
     App app(std::move(*settings));
     if (Status s = app.build(); !s) return fail(s.error());
     if (Status s = app.start(); !s) return fail(s.error());
+    if (Status s = app.confine(); !s) return fail(s.error());
     return app.run();
   } catch (const std::bad_alloc&) {
     return fail({"the host has no memory left; give the guest less with -m, or lift the limit (ulimit -v)"});

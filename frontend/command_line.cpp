@@ -182,6 +182,7 @@ Status OptionParser::apply(Option option, const std::string& name, const std::st
     }
     case Option::kPidfile: return file(settings_.pidfile);
     case Option::kKeyboard: return keyboard(value);
+    case Option::kSandbox: return sandbox(value);
   }
   return {};
 }

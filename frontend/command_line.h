@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "frontend/char_spec.h"
+#include "frontend/sandbox.h"
 #include "machine/config.h"
 
 namespace xlat {
@@ -41,6 +42,7 @@ struct Settings {
   std::vector<DebugConSettings> debugcon;
   std::string log_items, log_file, name, pidfile;
   bool no_shutdown = false;
+  SandboxSettings sandbox;
   std::vector<std::string> warnings;
   // -help, -version and the like: print this and exit with status 0.
   std::optional<std::string> print;

@@ -26,14 +26,15 @@ Status OptionParser::machine(const std::string& name, const std::string& value) 
     } else if (part.name == "pcspk-audiodev") {
       if (part.value.empty()) return error("{}: pcspk-audiodev=: give the id of an -audiodev", name);
       settings_.speaker_audio = part.value;
-    } else if (part.name == "acpi" || part.name == "graphics") {
+    } else if (part.name == "acpi" || part.name == "graphics" || part.name == "dump-guest-core") {
       const auto on = parse_switch(part.value);
       if (!on) return error("{}: {}={}: give on or off", name, part.name, part.value);
       if (part.name == "acpi") settings_.machine.acpi = *on;
+      if (part.name == "dump-guest-core") settings_.machine.dump_guest_memory = *on;
       if (part.name == "graphics" && !*on) settings_.machine.console_on_serial = true;
     } else if (part.name == "usb" || part.name == "vmport" || part.name == "hpet" || part.name == "smm") {
       if (part.value != "off" && part.value != "auto") return error("{}: {}: not in this version", name, part.name);
-    } else if (part.name != "dump-guest-core" && part.name != "mem-merge") {  // about the host's memory only
+    } else if (part.name != "mem-merge") {  // about the host's memory only
       return error("{}: no sub-option '{}'; there are: type, accel, pcspk-audiodev", name, part.name);
     }
   }

@@ -56,6 +56,7 @@ class OptionParser {
   Status firmware_file(const std::string& value, const std::string& name, std::string& to);
   Status vga(const std::string& value);
   Status uuid(const std::string& value);
+  Status sandbox(const std::string& value);
   Status keyboard(const std::string& value);
   Status action(const std::string& value);
   static Error unknown(const std::string& arg, std::string_view name);

@@ -74,6 +74,7 @@ struct MachineConfig {
   static constexpr u64 kMaxRam = u64{3} << 30;
 
   u64 ram_bytes = u64{128} << 20;
+  bool dump_guest_memory = false;  // in core files of the host's
   CpuModel cpu = find_cpu_model("max").value();
   std::string bios = kDefaultBios;
   std::string vga_bios = kDefaultVgaBios;

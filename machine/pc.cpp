@@ -48,6 +48,7 @@ Result<std::unique_ptr<Pc>> Pc::create(const MachineConfig& config, Log& log) {
   // The bus's RAM behind C0000-FFFFF is there even where the machine has less.
   auto ram = GuestRam::create(std::max(config.ram_bytes, kFirstMegabyte));
   if (!ram) return ram.error();
+  if (!config.dump_guest_memory) (*ram)->keep_out_of_cores();
   auto bios = FirmwareRom::load(config.bios);
   if (!bios) return bios.error();
   std::vector<u8> vga_bios;

@@ -30,6 +30,11 @@ Result<std::unique_ptr<GuestRam>> GuestRam::create(u64 bytes) {
   return std::unique_ptr<GuestRam>(new GuestRam(fd, static_cast<u8*>(data), size));
 }
 
+void GuestRam::keep_out_of_cores() {
+  // Where the host cannot, there is still the limit on core files.
+  if (madvise(data_, size_, MADV_DONTDUMP) != 0) errno = 0;
+}
+
 GuestRam::~GuestRam() {
   munmap(data_, size_);
   if (fd_ >= 0) close(fd_);

@@ -19,6 +19,8 @@ class GuestRam {
   u8* data() { return data_; }
   u64 size() const { return size_; }
   std::span<u8> bytes() { return {data_, size_}; }
+  // A guest's secrets are not for a core file of the host's.
+  void keep_out_of_cores();
 
  private:
   GuestRam(int fd, u8* data, u64 size) : fd_(fd), data_(data), size_(size) {}

@@ -11,6 +11,7 @@ out=$xlat_cache/guests/$name
 stamp=$(cat "$0" "$here/lib/packages.sh" "$here"/guest-files/* | sha256sum | cut -d' ' -f1)
 [ "$(cat "$out/.complete" 2>/dev/null)" = "$stamp" ] && exit 0
 
+say "making guest $name from Debian packages, in $out"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 rm -rf "$out"

@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
-# install-deps.sh [--bench]: installs what building, testing and the demo need, from Debian packages; with --bench what
-# tests/bench/run needs, too. Does nothing when all is there.
+# install-deps.sh [--bench|--fuzz]: installs what building, testing and the demo need, from Debian packages; with --bench
+# what tests/bench/run needs, too, with --fuzz what tools/fuzz.sh needs. Does nothing when all is there.
 set -euo pipefail
+. "$(dirname "$0")/lib/progress.sh"
 
 packages=(
-  build-essential g++ gcc-multilib cmake ninja-build ccache pkg-config lld
+  build-essential binutils g++ gcc-multilib cmake ninja-build ccache pkg-config lld
   libasmjit-dev libcapstone-dev libsdl2-dev catch2 zlib1g-dev libfmt-dev libpng-dev nlohmann-json3-dev libmpfr-dev
-  libncurses-dev tmux nasm
+  libncurses-dev libseccomp-dev tmux nasm
   seabios acpica-tools
   gdb cpio xz-utils kmod fdisk mtools xorriso openssl e2fsprogs syslinux syslinux-common python3
 )
 [ "${1:-}" = --bench ] && packages+=(libc6-dev-i386 qemu-system-x86)
+[ "${1:-}" = --fuzz ] && packages+=(clang-14 libclang-rt-14-dev)
 
 missing=()
 for package in "${packages[@]}"; do
@@ -20,10 +22,17 @@ done
 
 as_root=()
 [ "$(id -u)" -eq 0 ] || as_root=(sudo)
-echo "installing: ${missing[*]}"
+say "installing packages: ${missing[*]}"
+# Of what apt says: how much there is to get, and now and then how far it is.
+brief() {
+  awk '/^Need to get/ { print "    " $0; fflush() }
+       /^(Get:|Unpacking |Setting up )/ && ++lines % 20 == 0 { print "    " substr($0, 1, 100); fflush() }'
+}
 for attempt in 1 2 3; do
+  say "refreshing package lists"
   "${as_root[@]}" apt-get update -qq || true
-  if DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}"; then
+  if "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" | brief
+  then
     exit 0
   fi
   echo "install attempt $attempt failed; trying again" >&2

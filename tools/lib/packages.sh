@@ -1,4 +1,5 @@
 # Fetching and unpacking Debian packages of another architecture without installing them. Sourced by the scripts here.
+. "$(dirname "${BASH_SOURCE[0]}")/progress.sh"
 
 xlat_cache=${XDG_CACHE_HOME:-$HOME/.cache}/xlat
 
@@ -24,6 +25,7 @@ Dir::State::status "$root/state/status";
 Dir::Cache "$root/cache";
 END
   [ -n "$(find "$root/fresh" -mmin -720 2>/dev/null)" ] && return 0
+  say "refreshing the i386 package lists"
   local attempt
   for attempt in 1 2 3; do
     if apt_private apt-get update -qq 2>"$root/error"; then
@@ -48,6 +50,9 @@ END
 fetch_package() {
   local name=$1 into=$2 version work
   work=$(mktemp -d)
+  local bytes
+  bytes=$(apt_private apt-cache show --no-all-versions "$name" 2>/dev/null | awk '/^Size:/ {print $2; exit}') || true
+  say "fetching $name ($(((${bytes:-0} + 999999) / 1000000)) MB)"
   for version in $(apt_private apt-cache madison "$name" | awk -F'|' '{gsub(/ /, "", $2); print $2}'); do
     for _ in 1 2; do
       if (cd "$work" && apt_private apt-get download -qq "$name=$version" 2>"$work/error"); then
