@@ -15,6 +15,7 @@ bool looks_like_elf(std::span<const u8> kernel) {
 
 Status add_segment(LoadedImage& image, std::span<const u8> kernel, u64 from, u64 file_bytes, u64 to, u64 memory_bytes,
                    const FreeMemory& memory) {
+  if (file_bytes == 0) from = 0;  // only zeros; where they would lie in the file means nothing
   if (from > kernel.size() || file_bytes > kernel.size() - from) {
     return error("the kernel is truncated: a segment ends at byte {}, the file has {}", from + file_bytes,
                  kernel.size());

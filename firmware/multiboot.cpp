@@ -13,6 +13,8 @@ namespace {
 constexpr u32 kHeaderMagic = 0x1badb002, kBootMagic = 0x2badb002;
 constexpr u32 kSearchBytes = 8192;
 constexpr u64 kMiB = 1 << 20;
+// Where the information lies, as QEMU has it.
+constexpr u32 kInfoAddress = 0x9000;
 // Header flags. The low half are requirements: what we do not know there must stop us.
 constexpr u32 kAlignModules = 1 << 0, kMemoryInfo = 1 << 1, kVideoMode = 1 << 2, kAddressFields = 1 << 16;
 
@@ -43,11 +45,22 @@ Result<LoadedImage> load_by_address_fields(std::span<const u8> kernel, u32 heade
   return image;
 }
 
+// Whether [from, from + bytes) is RAM that the kernel is not loaded to.
+bool is_beside(const LoadedImage& image, const FreeMemory& memory, u64 from, u64 bytes) {
+  return memory.has(from, bytes) && std::none_of(image.parts.begin(), image.parts.end(), [&](const BootPart& part) {
+           return part.address < from + bytes && from < u64{part.address} + part.bytes;
+         });
+}
+
 }  // namespace
 
 bool looks_like_multiboot(std::span<const u8> kernel) { return find_header(kernel).has_value(); }
 
-BootArena::BootArena(const FreeMemory& memory, u64 at) : at_(std::max(at, kMiB)), end_(memory.end_of(at_)) {}
+BootArena::BootArena(const FreeMemory& memory, u64 at) : at_(at), end_(memory.end_of(at_)) {}
+
+BootArena BootArena::behind(const LoadedImage& image, const FreeMemory& memory) {
+  return {memory, std::max(image.end, kMiB)};
+}
 
 std::optional<u32> BootArena::take(u64 bytes, u64 align) {
   const u64 start = align_up(at_, align);
@@ -121,10 +134,15 @@ Result<BootPlan> plan_multiboot(const MultibootBoot& boot, std::span<const E820E
                                         : load_elf(boot.kernel, false, memory);
   if (!image) return image.error();
 
-  // Modules, then the information, follow the kernel, above 1 MiB.
-  BootArena arena(memory, image.value().end);
-  const auto modules = arena.put_modules(boot.modules);
+  // Modules follow the kernel, above 1 MiB. Of the information kernels expect that it does not: many take the memory
+  // behind their end for their own before they have read it all.
+  BootArena behind = BootArena::behind(image.value(), memory);
+  const auto modules = behind.put_modules(boot.modules);
   if (!modules) return modules.error();
+  u64 info_bytes = 2 * 4096 + boot.command_line.size() + 24 * map.size();
+  for (const MultibootModule& module : boot.modules) info_bytes += 17 + module.command_line.size();
+  const bool low = is_beside(image.value(), memory, kInfoAddress, info_bytes);
+  BootArena arena = low ? BootArena(memory, kInfoAddress) : std::move(behind);
   std::vector<u8> rows(16 * boot.modules.size()), entries(24 * map.size());
   for (std::size_t i = 0; i < boot.modules.size(); ++i) {
     const auto text = arena.text(boot.modules[i].command_line);
@@ -164,6 +182,7 @@ Result<BootPlan> plan_multiboot(const MultibootBoot& boot, std::span<const E820E
 
   BootPlan plan;
   plan.parts = std::move(image.value().parts);
+  if (low) std::move(behind.parts.begin(), behind.parts.end(), std::back_inserter(plan.parts));
   std::move(arena.parts.begin(), arena.parts.end(), std::back_inserter(plan.parts));
   if (plan.parts.size() > kMostBootParts)
     return error("the kernel and its modules have more than {} parts", kMostBootParts);

@@ -35,10 +35,12 @@ struct MultibootBoot {
 Result<BootPlan> plan_multiboot(const MultibootBoot& boot, std::span<const E820Entry> map);
 Result<BootPlan> plan_multiboot2(const MultibootBoot& boot, std::span<const E820Entry> map);
 
-// Hands out memory above a kernel and above 1 MiB, and fills it; both versions place modules and information so.
+// Hands out memory from an address on, and fills it; both versions place modules and information so.
 class BootArena {
  public:
   BootArena(const FreeMemory& memory, u64 at);
+  // Above the kernel and above 1 MiB.
+  static BootArena behind(const LoadedImage& image, const FreeMemory& memory);
   // Address of `bytes` fresh bytes, or nothing.
   std::optional<u32> take(u64 bytes, u64 align);
   std::optional<u32> put(std::vector<u8> bytes, u64 align);

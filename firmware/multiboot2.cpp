@@ -187,7 +187,7 @@ Result<BootPlan> plan_multiboot2(const MultibootBoot& boot, std::span<const E820
                                         : load_elf(boot.kernel, true, memory);
   if (!image) return image.error();
 
-  BootArena arena(memory, image.value().end);
+  BootArena arena = BootArena::behind(image.value(), memory);
   const auto modules = arena.put_modules(boot.modules);
   if (!modules) return modules.error();
   Info info;

@@ -328,7 +328,40 @@ TEST_CASE("multiboot: ELF") {
   CHECK(plan.value().entry.eip == 0x100010);
   CHECK(ram[0x1000ff] == 0x90);
   CHECK(ram[0x100100] == 0);
-  CHECK(plan.value().entry.ebx >= 0x103000);
+  CHECK(plan.value().entry.ebx < 0xa000);
+}
+
+TEST_CASE("multiboot: the information lies low, where kernels do not put their own data") {
+  auto kernel = multiboot_elf();
+  const std::vector<MultibootModule> modules = {{std::vector<u8>(10, 0x42), "mod"}};
+  auto plan = plan_multiboot({kernel, modules, "arg", {}}, bios_map(kRam));
+  REQUIRE(plan);
+  std::vector<u8> ram = loaded(plan.value());
+  const u8* mbi = &ram[plan.value().entry.ebx];
+  for (const unsigned at : {16u, 24u, 48u, 64u}) {
+    INFO("field " << at);
+    CHECK(load_le<u32>(mbi + at) >= 0x9000);
+    CHECK(load_le<u32>(mbi + at) < 0xa000);
+  }
+  CHECK(load_le<u32>(&ram[load_le<u32>(mbi + 24)]) == 0x103000);  // the module itself
+
+  // A kernel that is loaded there itself gets it behind its end.
+  store_le<u32>(&kernel[52 + 12], 0x8000);
+  store_le<u32>(&kernel[52 + 8], 0x8000);
+  store_le<u32>(&kernel[24], 0x8010);
+  plan = plan_multiboot({kernel, modules, "arg", {}}, bios_map(kRam));
+  REQUIRE(plan);
+  CHECK(plan.value().entry.eip == 0x8010);
+  CHECK(plan.value().entry.ebx >= 0x100000);
+}
+
+TEST_CASE("multiboot: a segment of zeros may lie beyond the file's end") {
+  auto kernel = multiboot_elf();
+  store_le<u32>(&kernel[52 + 4], 0x100000);  // p_offset
+  store_le<u32>(&kernel[52 + 16], 0);        // p_filesz
+  const auto plan = plan_multiboot({kernel, {}, "", {}}, bios_map(kRam));
+  REQUIRE(plan);
+  CHECK(loaded(plan.value())[0x1000ff] == 0);
 }
 
 TEST_CASE("multiboot 2: 32-bit and 64-bit ELF, tags of the information") {
