@@ -96,6 +96,34 @@ Error BootArena::no_room(const char* what) const {
   return error("no room for {} above the kernel, below {:#x}; give the machine more memory with -m", what, end_);
 }
 
+Status put_aside(LoadedImage& image, BootArena& arena, const FreeMemory& memory, BootEntry& entry) {
+  const u64 from = memory.low_end() - std::min<u64>(memory.low_end(), kBootScratchBytes);
+  std::vector<u8> bytes(memory.low_end() - from);
+  u64 first = memory.low_end();
+  for (BootPart& part : image.parts) {
+    if (part.address >= memory.low_end() || u64{part.address} + part.bytes <= from) continue;
+    const u64 kept = from > part.address ? from - part.address : 0;  // of the part, before the ROM's data
+    const u64 begin = part.address + kept;
+    first = std::min(first, begin);
+    std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(begin - from), part.bytes - kept, u8{0});
+    if (part.data.size() > kept) {
+      std::copy(part.data.begin() + static_cast<std::ptrdiff_t>(kept), part.data.end(),
+                bytes.begin() + static_cast<std::ptrdiff_t>(begin - from));
+      part.data.resize(kept);
+    }
+    part.bytes = static_cast<u32>(kept);
+  }
+  if (first == memory.low_end()) return {};
+  std::erase_if(image.parts, [](const BootPart& part) { return part.bytes == 0; });
+  bytes.erase(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(first - from));
+  entry.copy_to = static_cast<u32>(first);
+  entry.copy_bytes = static_cast<u32>(bytes.size());
+  const auto at = arena.put(std::move(bytes), 16);
+  if (!at) return arena.no_room("a part of the kernel");
+  entry.copy_from = *at;
+  return {};
+}
+
 u32 upper_memory_kib(const FreeMemory& memory) { return static_cast<u32>((memory.end_of(kMiB) - kMiB) / 1024); }
 
 Result<std::vector<MultibootModule>> load_multiboot_modules(std::string_view option) {
@@ -139,6 +167,8 @@ Result<BootPlan> plan_multiboot(const MultibootBoot& boot, std::span<const E820E
   BootArena behind = BootArena::behind(image.value(), memory);
   const auto modules = behind.put_modules(boot.modules);
   if (!modules) return modules.error();
+  BootPlan plan;
+  if (Status s = put_aside(image.value(), behind, memory, plan.entry); !s) return s.error();
   u64 info_bytes = 2 * 4096 + boot.command_line.size() + 24 * map.size();
   for (const MultibootModule& module : boot.modules) info_bytes += 17 + module.command_line.size();
   const bool low = is_beside(image.value(), memory, kInfoAddress, info_bytes);
@@ -180,7 +210,6 @@ Result<BootPlan> plan_multiboot(const MultibootBoot& boot, std::span<const E820E
   const auto stack = arena.take(4096, 16);
   if (!info || !stack) return arena.no_room("the boot information");
 
-  BootPlan plan;
   plan.parts = std::move(image.value().parts);
   if (low) std::move(behind.parts.begin(), behind.parts.end(), std::back_inserter(plan.parts));
   std::move(arena.parts.begin(), arena.parts.end(), std::back_inserter(plan.parts));

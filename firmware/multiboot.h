@@ -58,6 +58,10 @@ class BootArena {
   u64 at_, end_;
 };
 
+// Where the option ROM's own data lie nothing can be loaded: takes from the image what is to be there, puts it aside and
+// has the ROM move it last.
+Status put_aside(LoadedImage& image, BootArena& arena, const FreeMemory& memory, BootEntry& entry);
+
 // KiB between 1 MiB and the first hole above it.
 u32 upper_memory_kib(const FreeMemory& memory);
 

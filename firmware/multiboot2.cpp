@@ -190,6 +190,8 @@ Result<BootPlan> plan_multiboot2(const MultibootBoot& boot, std::span<const E820
   BootArena arena = BootArena::behind(image.value(), memory);
   const auto modules = arena.put_modules(boot.modules);
   if (!modules) return modules.error();
+  BootPlan plan;
+  if (Status s = put_aside(image.value(), arena, memory, plan.entry); !s) return s.error();
   Info info;
   info.tag(kCommandLine, {}, boot.command_line);
   info.tag(kLoaderName, {}, "xlat");
@@ -217,7 +219,6 @@ Result<BootPlan> plan_multiboot2(const MultibootBoot& boot, std::span<const E820
   const auto at = arena.put(std::move(info).finish(), 8);
   const auto stack = arena.take(4096, 16);
   if (!at || !stack) return arena.no_room("the boot information");
-  BootPlan plan;
   plan.parts = std::move(image.value().parts);
   std::move(arena.parts.begin(), arena.parts.end(), std::back_inserter(plan.parts));
   if (plan.parts.size() > kMostBootParts)

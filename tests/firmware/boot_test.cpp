@@ -142,6 +142,7 @@ std::vector<u8> loaded(const BootPlan& plan, u8 before = 0xee) {
     std::fill_n(ram.begin() + part.address, part.bytes, u8{0});
     std::copy(part.data.begin(), part.data.end(), ram.begin() + part.address);
   }
+  std::copy_n(ram.begin() + plan.entry.copy_from, plan.entry.copy_bytes, ram.begin() + plan.entry.copy_to);
   return ram;
 }
 
@@ -181,9 +182,9 @@ TEST_CASE("boot plan: the list and the map as the ROM has them") {
   CHECK(load_le<u32>(&list[4]) == 1);
   CHECK(load_le<u32>(&list[8]) == 1);
   CHECK(load_le<u32>(&list[20]) == 4);
-  CHECK(load_le<u32>(&list[32 + 4]) == 4096);
-  CHECK(load_le<u32>(&list[32 + 8]) == (u32{kFwCfgKernelData} << 16 | 0x0a));
-  CHECK(load_le<u32>(&list[44 + 8]) == ((kBootPartKey + 1u) << 16 | 0x0a));
+  CHECK(load_le<u32>(&list[kBootListRows + 4]) == 4096);
+  CHECK(load_le<u32>(&list[kBootListRows + 8]) == (u32{kFwCfgKernelData} << 16 | 0x0a));
+  CHECK(load_le<u32>(&list[kBootListRows + 12 + 8]) == ((kBootPartKey + 1u) << 16 | 0x0a));
   std::vector<u8> map(kBootBufferBytes);
   store_le<u64>(&map[8], 0x9fc00);
   store_le<u32>(&map[16], 1);
@@ -353,6 +354,27 @@ TEST_CASE("multiboot: the information lies low, where kernels do not put their o
   REQUIRE(plan);
   CHECK(plan.value().entry.eip == 0x8010);
   CHECK(plan.value().entry.ebx >= 0x100000);
+}
+
+TEST_CASE("multiboot: a kernel may lie right below the EBDA, where the ROM's own data are") {
+  for (const u32 at : {0x9eb80u, 0x9ec00u, 0x9f000u, 0x9fa00u}) {
+    INFO("at " << at);
+    auto kernel = multiboot_elf();
+    store_le<u32>(&kernel[52 + 12], at);
+    store_le<u32>(&kernel[52 + 20], 0x180);  // 100h bytes and as many zeros as half
+    const auto plan = plan_multiboot({kernel, {}, "arg", {}}, bios_map(kRam));
+    REQUIRE(plan);
+    for (const BootPart& part : plan.value().parts) {
+      CHECK((part.address >= 0x9fc00 || part.address + part.bytes <= 0x9ec00));
+    }
+    CHECK(plan.value().entry.copy_from >= 0x100000);
+    const std::vector<u8> ram = loaded(plan.value());
+    CHECK(std::count(ram.begin() + at, ram.begin() + at + 0x100, 0x90) == 0x100);
+    CHECK(std::count(ram.begin() + at + 0x100, ram.begin() + at + 0x180, 0) == 0x80);
+  }
+  auto kernel = multiboot_elf();
+  store_le<u32>(&kernel[52 + 12], 0x9fa00);
+  CHECK(names(plan_multiboot({kernel, {}, "", {}}, bios_map(kRam)), "ends at 0x9fc00"));
 }
 
 TEST_CASE("multiboot: a segment of zeros may lie beyond the file's end") {
