@@ -316,7 +316,8 @@ Status OptionParser::boot(const std::string& value) {
       const bool never = part.name == "reboot-timeout" && part.value == "-1";
       const auto ms = never ? std::optional<u64>(0xffffffff) : parse_number(part.value);
       if (!ms || (!never && *ms > 0xffff)) return error("-boot: {}={}: give 0 to 65535 ms", part.name, part.value);
-      (part.name == "splash-time" ? m.boot_menu_wait : m.boot_retry_wait) = static_cast<u32>(*ms);
+      if (part.name == "splash-time") m.boot_menu_wait = static_cast<u32>(*ms);
+      if (part.name == "reboot-timeout") m.boot_retry_wait = static_cast<u32>(*ms);
     } else if (part.name == "splash") {
       if (Status s = firmware_file(part.value, "-boot splash", m.boot_splash); !s) return s;
     } else {
