@@ -29,19 +29,9 @@ std::optional<u32> find_header(std::span<const u8> kernel) {
 
 Result<LoadedImage> load_by_address_fields(std::span<const u8> kernel, u32 header, const FreeMemory& memory) {
   if (kernel.size() < header + 32) return error("the kernel is truncated inside its Multiboot header");
-  const u64 header_addr = load_le<u32>(&kernel[header + 12]), load_addr = load_le<u32>(&kernel[header + 16]);
-  const u64 load_end = load_le<u32>(&kernel[header + 20]), bss_end = load_le<u32>(&kernel[header + 24]);
-  if (load_addr > header_addr || header_addr - load_addr > header) {
-    return error("the kernel's Multiboot header is malformed: load address {:#x}, header address {:#x}", load_addr,
-                 header_addr);
-  }
-  const u64 from = header - (header_addr - load_addr);
-  if (load_end != 0 && load_end < load_addr) return error("the kernel's Multiboot header ends before it begins");
-  const u64 file_bytes = load_end ? load_end - load_addr : kernel.size() - from;
-  const u64 memory_bytes = bss_end > load_addr ? std::max(file_bytes, bss_end - load_addr) : file_bytes;
-  LoadedImage image;
-  image.entry = load_le<u32>(&kernel[header + 28]);
-  if (Status s = add_segment(image, kernel, from, file_bytes, load_addr, memory_bytes, memory); !s) return s.error();
+  const auto field = [&](u32 offset) { return load_le<u32>(&kernel[header + offset]); };
+  auto image = load_by_addresses(kernel, header, {field(12), field(16), field(20), field(24)}, memory);
+  if (image) image.value().entry = field(28);
   return image;
 }
 
@@ -53,6 +43,21 @@ bool is_beside(const LoadedImage& image, const FreeMemory& memory, u64 from, u64
 }
 
 }  // namespace
+
+Result<LoadedImage> load_by_addresses(std::span<const u8> kernel, u32 at, const MultibootAddresses& a,
+                                      const FreeMemory& memory) {
+  if (a.load > a.header || a.header - a.load > at) {
+    return error("the kernel's Multiboot header is malformed: load address {:#x}, header address {:#x}", a.load,
+                 a.header);
+  }
+  if (a.load_end != 0 && a.load_end < a.load) return error("the kernel's Multiboot header ends before it begins");
+  const u64 from = at - (a.header - a.load);
+  const u64 file_bytes = a.load_end ? a.load_end - a.load : kernel.size() - from;
+  const u64 memory_bytes = a.bss_end > a.load ? std::max(file_bytes, a.bss_end - a.load) : file_bytes;
+  LoadedImage image;
+  if (Status s = add_segment(image, kernel, from, file_bytes, a.load, memory_bytes, memory); !s) return s.error();
+  return image;
+}
 
 bool looks_like_multiboot(std::span<const u8> kernel) { return find_header(kernel).has_value(); }
 
@@ -96,7 +101,7 @@ Error BootArena::no_room(const char* what) const {
   return error("no room for {} above the kernel, below {:#x}; give the machine more memory with -m", what, end_);
 }
 
-Status put_aside(LoadedImage& image, BootArena& arena, const FreeMemory& memory, BootEntry& entry) {
+Status BootArena::put_aside(LoadedImage& image, const FreeMemory& memory) {
   const u64 from = memory.low_end() - std::min<u64>(memory.low_end(), kBootScratchBytes);
   std::vector<u8> bytes(memory.low_end() - from);
   u64 first = memory.low_end();
@@ -116,12 +121,29 @@ Status put_aside(LoadedImage& image, BootArena& arena, const FreeMemory& memory,
   if (first == memory.low_end()) return {};
   std::erase_if(image.parts, [](const BootPart& part) { return part.bytes == 0; });
   bytes.erase(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(first - from));
-  entry.copy_to = static_cast<u32>(first);
-  entry.copy_bytes = static_cast<u32>(bytes.size());
-  const auto at = arena.put(std::move(bytes), 16);
-  if (!at) return arena.no_room("a part of the kernel");
-  entry.copy_from = *at;
+  aside_.copy_to = static_cast<u32>(first);
+  aside_.copy_bytes = static_cast<u32>(bytes.size());
+  const auto at = put(std::move(bytes), 16);
+  if (!at) return no_room("a part of the kernel");
+  aside_.copy_from = *at;
   return {};
+}
+
+Result<BootPlan> BootArena::plan(LoadedImage image, u32 magic, u32 info) {
+  const auto stack = take(4096, 16);
+  if (!stack) return no_room("a stack");
+  BootPlan plan;
+  plan.parts = std::move(image.parts);
+  std::move(parts.begin(), parts.end(), std::back_inserter(plan.parts));
+  if (plan.parts.size() > kMostBootParts) {
+    return error("the kernel and its modules have more than {} parts", kMostBootParts);
+  }
+  plan.entry = aside_;
+  plan.entry.eip = image.entry;
+  plan.entry.eax = magic;
+  plan.entry.ebx = info;
+  plan.entry.esp = *stack + 4096;
+  return plan;
 }
 
 u32 upper_memory_kib(const FreeMemory& memory) { return static_cast<u32>((memory.end_of(kMiB) - kMiB) / 1024); }
@@ -167,12 +189,12 @@ Result<BootPlan> plan_multiboot(const MultibootBoot& boot, std::span<const E820E
   BootArena behind = BootArena::behind(image.value(), memory);
   const auto modules = behind.put_modules(boot.modules);
   if (!modules) return modules.error();
-  BootPlan plan;
-  if (Status s = put_aside(image.value(), behind, memory, plan.entry); !s) return s.error();
-  u64 info_bytes = 2 * 4096 + boot.command_line.size() + 24 * map.size();
+  if (Status s = behind.put_aside(image.value(), memory); !s) return s.error();
+  u64 info_bytes = 4096 + boot.command_line.size() + 24 * map.size();
   for (const MultibootModule& module : boot.modules) info_bytes += 17 + module.command_line.size();
-  const bool low = is_beside(image.value(), memory, kInfoAddress, info_bytes);
-  BootArena arena = low ? BootArena(memory, kInfoAddress) : std::move(behind);
+  std::optional<BootArena> low;
+  if (is_beside(image.value(), memory, kInfoAddress, info_bytes)) low.emplace(memory, kInfoAddress);
+  BootArena& arena = low ? *low : behind;
   std::vector<u8> rows(16 * boot.modules.size()), entries(24 * map.size());
   for (std::size_t i = 0; i < boot.modules.size(); ++i) {
     const auto text = arena.text(boot.modules[i].command_line);
@@ -207,19 +229,9 @@ Result<BootPlan> plan_multiboot(const MultibootBoot& boot, std::span<const E820E
   store_le<u32>(&mbi[48], *entries_at);
   store_le<u32>(&mbi[64], *loader_name);
   const auto info = arena.put(std::move(mbi), 4);
-  const auto stack = arena.take(4096, 16);
-  if (!info || !stack) return arena.no_room("the boot information");
-
-  plan.parts = std::move(image.value().parts);
-  if (low) std::move(behind.parts.begin(), behind.parts.end(), std::back_inserter(plan.parts));
-  std::move(arena.parts.begin(), arena.parts.end(), std::back_inserter(plan.parts));
-  if (plan.parts.size() > kMostBootParts)
-    return error("the kernel and its modules have more than {} parts", kMostBootParts);
-  plan.entry.eip = image.value().entry;
-  plan.entry.eax = kBootMagic;
-  plan.entry.ebx = *info;
-  plan.entry.esp = *stack + 4096;
-  return plan;
+  if (!info) return arena.no_room("the boot information");
+  if (low) std::move(low->parts.begin(), low->parts.end(), std::back_inserter(behind.parts));
+  return behind.plan(std::move(image.value()), kBootMagic, *info);
 }
 
 }  // namespace xlat

@@ -35,6 +35,15 @@ struct MultibootBoot {
 Result<BootPlan> plan_multiboot(const MultibootBoot& boot, std::span<const E820Entry> map);
 Result<BootPlan> plan_multiboot2(const MultibootBoot& boot, std::span<const E820Entry> map);
 
+// The four addresses a header of either version may give in place of ELF headers.
+struct MultibootAddresses {
+  u64 header, load;
+  u64 load_end, bss_end;  // 0: the rest of the file; no bss
+};
+// Loads the kernel whose header lies at byte `at` of the file by them.
+Result<LoadedImage> load_by_addresses(std::span<const u8> kernel, u32 at, const MultibootAddresses& addresses,
+                                      const FreeMemory& memory);
+
 // Hands out memory from an address on, and fills it; both versions place modules and information so.
 class BootArena {
  public:
@@ -50,17 +59,19 @@ class BootArena {
     u32 start, end;
   };
   Result<std::vector<Placed>> put_modules(std::span<const MultibootModule> modules);
+  // Where the option ROM's own data lie nothing can be loaded: takes from the image what is to be there, and has the
+  // ROM move it last.
+  Status put_aside(LoadedImage& image, const FreeMemory& memory);
   Error no_room(const char* what) const;
+  // Kernel, what was placed here and a stack, which a kernel starts with; `magic` in EAX, `info` in EBX.
+  Result<BootPlan> plan(LoadedImage image, u32 magic, u32 info);
 
   std::vector<BootPart> parts;
 
  private:
   u64 at_, end_;
+  BootEntry aside_;  // its copy_ fields
 };
-
-// Where the option ROM's own data lie nothing can be loaded: takes from the image what is to be there, puts it aside and
-// has the ROM move it last.
-Status put_aside(LoadedImage& image, BootArena& arena, const FreeMemory& memory, BootEntry& entry);
 
 // KiB between 1 MiB and the first hole above it.
 u32 upper_memory_kib(const FreeMemory& memory);

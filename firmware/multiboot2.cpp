@@ -55,10 +55,7 @@ std::optional<u32> find_header(std::span<const u8> kernel) {
 
 struct Header {
   u32 at = 0;
-  struct Addresses {
-    u32 header, load, load_end, bss_end;
-  };
-  std::optional<Addresses> addresses;
+  std::optional<MultibootAddresses> addresses;
   std::optional<u32> entry;
 };
 
@@ -83,7 +80,9 @@ Result<Header> read_header(std::span<const u8> kernel) {
         }
       }
     } else if (type == kAddress && size >= 24) {
-      header.addresses = Header::Addresses{word(0), word(1), word(2), word(3)};
+      // A load address of all ones: from the begin of the file.
+      const u32 load = word(1) == 0xffffffff ? word(0) - *at : word(1);
+      header.addresses = MultibootAddresses{word(0), load, word(2), word(3)};
     } else if (type == kEntryAddress && size >= 12) {
       header.entry = word(0);
     } else if ((type < kConsoleFlags || type > kRelocatable) && !(flags & kOptional)) {
@@ -92,24 +91,6 @@ Result<Header> read_header(std::span<const u8> kernel) {
     tag += align_up(size, 8);
   }
   return header;
-}
-
-Result<LoadedImage> load_by_addresses(std::span<const u8> kernel, const Header& header, const FreeMemory& memory) {
-  const Header::Addresses& a = *header.addresses;
-  // A load address of all ones: from the begin of the file.
-  const u64 load = a.load == 0xffffffff ? u64{a.header} - header.at : a.load;
-  if (a.header < load || a.header - load > header.at) {
-    return error("the kernel's Multiboot 2 header is malformed: load address {:#x}, header address {:#x}", load,
-                 a.header);
-  }
-  const u64 from = header.at - (a.header - load);
-  if (a.load_end != 0 && a.load_end < load) return error("the kernel's Multiboot 2 header ends before it begins");
-  const u64 file_bytes = a.load_end ? a.load_end - load : kernel.size() - from;
-  const u64 memory_bytes = a.bss_end > load ? std::max<u64>(file_bytes, a.bss_end - load) : file_bytes;
-  LoadedImage image;
-  if (!header.entry) return error("the Multiboot 2 kernel has addresses but no entry address");
-  if (Status s = add_segment(image, kernel, from, file_bytes, load, memory_bytes, memory); !s) return s.error();
-  return image;
 }
 
 // The information: 3.4.
@@ -183,15 +164,17 @@ Result<BootPlan> plan_multiboot2(const MultibootBoot& boot, std::span<const E820
   const FreeMemory memory(map);
   const auto header = read_header(boot.kernel);
   if (!header) return header.error();
-  auto image = header.value().addresses ? load_by_addresses(boot.kernel, header.value(), memory)
-                                        : load_elf(boot.kernel, true, memory);
+  const Header& h = header.value();
+  if (h.addresses && !h.entry) return error("the Multiboot 2 kernel has addresses but no entry address");
+  auto image =
+      h.addresses ? load_by_addresses(boot.kernel, h.at, *h.addresses, memory) : load_elf(boot.kernel, true, memory);
   if (!image) return image.error();
+  if (h.entry) image.value().entry = *h.entry;
 
   BootArena arena = BootArena::behind(image.value(), memory);
   const auto modules = arena.put_modules(boot.modules);
   if (!modules) return modules.error();
-  BootPlan plan;
-  if (Status s = put_aside(image.value(), arena, memory, plan.entry); !s) return s.error();
+  if (Status s = arena.put_aside(image.value(), memory); !s) return s.error();
   Info info;
   info.tag(kCommandLine, {}, boot.command_line);
   info.tag(kLoaderName, {}, "xlat");
@@ -217,17 +200,8 @@ Result<BootPlan> plan_multiboot2(const MultibootBoot& boot, std::span<const E820
   if (boot.rsdp.size() >= 36) info.tag(kAcpiNew, boot.rsdp.first(36));
 
   const auto at = arena.put(std::move(info).finish(), 8);
-  const auto stack = arena.take(4096, 16);
-  if (!at || !stack) return arena.no_room("the boot information");
-  plan.parts = std::move(image.value().parts);
-  std::move(arena.parts.begin(), arena.parts.end(), std::back_inserter(plan.parts));
-  if (plan.parts.size() > kMostBootParts)
-    return error("the kernel and its modules have more than {} parts", kMostBootParts);
-  plan.entry.eip = header.value().entry.value_or(image.value().entry);
-  plan.entry.eax = kBootMagic;
-  plan.entry.ebx = *at;
-  plan.entry.esp = *stack + 4096;
-  return plan;
+  if (!at) return arena.no_room("the boot information");
+  return arena.plan(std::move(image.value()), kBootMagic, *at);
 }
 
 }  // namespace xlat

@@ -208,6 +208,7 @@ void Machine::idle() {
     }
     return;
   }
+  if (!pacer_.met()) pacer_.meet(host_now(), clock.now());  // after a debugger's step, or asleep since the start
   if (deadline == Clock::kNever) {
     gate_.wait(std::nullopt);
   } else if (const u64 due = pacer_.host_of(deadline); due > host_now()) {
@@ -224,7 +225,6 @@ void Machine::sleep() {
     for (Pc* each : pcs_) each->wake(Pc::Wake::kClock);
     return;
   }
-  if (!config_.time.deterministic && !pacer_.met()) pacer_.meet(host_now(), pc.clock.now());
   if (pc.clock.next_deadline() > pc.clock.now()) idle();
 }
 

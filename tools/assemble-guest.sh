@@ -98,7 +98,7 @@ case $name in
   ipxe)
     update_lists
     fetch_package ipxe "$work/ipxe"
-    cp "$work/ipxe/usr/lib/ipxe/ipxe.iso" "$out/"
+    cp "$work/ipxe/usr/lib/ipxe/ipxe.iso" "$work/ipxe/boot/ipxe.lkrn" "$out/"
     syslinux_floppy "$out/lkrn.img" ipxe-lkrn.cfg
     mcopy -i "$out/lkrn.img" "$work/ipxe/boot/ipxe.lkrn" ::
     ;;
