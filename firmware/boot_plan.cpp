@@ -44,10 +44,13 @@ std::vector<u8> boot_list(const BootPlan* plan) {
   store_le<u32>(&list[20], entry.esp);
   store_le<u16>(&list[24], entry.ds);
   store_le<u16>(&list[26], entry.cs);
+  store_le<u32>(&list[28], entry.copy_from);
+  store_le<u32>(&list[32], entry.copy_to);
+  store_le<u32>(&list[36], entry.copy_bytes);
   for (std::size_t n = 0; n < plan->parts.size(); ++n) {
     const BootPart& part = plan->parts[n];
     const u32 key = part.key ? part.key : static_cast<u32>(kBootPartKey + n);
-    u8* row = &list[32 + 12 * n];
+    u8* row = &list[kBootListRows + 12 * n];
     store_le<u32>(row, part.address);
     store_le<u32>(row + 4, part.bytes);
     store_le<u32>(row + 8, key << 16 | kDmaSelect | kDmaRead);
@@ -73,6 +76,11 @@ u64 FreeMemory::end_of(u64 address) const {
     return entry.address + std::min(entry.bytes, ~entry.address);
   }
   return address;
+}
+
+bool FreeMemory::has_ram(u64 address, u64 bytes) const {
+  const u64 end = end_of(address);
+  return address <= end && bytes <= end - address;
 }
 
 bool FreeMemory::has(u64 address, u64 bytes) const {

@@ -32,6 +32,8 @@ struct BootEntry {
   bool protected_mode = true;
   u32 eip = 0, eax = 0, ebx = 0, esp = 0;
   u16 ds = 0, cs = 0;
+  // Protected mode: what is moved last, to where the ROM's own data lay.
+  u32 copy_from = 0, copy_to = 0, copy_bytes = 0;
 };
 
 struct BootPlan {
@@ -43,7 +45,8 @@ struct BootPlan {
 // ROM goes on to the next boot device.
 std::vector<u8> boot_list(const BootPlan* plan);
 // How many parts a list holds.
-inline constexpr std::size_t kMostBootParts = (kBootBufferBytes - 32) / 12;
+inline constexpr std::size_t kBootListRows = 40;  // where they begin
+inline constexpr std::size_t kMostBootParts = (kBootBufferBytes - kBootListRows) / 12;
 
 // The option ROM with its checksums.
 std::vector<u8> boot_rom();
@@ -60,6 +63,8 @@ class FreeMemory {
   explicit FreeMemory(std::span<const E820Entry> map) : map_(map) {}
   // Whether all of [address, address + bytes) is RAM and none of it the ROM's.
   bool has(u64 address, u64 bytes) const;
+  // Whether all of it is RAM, be it the ROM's.
+  bool has_ram(u64 address, u64 bytes) const;
   // Where the RAM that holds `address` ends; `address` itself if there is none.
   u64 end_of(u64 address) const;
   // Where conventional memory ends, as INT 12h says.

@@ -24,7 +24,10 @@ LIST_EBX    equ 16
 LIST_ESP    equ 20
 LIST_DS     equ 24
 LIST_CS     equ 26
-LIST_ROWS   equ 32
+LIST_FROM   equ 28               ; what is copied at the very end, over all this
+LIST_TO     equ 32
+LIST_BYTES  equ 36
+LIST_ROWS   equ 40
 
 start:
   db 0x55, 0xaa
@@ -152,7 +155,10 @@ flat:
   mov esp, [ebp + LIST_ESP]
   push dword [ebp + LIST_EIP]
   push dword 2                   ; no flag
-  xor ecx, ecx
+  mov esi, [ebp + LIST_FROM]
+  mov edi, [ebp + LIST_TO]
+  mov ecx, [ebp + LIST_BYTES]
+  rep movsb                      ; leaves ecx zero
   xor edx, edx
   xor esi, esi
   xor edi, edi

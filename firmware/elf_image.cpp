@@ -15,12 +15,13 @@ bool looks_like_elf(std::span<const u8> kernel) {
 
 Status add_segment(LoadedImage& image, std::span<const u8> kernel, u64 from, u64 file_bytes, u64 to, u64 memory_bytes,
                    const FreeMemory& memory) {
+  if (file_bytes == 0) from = 0;  // only zeros; where they would lie in the file means nothing
   if (from > kernel.size() || file_bytes > kernel.size() - from) {
     return error("the kernel is truncated: a segment ends at byte {}, the file has {}", from + file_bytes,
                  kernel.size());
   }
-  if (!memory.has(to, memory_bytes)) {
-    return error("the kernel wants memory from {:#x} to {:#x}, and what it may use there ends at {:#x}{}", to,
+  if (!memory.has_ram(to, memory_bytes)) {
+    return error("the kernel wants memory from {:#x} to {:#x}, and what there is ends at {:#x}{}", to,
                  to + memory_bytes, memory.end_of(to), to >= 0x100000 ? "; give the machine more with -m" : "");
   }
   const auto at = kernel.begin() + static_cast<std::ptrdiff_t>(from);

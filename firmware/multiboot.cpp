@@ -13,6 +13,8 @@ namespace {
 constexpr u32 kHeaderMagic = 0x1badb002, kBootMagic = 0x2badb002;
 constexpr u32 kSearchBytes = 8192;
 constexpr u64 kMiB = 1 << 20;
+// Where the information lies, as QEMU has it.
+constexpr u32 kInfoAddress = 0x9000;
 // Header flags. The low half are requirements: what we do not know there must stop us.
 constexpr u32 kAlignModules = 1 << 0, kMemoryInfo = 1 << 1, kVideoMode = 1 << 2, kAddressFields = 1 << 16;
 
@@ -31,6 +33,13 @@ Result<LoadedImage> load_by_address_fields(std::span<const u8> kernel, u32 heade
   auto image = load_by_addresses(kernel, header, {field(12), field(16), field(20), field(24)}, memory);
   if (image) image.value().entry = field(28);
   return image;
+}
+
+// Whether [from, from + bytes) is RAM that the kernel is not loaded to.
+bool is_beside(const LoadedImage& image, const FreeMemory& memory, u64 from, u64 bytes) {
+  return memory.has(from, bytes) && std::none_of(image.parts.begin(), image.parts.end(), [&](const BootPart& part) {
+           return part.address < from + bytes && from < u64{part.address} + part.bytes;
+         });
 }
 
 }  // namespace
@@ -52,7 +61,11 @@ Result<LoadedImage> load_by_addresses(std::span<const u8> kernel, u32 at, const 
 
 bool looks_like_multiboot(std::span<const u8> kernel) { return find_header(kernel).has_value(); }
 
-BootArena::BootArena(const FreeMemory& memory, u64 at) : at_(std::max(at, kMiB)), end_(memory.end_of(at_)) {}
+BootArena::BootArena(const FreeMemory& memory, u64 at) : at_(at), end_(memory.end_of(at_)) {}
+
+BootArena BootArena::behind(const LoadedImage& image, const FreeMemory& memory) {
+  return {memory, std::max(image.end, kMiB)};
+}
 
 std::optional<u32> BootArena::take(u64 bytes, u64 align) {
   const u64 start = align_up(at_, align);
@@ -88,6 +101,34 @@ Error BootArena::no_room(const char* what) const {
   return error("no room for {} above the kernel, below {:#x}; give the machine more memory with -m", what, end_);
 }
 
+Status BootArena::put_aside(LoadedImage& image, const FreeMemory& memory) {
+  const u64 from = memory.low_end() - std::min<u64>(memory.low_end(), kBootScratchBytes);
+  std::vector<u8> bytes(memory.low_end() - from);
+  u64 first = memory.low_end();
+  for (BootPart& part : image.parts) {
+    if (part.address >= memory.low_end() || u64{part.address} + part.bytes <= from) continue;
+    const u64 kept = from > part.address ? from - part.address : 0;  // of the part, before the ROM's data
+    const u64 begin = part.address + kept;
+    first = std::min(first, begin);
+    std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(begin - from), part.bytes - kept, u8{0});
+    if (part.data.size() > kept) {
+      std::copy(part.data.begin() + static_cast<std::ptrdiff_t>(kept), part.data.end(),
+                bytes.begin() + static_cast<std::ptrdiff_t>(begin - from));
+      part.data.resize(kept);
+    }
+    part.bytes = static_cast<u32>(kept);
+  }
+  if (first == memory.low_end()) return {};
+  std::erase_if(image.parts, [](const BootPart& part) { return part.bytes == 0; });
+  bytes.erase(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(first - from));
+  aside_.copy_to = static_cast<u32>(first);
+  aside_.copy_bytes = static_cast<u32>(bytes.size());
+  const auto at = put(std::move(bytes), 16);
+  if (!at) return no_room("a part of the kernel");
+  aside_.copy_from = *at;
+  return {};
+}
+
 Result<BootPlan> BootArena::plan(LoadedImage image, u32 magic, u32 info) {
   const auto stack = take(4096, 16);
   if (!stack) return no_room("a stack");
@@ -97,7 +138,11 @@ Result<BootPlan> BootArena::plan(LoadedImage image, u32 magic, u32 info) {
   if (plan.parts.size() > kMostBootParts) {
     return error("the kernel and its modules have more than {} parts", kMostBootParts);
   }
-  plan.entry = {.eip = image.entry, .eax = magic, .ebx = info, .esp = *stack + 4096};
+  plan.entry = aside_;
+  plan.entry.eip = image.entry;
+  plan.entry.eax = magic;
+  plan.entry.ebx = info;
+  plan.entry.esp = *stack + 4096;
   return plan;
 }
 
@@ -139,10 +184,17 @@ Result<BootPlan> plan_multiboot(const MultibootBoot& boot, std::span<const E820E
                                         : load_elf(boot.kernel, false, memory);
   if (!image) return image.error();
 
-  // Modules, then the information, follow the kernel, above 1 MiB.
-  BootArena arena(memory, image.value().end);
-  const auto modules = arena.put_modules(boot.modules);
+  // Modules follow the kernel, above 1 MiB. Of the information kernels expect that it does not: many take the memory
+  // behind their end for their own before they have read it all.
+  BootArena behind = BootArena::behind(image.value(), memory);
+  const auto modules = behind.put_modules(boot.modules);
   if (!modules) return modules.error();
+  if (Status s = behind.put_aside(image.value(), memory); !s) return s.error();
+  u64 info_bytes = 4096 + boot.command_line.size() + 24 * map.size();
+  for (const MultibootModule& module : boot.modules) info_bytes += 17 + module.command_line.size();
+  std::optional<BootArena> low;
+  if (is_beside(image.value(), memory, kInfoAddress, info_bytes)) low.emplace(memory, kInfoAddress);
+  BootArena& arena = low ? *low : behind;
   std::vector<u8> rows(16 * boot.modules.size()), entries(24 * map.size());
   for (std::size_t i = 0; i < boot.modules.size(); ++i) {
     const auto text = arena.text(boot.modules[i].command_line);
@@ -178,7 +230,8 @@ Result<BootPlan> plan_multiboot(const MultibootBoot& boot, std::span<const E820E
   store_le<u32>(&mbi[64], *loader_name);
   const auto info = arena.put(std::move(mbi), 4);
   if (!info) return arena.no_room("the boot information");
-  return arena.plan(std::move(image.value()), kBootMagic, *info);
+  if (low) std::move(low->parts.begin(), low->parts.end(), std::back_inserter(behind.parts));
+  return behind.plan(std::move(image.value()), kBootMagic, *info);
 }
 
 }  // namespace xlat

@@ -44,10 +44,12 @@ struct MultibootAddresses {
 Result<LoadedImage> load_by_addresses(std::span<const u8> kernel, u32 at, const MultibootAddresses& addresses,
                                       const FreeMemory& memory);
 
-// Hands out memory above a kernel and above 1 MiB, and fills it; both versions place modules and information so.
+// Hands out memory from an address on, and fills it; both versions place modules and information so.
 class BootArena {
  public:
   BootArena(const FreeMemory& memory, u64 at);
+  // Above the kernel and above 1 MiB.
+  static BootArena behind(const LoadedImage& image, const FreeMemory& memory);
   // Address of `bytes` fresh bytes, or nothing.
   std::optional<u32> take(u64 bytes, u64 align);
   std::optional<u32> put(std::vector<u8> bytes, u64 align);
@@ -57,6 +59,9 @@ class BootArena {
     u32 start, end;
   };
   Result<std::vector<Placed>> put_modules(std::span<const MultibootModule> modules);
+  // Where the option ROM's own data lie nothing can be loaded: takes from the image what is to be there, and has the
+  // ROM move it last.
+  Status put_aside(LoadedImage& image, const FreeMemory& memory);
   Error no_room(const char* what) const;
   // Kernel, what was placed here and a stack, which a kernel starts with; `magic` in EAX, `info` in EBX.
   Result<BootPlan> plan(LoadedImage image, u32 magic, u32 info);
@@ -65,6 +70,7 @@ class BootArena {
 
  private:
   u64 at_, end_;
+  BootEntry aside_;  // its copy_ fields
 };
 
 // KiB between 1 MiB and the first hole above it.

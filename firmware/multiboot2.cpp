@@ -171,9 +171,10 @@ Result<BootPlan> plan_multiboot2(const MultibootBoot& boot, std::span<const E820
   if (!image) return image.error();
   if (h.entry) image.value().entry = *h.entry;
 
-  BootArena arena(memory, image.value().end);
+  BootArena arena = BootArena::behind(image.value(), memory);
   const auto modules = arena.put_modules(boot.modules);
   if (!modules) return modules.error();
+  if (Status s = arena.put_aside(image.value(), memory); !s) return s.error();
   Info info;
   info.tag(kCommandLine, {}, boot.command_line);
   info.tag(kLoaderName, {}, "xlat");

@@ -25,7 +25,7 @@ Status parse_server(CharSpec& spec, const std::vector<SubOption>& parts, std::st
     } else if (part.name == "nodelay" || part.name == "reconnect") {
       // Bytes are never held back.
     } else {
-      return error("{} {}: no sub-option '{}'; there are server, wait, nowait", option, text, part.name);
+      return error("{} {}: no sub-option '{}'; there are: server, wait, nowait", option, text, part.name);
     }
   }
   if (wait_given && !spec.server) return error("{} {}: wait only makes sense with server=on", option, text);
@@ -104,6 +104,11 @@ Result<CharSpec> parse_char_spec(std::string_view text, std::string_view option)
     spec.port = std::to_string(*port);
     if (Status s = parse_server(spec, parts, text, option); !s) return s.error();
     return spec;
+  }
+  // Those of QEMU that are not there.
+  for (const std::string_view later :
+       {"udp:", "pipe:", "con:", "/dev/", "msmouse", "braille", "wctablet", "websocket:"}) {
+    if (rest.starts_with(later)) return error("{} {}: this kind of channel: not in this version", option, text);
   }
   static constexpr std::string_view kKinds[] = {
       "stdio", "mon:stdio", "file:", "unix:", "tcp:", "telnet:", "pty", "vc", "null", "none", "chardev:"};

@@ -137,7 +137,7 @@ Status OptionParser::apply(Option option, const std::string& name, const std::st
       m.option_roms.push_back(path);
       break;
     }
-    case Option::kFirmwareDir: firmware_dirs_.push_back(value); break;
+    case Option::kFirmwareDir: return firmware_dir(value);
     case Option::kVga: return vga(value);
     case Option::kDisplay: return display(value);
     case Option::kCurses: return display("curses");

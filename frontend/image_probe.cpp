@@ -124,8 +124,9 @@ Result<std::string> check_floppy_image(const std::string& path) {
   const Head& head = read.value();
   if (floppy_format(head.size)) return std::string();
   const FloppyFormat format = fitting_floppy_format(head.size, head.bytes);
-  return fmt::format("floppy image '{}' has {} bytes, as no floppy has: taken for {} a {} KB disk", path, head.size,
-                     format.bytes() < head.size ? "more than" : "the beginning of", format.bytes() / 1024);
+  return fmt::format("floppy image '{}' has {} bytes, as no floppy has: {} a {} KB disk", path, head.size,
+                     format.bytes() < head.size ? "the guest sees its beginning as" : "taken for the beginning of",
+                     format.bytes() / 1024);
 }
 
 }  // namespace xlat

@@ -178,6 +178,16 @@ Status OptionParser::default_channels() {
     if (serial_given_ == 0) settings_.serial[0].kind = Kind::kVc;
     if (!monitor_given_) settings_.monitor.kind = Kind::kVc;
   }
+  // A console that is not shown swallows what it is told, as QEMU's does.
+  if (settings_.display != DisplayKind::kCurses) {
+    const auto hide = [](CharSpec& spec, Kind instead) {
+      if (spec.kind == Kind::kVc) spec = {.kind = instead};
+    };
+    for (CharSpec& s : settings_.serial) hide(s, Kind::kNull);
+    for (DebugConSettings& d : settings_.debugcon) hide(d.channel, Kind::kNull);
+    hide(settings_.parallel, Kind::kNull);
+    hide(settings_.monitor, Kind::kNone);
+  }
   // COM1 is there even if nothing listens.
   if (serial_given_ == 0 && !nodefaults_ && settings_.serial[0].kind == Kind::kNone)
     settings_.serial[0].kind = Kind::kNull;
@@ -196,9 +206,6 @@ Status OptionParser::check_channels() const {
   if (curses && nographic_) return error("-nographic and -display curses exclude each other; give one of them");
   std::string user = curses ? "-display curses" : "";
   const auto claim = [&](const CharSpec& spec, std::string by) -> Status {
-    if (spec.kind == CharSpec::Kind::kVc && !curses) {
-      return error("{} vc: only -display curses shows virtual consoles", by);
-    }
     if (spec.kind != CharSpec::Kind::kStdio) return {};
     if (!user.empty())
       return error("stdio is used by both {} and {}; give one of them another channel, or use -serial mon:stdio", user,

@@ -36,6 +36,7 @@ Status OptionParser::put_drive(unsigned index, DriveConfig drive, std::string_vi
 }
 
 Status OptionParser::put_floppy(unsigned index, DriveConfig drive, std::string_view option) {
+  if (drive.path.empty() && option == "-drive") return {};  // both drives are there, with or without a floppy
   if (drive.path.empty()) return error("{}: give a file name", option);
   auto& slot = settings_.machine.floppy[index];
   if (slot) return error("{} {}: floppy drive {} is already '{}'", option, drive.path, "AB"[index], slot -> path);
@@ -315,7 +316,8 @@ Status OptionParser::boot(const std::string& value) {
       const bool never = part.name == "reboot-timeout" && part.value == "-1";
       const auto ms = never ? std::optional<u64>(0xffffffff) : parse_number(part.value);
       if (!ms || (!never && *ms > 0xffff)) return error("-boot: {}={}: give 0 to 65535 ms", part.name, part.value);
-      (part.name == "splash-time" ? m.boot_menu_wait : m.boot_retry_wait) = static_cast<u32>(*ms);
+      if (part.name == "splash-time") m.boot_menu_wait = static_cast<u32>(*ms);
+      if (part.name == "reboot-timeout") m.boot_retry_wait = static_cast<u32>(*ms);
     } else if (part.name == "splash") {
       if (Status s = firmware_file(part.value, "-boot splash", m.boot_splash); !s) return s;
     } else {
@@ -327,8 +329,26 @@ Status OptionParser::boot(const std::string& value) {
   return {};
 }
 
+namespace {
+
+// QEMU's "file:" in front of a name, and its protocols that are not there.
+Status strip_protocol(std::string& path) {
+  static constexpr std::string_view kLater[] = {"nbd", "http", "https", "ftp", "ftps",    "ssh",     "iscsi",
+                                                "fat", "json", "rbd",   "nfs", "null-co", "gluster", "blkdebug"};
+  const std::string protocol = path.substr(0, path.find_first_of(":/"));
+  if (protocol.size() == path.size() || path[protocol.size()] != ':') return {};
+  if (protocol == "file") path.erase(0, 5);
+  if (std::find(std::begin(kLater), std::end(kLater), protocol) != std::end(kLater)) {
+    return error("image '{}': images by {}: not in this version", path, protocol);
+  }
+  return {};
+}
+
+}  // namespace
+
 Status OptionParser::check_files() {
   const auto check = [this](DriveConfig& drive, auto look) -> Status {
+    if (Status s = strip_protocol(drive.path); !s) return s;
     if (!drive.raw) {
       if (Status s = refuse_other_formats(drive.path); !s) return s;
     }

@@ -17,6 +17,17 @@ bool exists(const std::string& path) {
 }
 }  // namespace
 
+Status OptionParser::firmware_dir(const std::string& value) {
+  if (value != "help" && value != "?") {
+    firmware_dirs_.push_back(value);
+    return {};
+  }
+  std::string text;
+  for (const std::string& dir : firmware_dirs_) text += dir + "\n";
+  say(text + std::string(kFirmwareDir) + "\n");
+  return {};
+}
+
 // A bare name that is no file here is one of the images in -L's folders, or of those installed, as with QEMU.
 Status OptionParser::firmware_file(const std::string& value, const std::string& name, std::string& to) {
   if (value.empty()) return error("{}: give a file name", name);

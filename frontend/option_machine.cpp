@@ -7,6 +7,10 @@
 
 namespace xlat {
 
+namespace {
+constexpr std::string_view kMachineOptions = "type, accel, acpi, graphics, pcspk-audiodev, dump-guest-core";
+}  // namespace
+
 Status OptionParser::machine(const std::string& name, const std::string& value) {
   for (const SubOption& part : split_suboptions(value, "type")) {
     if (part.name == "type") {
@@ -34,8 +38,11 @@ Status OptionParser::machine(const std::string& name, const std::string& value) 
       if (part.name == "graphics" && !*on) settings_.machine.console_on_serial = true;
     } else if (part.name == "usb" || part.name == "vmport" || part.name == "hpet" || part.name == "smm") {
       if (part.value != "off" && part.value != "auto") return error("{}: {}: not in this version", name, part.name);
-    } else if (part.name != "mem-merge") {  // about the host's memory only
-      return error("{}: no sub-option '{}'; there are: type, accel, pcspk-audiodev", name, part.name);
+    } else if (part.name == "help" || part.name == "?") {
+      say(fmt::format("{} options: {}\n", name, kMachineOptions));
+    } else if (part.name != "mem-merge" && part.name != "suppress-vmdesc" && part.name != "kernel-irqchip" &&
+               part.name != "kernel_irqchip") {  // of the host, or of KVM
+      return error("{}: no sub-option '{}'; there are: {}", name, part.name, kMachineOptions);
     }
   }
   return {};
@@ -44,6 +51,11 @@ Status OptionParser::machine(const std::string& name, const std::string& value) 
 Status OptionParser::accel(const std::string& name, std::string_view value) {
   // QEMU takes a list in order of preference, separated by ':' in -M accel=.
   const std::string_view first = value.substr(0, value.find_first_of(":,"));
+  if (first == "help" || first == "?" || value.ends_with(",help")) {
+    say("Accelerators:\n  tcg     the default engine, with tb-size=MiB\n  jit     the translator\n"
+        "  interp  the interpreter\n");
+    return {};
+  }
   if (const auto comma = value.find(','); comma != std::string_view::npos) {
     for (const SubOption& part : split_suboptions(value.substr(comma + 1))) {
       if (part.name == "tb-size") {
@@ -55,10 +67,6 @@ Status OptionParser::accel(const std::string& name, std::string_view value) {
         return error("{}: no sub-option '{}'; there are: tb-size, thread, one-insn-per-tb", name, part.name);
       }
     }
-  }
-  if (first == "help" || first == "?") {
-    say("Accelerators:\n  tcg     the default engine\n  jit     the translator\n  interp  the interpreter\n");
-    return {};
   }
   if (first == "tcg") return {};
   if (first == "interp" || first == "jit") return engine(first);

@@ -53,6 +53,7 @@ class OptionParser {
   Status mon(const std::string& value);
   Status monitor_channel(const std::string& value, const std::string& name);
   Status resolve_chardevs();
+  Status firmware_dir(const std::string& value);
   Status firmware_file(const std::string& value, const std::string& name, std::string& to);
   Status vga(const std::string& value);
   Status uuid(const std::string& value);

@@ -82,10 +82,11 @@ struct MachineConfig {
   bool console_on_serial = false;  // the firmware shows its text screen on COM1 as well
   bool boot_menu = false;          // the firmware offers a menu
   std::string boot_order = "cad";
-  std::string boot_once;                               // order of the first boot alone; empty: as always
-  std::optional<u32> boot_menu_wait, boot_retry_wait;  // ms: for a key, and before all is tried again
-  std::string boot_splash;                             // picture the firmware shows; empty for none
-  bool acpi = true;                                    // tables, and the power management function they speak of
+  std::string boot_once;              // order of the first boot alone; empty: as always
+  std::optional<u32> boot_menu_wait;  // ms for a key; the firmware's own choice if not set
+  u32 boot_retry_wait = 0xffffffff;   // ms before all is tried again; all ones: never
+  std::string boot_splash;            // picture the firmware shows; empty for none
+  bool acpi = true;                   // tables, and the power management function they speak of
   std::vector<std::string> option_roms;
   std::array<u8, 16> uuid{};
   bool check_floppy_signature = true;  // a floppy whose boot sector does not say it is one is passed over

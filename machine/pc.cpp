@@ -248,13 +248,10 @@ Status Pc::add_boot_files() {
     for (unsigned n = 0; n < bytes; ++n) text[n] = static_cast<u8>(value >> (8 * n));
     return text;
   };
-  if (config_.boot_menu_wait || !config_.boot_splash.empty()) {
-    const auto wait = number(config_.boot_menu_wait.value_or(0), 2);
-    if (Status s = fw_cfg.add_file("etc/boot-menu-wait", wait); !s) return s;
+  if (config_.boot_menu_wait) {
+    if (Status s = fw_cfg.add_file("etc/boot-menu-wait", number(*config_.boot_menu_wait, 2)); !s) return s;
   }
-  if (config_.boot_retry_wait) {
-    if (Status s = fw_cfg.add_file("etc/boot-fail-wait", number(*config_.boot_retry_wait, 4)); !s) return s;
-  }
+  if (Status s = fw_cfg.add_file("etc/boot-fail-wait", number(config_.boot_retry_wait, 4)); !s) return s;
   if (!config_.boot_splash.empty()) {
     auto picture = read_whole_file(config_.boot_splash, "splash picture", 16 << 20);
     if (!picture) return picture.error();

@@ -142,6 +142,7 @@ std::vector<u8> loaded(const BootPlan& plan, u8 before = 0xee) {
     std::fill_n(ram.begin() + part.address, part.bytes, u8{0});
     std::copy(part.data.begin(), part.data.end(), ram.begin() + part.address);
   }
+  std::copy_n(ram.begin() + plan.entry.copy_from, plan.entry.copy_bytes, ram.begin() + plan.entry.copy_to);
   return ram;
 }
 
@@ -181,9 +182,9 @@ TEST_CASE("boot plan: the list and the map as the ROM has them") {
   CHECK(load_le<u32>(&list[4]) == 1);
   CHECK(load_le<u32>(&list[8]) == 1);
   CHECK(load_le<u32>(&list[20]) == 4);
-  CHECK(load_le<u32>(&list[32 + 4]) == 4096);
-  CHECK(load_le<u32>(&list[32 + 8]) == (u32{kFwCfgKernelData} << 16 | 0x0a));
-  CHECK(load_le<u32>(&list[44 + 8]) == ((kBootPartKey + 1u) << 16 | 0x0a));
+  CHECK(load_le<u32>(&list[kBootListRows + 4]) == 4096);
+  CHECK(load_le<u32>(&list[kBootListRows + 8]) == (u32{kFwCfgKernelData} << 16 | 0x0a));
+  CHECK(load_le<u32>(&list[kBootListRows + 12 + 8]) == ((kBootPartKey + 1u) << 16 | 0x0a));
   std::vector<u8> map(kBootBufferBytes);
   store_le<u64>(&map[8], 0x9fc00);
   store_le<u32>(&map[16], 1);
@@ -328,7 +329,61 @@ TEST_CASE("multiboot: ELF") {
   CHECK(plan.value().entry.eip == 0x100010);
   CHECK(ram[0x1000ff] == 0x90);
   CHECK(ram[0x100100] == 0);
-  CHECK(plan.value().entry.ebx >= 0x103000);
+  CHECK(plan.value().entry.ebx < 0xa000);
+}
+
+TEST_CASE("multiboot: the information lies low, where kernels do not put their own data") {
+  auto kernel = multiboot_elf();
+  const std::vector<MultibootModule> modules = {{std::vector<u8>(10, 0x42), "mod"}};
+  auto plan = plan_multiboot({kernel, modules, "arg", {}}, bios_map(kRam));
+  REQUIRE(plan);
+  std::vector<u8> ram = loaded(plan.value());
+  const u8* mbi = &ram[plan.value().entry.ebx];
+  for (const unsigned at : {16u, 24u, 48u, 64u}) {
+    INFO("field " << at);
+    CHECK(load_le<u32>(mbi + at) >= 0x9000);
+    CHECK(load_le<u32>(mbi + at) < 0xa000);
+  }
+  CHECK(load_le<u32>(&ram[load_le<u32>(mbi + 24)]) == 0x103000);  // the module itself
+
+  // A kernel that is loaded there itself gets it behind its end.
+  store_le<u32>(&kernel[52 + 12], 0x8000);
+  store_le<u32>(&kernel[52 + 8], 0x8000);
+  store_le<u32>(&kernel[24], 0x8010);
+  plan = plan_multiboot({kernel, modules, "arg", {}}, bios_map(kRam));
+  REQUIRE(plan);
+  CHECK(plan.value().entry.eip == 0x8010);
+  CHECK(plan.value().entry.ebx >= 0x100000);
+}
+
+TEST_CASE("multiboot: a kernel may lie right below the EBDA, where the ROM's own data are") {
+  for (const u32 at : {0x9eb80u, 0x9ec00u, 0x9f000u, 0x9fa00u}) {
+    INFO("at " << at);
+    auto kernel = multiboot_elf();
+    store_le<u32>(&kernel[52 + 12], at);
+    store_le<u32>(&kernel[52 + 20], 0x180);  // 100h bytes and as many zeros as half
+    const auto plan = plan_multiboot({kernel, {}, "arg", {}}, bios_map(kRam));
+    REQUIRE(plan);
+    for (const BootPart& part : plan.value().parts) {
+      CHECK((part.address >= 0x9fc00 || part.address + part.bytes <= 0x9ec00));
+    }
+    CHECK(plan.value().entry.copy_from >= 0x100000);
+    const std::vector<u8> ram = loaded(plan.value());
+    CHECK(std::count(ram.begin() + at, ram.begin() + at + 0x100, 0x90) == 0x100);
+    CHECK(std::count(ram.begin() + at + 0x100, ram.begin() + at + 0x180, 0) == 0x80);
+  }
+  auto kernel = multiboot_elf();
+  store_le<u32>(&kernel[52 + 12], 0x9fa00);
+  CHECK(names(plan_multiboot({kernel, {}, "", {}}, bios_map(kRam)), "ends at 0x9fc00"));
+}
+
+TEST_CASE("multiboot: a segment of zeros may lie beyond the file's end") {
+  auto kernel = multiboot_elf();
+  store_le<u32>(&kernel[52 + 4], 0x100000);  // p_offset
+  store_le<u32>(&kernel[52 + 16], 0);        // p_filesz
+  const auto plan = plan_multiboot({kernel, {}, "", {}}, bios_map(kRam));
+  REQUIRE(plan);
+  CHECK(loaded(plan.value())[0x1000ff] == 0);
 }
 
 TEST_CASE("multiboot 2: 32-bit and 64-bit ELF, tags of the information") {

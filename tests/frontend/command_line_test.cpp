@@ -113,7 +113,10 @@ TEST_CASE("floppy drives", "[frontend]") {
   CHECK(bad({"-fda", a, "-drive", "if=floppy,index=0,file=" + b}).find("drive A is already") != std::string::npos);
   CHECK(bad({"-drive", "if=floppy,index=2,file=" + a}).find("index=2") != std::string::npos);
   CHECK(bad({"-drive", "if=floppy,media=cdrom,file=" + a}).find("media=cdrom") != std::string::npos);
-  CHECK(bad({"-drive", "if=floppy"}).find("give a file name") != std::string::npos);
+  CHECK(good({"-drive", "if=floppy", "-display", "none"}).machine.floppy[0]->path.empty());
+  CHECK(good({"-drive", "if=floppy,file=file:" + a}).machine.floppy[0]->path == a);
+  CHECK(bad({"-fda", "nbd://host/export"}) == "image 'nbd://host/export': images by nbd: not in this version");
+  CHECK(bad({"-hda", "fat:rw:folder"}).find("images by fat: not in this version") != std::string::npos);
   CHECK(bad({"-fda", dir / "none"}).find("No such file") != std::string::npos);
   // Any size is a part of a disk, or more than one.
   for (const std::size_t size : {1u, 511u, 513u, 13188u, 5u << 20}) {
@@ -308,12 +311,24 @@ TEST_CASE("machine, processor, accelerator", "[frontend]") {
   CHECK(bad({"-display", "none,charset=CP437"}).find("'charset'") != std::string::npos);
   CHECK(bad({"-curses", "-nographic"}).find("exclude each other") != std::string::npos);
   CHECK(bad({"-curses", "-serial", "stdio"}).find("stdio is used by both -display curses and -serial") == 0);
-  CHECK(bad({"-display", "none", "-monitor", "vc"}).find("-monitor vc: ") == 0);
   CHECK(good({"-curses"}).serial[0].kind == Kind::kVc);
   CHECK(good({"-curses"}).monitor.kind == Kind::kVc);
   CHECK(good({"-curses", "-nodefaults"}).monitor.kind == Kind::kNone);
   CHECK(good({"-display", "curses,charset=CP437", "-serial", "vc:80Cx24C", "-monitor", "null"}).warnings.empty());
   CHECK(bad({"-append", "x"}).find("-kernel") != std::string::npos);
+}
+
+TEST_CASE("consoles that no display shows, channels that are not there, lists", "[frontend]") {
+  const Settings hidden = good({"-display", "none", "-serial", "vc", "-monitor", "vc", "-parallel", "vc:80Cx24C"});
+  CHECK(hidden.serial[0].kind == Kind::kNull);
+  CHECK(hidden.parallel.kind == Kind::kNull);
+  CHECK(hidden.monitor.kind == Kind::kNone);
+  CHECK(bad({"-serial", "udp::4555@:4556"}) == "-serial udp::4555@:4556: this kind of channel: not in this version");
+  CHECK(bad({"-serial", "/dev/ttyS0"}).find("not in this version") != std::string::npos);
+  CHECK(good({"-M", "pc,kernel-irqchip=off", "-display", "none"}).warnings.empty());
+  CHECK(good({"-M", "pc,help"}).print);
+  CHECK(good({"-accel", "tcg,help"}).print);
+  CHECK(good({"-L", "help"}).print);
 }
 
 TEST_CASE("processors and their features", "[frontend]") {

@@ -53,6 +53,19 @@ Machine::Exit run(const MachineConfig& config) {
 
 }  // namespace
 
+TEST_CASE(
+    "without -boot reboot-timeout the firmware stops when nothing boots, and it waits as long as it likes for a key") {
+  MachineConfig config;
+  config.ram_bytes = 16 << 20;
+  auto machine = Machine::create(config);
+  REQUIRE(machine);
+  const FwCfg& fw_cfg = (*machine)->pc().fw_cfg;
+  const std::vector<u8>* wait = fw_cfg.file("etc/boot-fail-wait");
+  REQUIRE(wait);
+  CHECK(*wait == std::vector<u8>(4, 0xff));
+  CHECK(fw_cfg.file("etc/boot-menu-wait") == nullptr);
+}
+
 TEST_CASE("a guest powers off through the PIIX4") {
   // mov dx,604h / mov ax,2000h / out dx,ax / jmp $
   const Kernel kernel{0x66, 0xba, 0x04, 0x06, 0x66, 0xb8, 0x00, 0x20, 0x66, 0xef, 0xeb, 0xfe};
