@@ -128,7 +128,7 @@ Status App::build() {
     config.parallel = output_to(add_channel(settings_.parallel, "parallel0"));
   }
   for (const DebugConSettings& d : settings_.debugcon) {
-    config.debugcon.push_back({d.port.value_or(0xe9), output_to(add_channel(d.channel, "debugcon"))});
+    config.debugcon.push_back({d.port.value(), output_to(add_channel(d.channel, "debugcon"))});
   }
   if (settings_.monitor.kind != CharSpec::Kind::kNone) monitor_channel_ = add_channel(settings_.monitor, "monitor");
 
@@ -296,7 +296,7 @@ int App::run_to_end() {
           continue;
         }
         return 0;
-      case Machine::Exit::kReset: return settings_.machine.no_reboot ? 0 : 1;  // else no kernel could be loaded again
+      case Machine::Exit::kReset:
       case Machine::Exit::kCount: return 0;
       case Machine::Exit::kDifference:
         display_.reset();  // the terminal is needed

@@ -16,7 +16,7 @@ namespace xlat {
 inline constexpr const char* kVersionText = "0.1.0";
 
 struct DebugConSettings {
-  std::optional<u16> port;  // none: where -global puts it, or E9h
+  std::optional<u16> port;  // none while the command line is read: then where -global puts it, or E9h
   CharSpec channel;
 };
 

@@ -22,27 +22,16 @@ constexpr std::string_view kNotHere[] = {
     "smep",    "smap",    "umip",    "pcid",       "invpcid", "fsgsbase", "erms",     "tsc-deadline", "tsc_adjust",
     "cx16",    "arat",    "invtsc",  "spec-ctrl",  "ssbd",    "md-clear", "pku",      "la57"};
 // Properties that are about the hypervisor or change nothing here.
-constexpr std::string_view kIgnored[] = {"kvm",
-                                         "check",
-                                         "enforce",
-                                         "migratable",
-                                         "pmu",
-                                         "l3-cache",
-                                         "host-phys-bits",
-                                         "hv-relaxed",
-                                         "hv_relaxed",
-                                         "hv-vapic",
-                                         "hv_vapic",
-                                         "hv_time",
-                                         "hv-time",
-                                         "vendor",
-                                         "level",
-                                         "xlevel",
-                                         "x-hv-synic-kvm-only"};
+constexpr std::string_view kIgnored[] = {
+    "kvm",    "check", "enforce", "migratable",         "pmu", "l3-cache", "host-phys-bits",
+    "vendor", "level", "xlevel",  "x-hv-synic-kvm-only"};
 
 bool one_of(std::string_view word, std::span<const std::string_view> words) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
+
+// What a guest would be offered by a hypervisor of that kind; some have numbers for values.
+bool for_hyper_v(std::string_view name) { return name.starts_with("hv-") || name.starts_with("hv_"); }
 
 }  // namespace
 
@@ -58,18 +47,15 @@ Status OptionParser::cpu(const std::string& value) {
   if (!model) return model.error();
   for (std::size_t n = 1; n < parts.size(); ++n) {
     std::string_view name = parts[n].name;
-    bool on = true;
-    if (name.starts_with('+') || name.starts_with('-')) {
-      on = name.front() == '+';
-      name.remove_prefix(1);
-    } else if (one_of(name, kIgnored)) {
-      continue;
-    } else if (parts[n].has_value) {
+    const bool has_sign = name.starts_with('+') || name.starts_with('-');
+    bool on = !name.starts_with('-');
+    if (has_sign) name.remove_prefix(1);
+    if (for_hyper_v(name) || (!has_sign && one_of(name, kIgnored))) continue;
+    if (!has_sign && parts[n].has_value) {
       const auto given = parse_switch(parts[n].value);
       if (!given) return error("-cpu {}: {}={}: give on or off", value, name, parts[n].value);
       on = *given;
     }
-    if (name.starts_with("hv-") || name.starts_with("hv_")) continue;
     if (model->set_feature(name, on)) continue;
     if (!one_of(name, kNotHere)) {
       std::vector<std::string_view> names(std::begin(kNotHere), std::end(kNotHere));

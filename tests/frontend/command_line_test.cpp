@@ -342,6 +342,7 @@ TEST_CASE("processors and their features", "[frontend]") {
   CHECK_FALSE(cpu("max,nx=off").nx);
   CHECK(cpu("pentium3,nx").nx);
   CHECK(cpu("host,kvm=off,hv_relaxed,migratable=no").name == "host");
+  CHECK(cpu("host,hv_spinlocks=0x1fff,hv-vapic=on,+hv_time").name == "host");
   const Settings s = good({"-display", "none", "-cpu", "qemu32,+sse2,-apic"});
   CHECK(s.warnings ==
         std::vector<std::string>{"-cpu qemu32,+sse2,-apic: sse2: not in this version; the guest sees none"});
