@@ -1,7 +1,12 @@
-# xlat_room(NAME SOURCES ... USES ... LIBS ...): one static library a room. USES names the rooms it may see.
+# xlat_room(NAME [EXCEPT patterns] USES ... LIBS ...): one static library a room, of all sources in its folder but those
+# that match a pattern, which are added where what they need is there. USES names the rooms it may see.
 function(xlat_room name)
-  cmake_parse_arguments(ROOM "" "" "SOURCES;USES;LIBS" ${ARGN})
-  add_library(xlat_${name} STATIC ${ROOM_SOURCES})
+  cmake_parse_arguments(ROOM "" "" "EXCEPT;USES;LIBS" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} *.cpp)
+  foreach(pattern ${ROOM_EXCEPT})
+    list(FILTER sources EXCLUDE REGEX ${pattern})
+  endforeach()
+  add_library(xlat_${name} STATIC ${sources})
   target_include_directories(xlat_${name} PUBLIC ${PROJECT_SOURCE_DIR})
   foreach(other ${ROOM_USES})
     target_link_libraries(xlat_${name} PUBLIC xlat_${other})

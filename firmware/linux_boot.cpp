@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "base/bits.h"
-#include "devices/fw_cfg.h"
+#include "devices/chipset/fw_cfg.h"
 
 namespace xlat {
 

@@ -10,16 +10,16 @@
 #include <new>
 #include <system_error>
 
-#include "frontend/char_backend.h"
-#include "frontend/char_mux.h"
-#include "frontend/command_line.h"
-#include "frontend/curses_display.h"
+#include "frontend/channels/char_backend.h"
+#include "frontend/channels/char_mux.h"
+#include "frontend/display/curses_display.h"
 #include "frontend/gdb/server.h"
-#include "frontend/monitor.h"
-#include "frontend/sandbox.h"
-#include "frontend/signals.h"
-#include "frontend/terminal.h"
-#include "frontend/wav_sink.h"
+#include "frontend/host/sandbox.h"
+#include "frontend/host/signals.h"
+#include "frontend/host/terminal.h"
+#include "frontend/monitor/monitor.h"
+#include "frontend/options/command_line.h"
+#include "frontend/sound/wav_sink.h"
 
 namespace xlat {
 

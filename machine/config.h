@@ -10,7 +10,7 @@
 
 #include "base/types.h"
 #include "cpu/model.h"
-#include "devices/audio_sink.h"
+#include "devices/audio/audio_sink.h"
 #include "firmware/rom.h"
 
 namespace xlat {

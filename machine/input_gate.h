@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/types.h"
-#include "devices/keycode.h"
+#include "devices/input/keycode.h"
 
 namespace xlat {
 

@@ -3,7 +3,7 @@
 
 #include <atomic>
 
-#include "frontend/monitor.h"
+#include "frontend/monitor/monitor.h"
 
 namespace xlat {
 

@@ -1,7 +1,7 @@
 // The debugger's end of a machine: a channel of the host, and the stub that speaks over it.
 #pragma once
 
-#include "frontend/char_backend.h"
+#include "frontend/channels/char_backend.h"
 #include "frontend/gdb/stub.h"
 
 namespace xlat {

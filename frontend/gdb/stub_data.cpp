@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "frontend/gdb/stub.h"
-#include "frontend/guest_memory.h"
+#include "frontend/monitor/guest_memory.h"
 
 namespace xlat {
 

@@ -3,7 +3,7 @@
 
 #include <chrono>
 
-#include "../support/bare_cpu.h"
+#include "tests/support/bare_cpu.h"
 
 using namespace xlat;
 

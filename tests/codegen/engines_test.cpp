@@ -3,8 +3,8 @@
 #include <catch2/catch.hpp>
 #include <random>
 
-#include "../support/hot_jit.h"
 #include "sequences.h"
+#include "tests/support/hot_jit.h"
 
 using namespace xlat;
 using namespace xlat::test;

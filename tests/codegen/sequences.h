@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "../support/bare_cpu.h"
+#include "tests/support/bare_cpu.h"
 
 namespace xlat::test {
 

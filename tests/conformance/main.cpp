@@ -13,9 +13,9 @@
 #include <set>
 #include <thread>
 
-#include "../support/hot_jit.h"
 #include "cpu/interp/interp.h"
 #include "moo.h"
+#include "tests/support/hot_jit.h"
 
 namespace fs = std::filesystem;
 using namespace xlat;

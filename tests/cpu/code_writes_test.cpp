@@ -3,8 +3,8 @@
 #include <catch2/catch.hpp>
 #include <random>
 
-#include "../support/bare_cpu.h"
-#include "../support/compared_engine.h"
+#include "tests/support/bare_cpu.h"
+#include "tests/support/compared_engine.h"
 
 using namespace xlat;
 using test::BareMachine;

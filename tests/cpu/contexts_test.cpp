@@ -1,9 +1,9 @@
 // Code that runs in many code segments: the JIT knows each as a context, and none may take another's translation.
 #include <catch2/catch.hpp>
 
-#include "../support/bare_cpu.h"
-#include "../support/hot_jit.h"
-#include "../support/side_by_side.h"
+#include "tests/support/bare_cpu.h"
+#include "tests/support/hot_jit.h"
+#include "tests/support/side_by_side.h"
 
 using namespace xlat;
 

@@ -1,7 +1,7 @@
 // Code in a device's memory, which the device may change without a store to the page: it runs as it is at that moment.
 #include <catch2/catch.hpp>
 
-#include "../support/bare_cpu.h"
+#include "tests/support/bare_cpu.h"
 
 using namespace xlat;
 using test::BareCpu;

@@ -1,7 +1,7 @@
 // Exceptions, debugging, interrupt shadows, self-modifying code and processor models. SDM vol. 3, chapters 6 and 17.
 #include <catch2/catch.hpp>
 
-#include "../support/protected_cpu.h"
+#include "tests/support/protected_cpu.h"
 
 using namespace xlat;
 using namespace xlat::test;

@@ -5,9 +5,9 @@
 #include <chrono>
 #include <cstdlib>
 
-#include "../support/hot_jit.h"
-#include "../support/random_machine.h"
 #include "jit/eval.h"
+#include "tests/support/hot_jit.h"
+#include "tests/support/random_machine.h"
 
 using namespace xlat;
 

@@ -1,7 +1,7 @@
 // Call gates, far returns, interrupt and trap gates between privilege levels. SDM vol. 3, 5.8 and 6.12.
 #include <catch2/catch.hpp>
 
-#include "../support/protected_cpu.h"
+#include "tests/support/protected_cpu.h"
 
 using namespace xlat;
 using namespace xlat::test;

@@ -4,10 +4,10 @@
 #include <catch2/catch.hpp>
 #include <map>
 
-#include "../support/hot_jit.h"
-#include "../support/settings.h"
 #include "jit/eval.h"
 #include "oracle.h"
+#include "tests/support/hot_jit.h"
+#include "tests/support/settings.h"
 
 using namespace xlat;
 using namespace xlat::test;

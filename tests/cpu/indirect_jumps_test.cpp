@@ -2,10 +2,10 @@
 // there when it is no longer right. The tested engine and the interpreter must agree on everything.
 #include <catch2/catch.hpp>
 
-#include "../support/compared_engine.h"
-#include "../support/paged_machine.h"
-#include "../support/protected_cpu.h"
-#include "../support/side_by_side.h"
+#include "tests/support/compared_engine.h"
+#include "tests/support/paged_machine.h"
+#include "tests/support/protected_cpu.h"
+#include "tests/support/side_by_side.h"
 
 using namespace xlat;
 using test::BareMachine;

@@ -2,7 +2,7 @@
 // cached.
 #include <catch2/catch.hpp>
 
-#include "../support/protected_cpu.h"
+#include "tests/support/protected_cpu.h"
 
 using namespace xlat;
 using test::BareCpu;

@@ -1,14 +1,14 @@
 // x87 and MMX instructions that the host executes in translated code: whatever happens around them, the JIT leaves the
 // same state as the interpreter, down to the pointers that FSTENV shows and to undefined condition codes.
-#include "../support/hot_jit.h"
+#include "tests/support/hot_jit.h"
 
 #ifdef XLAT_JIT_X64
 
 #include <catch2/catch.hpp>
 
-#include "../support/bare_cpu.h"
-#include "../support/settings.h"
 #include "oracle.h"
+#include "tests/support/bare_cpu.h"
+#include "tests/support/settings.h"
 
 using namespace xlat;
 using namespace xlat::test;

@@ -2,10 +2,10 @@
 // accesses found before must be right where a round faults, leaves its page, writes the loop itself or ends a slice.
 #include <catch2/catch.hpp>
 
-#include "../support/compared_engine.h"
-#include "../support/hot_jit.h"
-#include "../support/paged_machine.h"
-#include "../support/side_by_side.h"
+#include "tests/support/compared_engine.h"
+#include "tests/support/hot_jit.h"
+#include "tests/support/paged_machine.h"
+#include "tests/support/side_by_side.h"
 
 using namespace xlat;
 using test::ComparedEngine;

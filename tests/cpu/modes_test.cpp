@@ -2,7 +2,7 @@
 // 5, 20.
 #include <catch2/catch.hpp>
 
-#include "../support/protected_cpu.h"
+#include "tests/support/protected_cpu.h"
 
 using namespace xlat;
 using namespace xlat::test;

@@ -5,8 +5,8 @@
 
 #include <functional>
 
-#include "../support/bare_cpu.h"
 #include "random_program.h"
+#include "tests/support/bare_cpu.h"
 
 namespace xlat::test {
 

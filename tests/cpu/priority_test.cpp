@@ -2,7 +2,7 @@
 // becomes (table 6-5): one real delivery each.
 #include <catch2/catch.hpp>
 
-#include "../support/protected_cpu.h"
+#include "tests/support/protected_cpu.h"
 
 using namespace xlat;
 using namespace xlat::test;

@@ -2,8 +2,8 @@
 // middle of REP. Interpreter and IR evaluator must end in the same state, and the state must be the manual's.
 #include <catch2/catch.hpp>
 
-#include "../support/bare_cpu.h"
-#include "../support/compared_engine.h"
+#include "tests/support/bare_cpu.h"
+#include "tests/support/compared_engine.h"
 
 using namespace xlat;
 using test::BareMachine;

@@ -2,8 +2,8 @@
 #include <catch2/catch.hpp>
 #include <random>
 
-#include "../support/bare_cpu.h"
-#include "../support/hot_jit.h"
+#include "tests/support/bare_cpu.h"
+#include "tests/support/hot_jit.h"
 
 using namespace xlat;
 using test::BareMachine;

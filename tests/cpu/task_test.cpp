@@ -1,7 +1,7 @@
 // Hardware task switches: JMP, CALL, IRET, task gates; 32- and 16-bit TSS. SDM vol. 3, 7.3.
 #include <catch2/catch.hpp>
 
-#include "../support/protected_cpu.h"
+#include "tests/support/protected_cpu.h"
 
 using namespace xlat;
 using namespace xlat::test;

@@ -1,7 +1,7 @@
 // Virtual-8086 mode extensions and protected-mode virtual interrupts. SDM vol. 3, 20.3.3 and 20.4.
 #include <catch2/catch.hpp>
 
-#include "../support/protected_cpu.h"
+#include "tests/support/protected_cpu.h"
 
 using namespace xlat;
 using namespace xlat::test;

@@ -1,9 +1,9 @@
 // Flags that one block makes and a later one looks at, over links: differences that lockstep found.
 #include <catch2/catch.hpp>
 
-#include "../support/bare_cpu.h"
-#include "../support/compared_engine.h"
-#include "../support/hot_jit.h"
+#include "tests/support/bare_cpu.h"
+#include "tests/support/compared_engine.h"
+#include "tests/support/hot_jit.h"
 
 using namespace xlat;
 using test::BareMachine;

@@ -5,7 +5,7 @@
 #include <fstream>
 
 #include "base/bits.h"
-#include "devices/fw_cfg.h"
+#include "devices/chipset/fw_cfg.h"
 #include "firmware/linux_boot.h"
 #include "firmware/multiboot.h"
 

@@ -1,10 +1,10 @@
 // The command line: what each spelling means, and what is said about wrong ones.
-#include "frontend/command_line.h"
+#include "frontend/options/command_line.h"
 
 #include <catch2/catch.hpp>
 
-#include "frontend/image_probe.h"
-#include "frontend/option_values.h"
+#include "frontend/options/image_probe.h"
+#include "frontend/options/values.h"
 #include "tests/frontend/temp_dir.h"
 
 namespace xlat {

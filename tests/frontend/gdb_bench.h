@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "frontend/gdb/stub.h"
-#include "frontend/monitor.h"
+#include "frontend/monitor/monitor.h"
 #include "tests/frontend/temp_dir.h"
 #include "tests/support/reach_kernel.h"
 

@@ -4,8 +4,8 @@
 #include <chrono>
 #include <random>
 
-#include "frontend/command_line.h"
-#include "frontend/image_probe.h"
+#include "frontend/options/command_line.h"
+#include "frontend/options/image_probe.h"
 #include "machine/machine.h"
 #include "tests/frontend/temp_dir.h"
 #include "tests/support/settings.h"

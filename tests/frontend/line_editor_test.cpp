@@ -1,5 +1,5 @@
 // Keys into the line editor, and what a terminal shows of its output.
-#include "frontend/line_editor.h"
+#include "frontend/monitor/line_editor.h"
 
 #include <catch2/catch.hpp>
 

@@ -2,9 +2,9 @@
 #include <catch2/catch.hpp>
 #include <random>
 
-#include "frontend/elf_symbols.h"
-#include "frontend/guest_linux.h"
-#include "frontend/monitor.h"
+#include "frontend/monitor/elf_symbols.h"
+#include "frontend/monitor/guest_linux.h"
+#include "frontend/monitor/monitor.h"
 #include "tests/frontend/temp_dir.h"
 #include "tests/support/reach_kernel.h"
 

@@ -1,5 +1,5 @@
 // The monitor's commands against a machine with a kernel of five instructions.
-#include "frontend/monitor.h"
+#include "frontend/monitor/monitor.h"
 
 #include <catch2/catch.hpp>
 

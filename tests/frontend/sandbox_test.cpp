@@ -1,5 +1,5 @@
 // The filter on system calls: that it is on in every thread, what it refuses, that a refusal ends nothing.
-#include "frontend/sandbox.h"
+#include "frontend/host/sandbox.h"
 
 #include <sys/ioctl.h>
 #include <sys/ptrace.h>
@@ -13,7 +13,7 @@
 #include <functional>
 #include <sstream>
 
-#include "frontend/command_line.h"
+#include "frontend/options/command_line.h"
 #include "tests/frontend/process.h"
 #include "tests/frontend/temp_dir.h"
 

@@ -1,5 +1,5 @@
 // TelnetFilter: negotiation taken out of what comes, all ones doubled in what goes.
-#include "frontend/telnet.h"
+#include "frontend/channels/telnet.h"
 
 #include <catch2/catch.hpp>
 #include <string>

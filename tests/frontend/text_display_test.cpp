@@ -2,10 +2,10 @@
 #include <catch2/catch.hpp>
 #include <random>
 
-#include "frontend/cp437.h"
-#include "frontend/terminal_keys.h"
-#include "frontend/text_view.h"
-#include "frontend/virtual_console.h"
+#include "frontend/display/cp437.h"
+#include "frontend/display/terminal_keys.h"
+#include "frontend/display/text_view.h"
+#include "frontend/display/virtual_console.h"
 
 namespace xlat {
 

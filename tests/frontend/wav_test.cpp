@@ -1,7 +1,7 @@
 // -audiodev wav: the file's format, and a guest's tone through the whole program.
 #include <catch2/catch.hpp>
 
-#include "frontend/wav_sink.h"
+#include "frontend/sound/wav_sink.h"
 #include "tests/frontend/process.h"
 #include "tests/frontend/temp_dir.h"
 

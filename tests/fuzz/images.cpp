@@ -1,8 +1,8 @@
 // Files as disks, floppies and CDs: what is found out about them before a guest sees them.
-#include "devices/disk_geometry.h"
-#include "devices/floppy_drive.h"
-#include "devices/image_format.h"
-#include "frontend/image_probe.h"
+#include "devices/block/disk_geometry.h"
+#include "devices/block/image_format.h"
+#include "devices/floppy/floppy_drive.h"
+#include "frontend/options/image_probe.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace xlat;

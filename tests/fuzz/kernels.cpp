@@ -1,7 +1,7 @@
 // Files as kernels and as symbol files, in machines with any memory map. The first bytes choose which.
 #include "firmware/linux_boot.h"
 #include "firmware/multiboot.h"
-#include "frontend/elf_symbols.h"
+#include "frontend/monitor/elf_symbols.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace xlat;

@@ -1,5 +1,5 @@
 // Command lines, an argument a line of the input.
-#include "frontend/command_line.h"
+#include "frontend/options/command_line.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace xlat;

@@ -4,8 +4,8 @@
 #include <filesystem>
 #include <fstream>
 
-#include "../support/reach_kernel.h"
 #include "machine/machine.h"
+#include "tests/support/reach_kernel.h"
 
 using namespace xlat;
 namespace fs = std::filesystem;

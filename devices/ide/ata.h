@@ -1,0 +1,92 @@
+// An ATA hard disk (ATA/ATAPI-6) over a block image.
+#pragma once
+
+#include <memory>
+
+#include "devices/block/block_image.h"
+#include "devices/block/disk_geometry.h"
+#include "devices/ide/ide_drive.h"
+
+namespace xlat {
+
+// What a drive says about itself in IDENTIFY and INQUIRY.
+struct DriveIdentity {
+  std::string serial = "XL00001";       // at most 20 characters
+  std::string firmware = "1.0";         // at most 8
+  std::string model = "XLAT HARDDISK";  // at most 40
+};
+
+class AtaDisk final : public IdeDrive {
+ public:
+  AtaDisk(Clock& clock, std::string name, std::unique_ptr<BlockImage> image, DriveIdentity identity = {});
+
+  void serialize(Archive& ar) override;
+
+  BlockImage& image() { return *image_; }
+  u64 sectors() const { return sectors_; }
+  // The default CHS translation, as in IDENTIFY words 1, 3 and 6.
+  const DiskGeometry& default_geometry() const { return geometry_; }
+
+ protected:
+  void execute() override;
+  bool more_in() const override { return left_ > 0; }
+  void next_in() override;
+  void out_done() override;
+  void dma_step() override;
+  bool dma_half_done() const override { return unwritten_ > 0; }
+  void load_signature() override;
+  void reset_settings() override;
+  u8 reset_status() const override { return ata::kDrdy | ata::kDsc; }
+  bool accepts(u8 command) const override;
+  void device_reset() override {}
+
+ private:
+  enum class Access : u8 { kNone, kRead, kWrite, kVerify, kLast = kVerify };
+
+  void abort_command() { finish(ata::kDrdy | ata::kDsc | ata::kErr, ata::kAbrt); }
+  void succeed() { finish(ata::kDrdy | ata::kDsc, 0); }
+  void media_error(u64 lba, u8 error);
+  // Decodes the address registers into lba_ and left_; false where CHS cannot be (IDNF).
+  bool take_address(bool ext);
+  void put_address(u64 lba);
+  void begin(Access access, bool ext, bool dma, unsigned block);
+  void finish_transfer();
+  bool load_block(Phase retry);
+  bool store_block(std::size_t bytes, Phase retry);
+  void flush();
+  void identify();
+  void set_features();
+  void init_parameters();
+  void read_native_max(bool ext);
+  void power(u8 command);
+  void set_multiple();
+
+  std::unique_ptr<BlockImage> image_;
+  DriveIdentity identity_;
+  u64 sectors_;
+  DiskGeometry geometry_;
+
+  // The transfer in progress.
+  Access access_ = Access::kNone;
+  bool ext_ = false;
+  u64 lba_ = 0;
+  u32 left_ = 0;       // sectors still to move
+  u32 block_ = 1;      // sectors a DRQ block
+  u32 in_buffer_ = 0;  // sectors in the buffer now
+  u32 unwritten_ = 0;  // bytes from the bus master in the buffer that could not be written yet
+
+  // Settings.
+  u8 heads_ = 16, spt_ = 63;
+  u8 multiple_ = 0;
+  u8 mwdma_ = 2, udma_ = 0xff;  // selected mode numbers; 0xff for none
+  bool write_cache_ = true, look_ahead_ = true;
+  u8 power_ = 0xff;  // CHECK POWER MODE's answer
+  bool asleep_ = false;
+};
+
+// IDENTIFY helper: text with its bytes swapped in words, padded with blanks.
+void put_identify_text(std::span<u8> words, unsigned first_word, unsigned word_count, const std::string& text);
+// Word 255: signature and checksum (ATA/ATAPI-6, 8.15.61).
+void put_identify_checksum(std::span<u8> words);
+
+}  // namespace xlat

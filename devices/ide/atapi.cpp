@@ -1,0 +1,329 @@
+// The PACKET protocol of the CD-ROM drive and its ATA commands (ATA/ATAPI-6, 8.23 to 8.25 and 9.8, 9.9).
+#include "devices/ide/atapi.h"
+
+#include <algorithm>
+
+#include "base/bits.h"
+
+namespace xlat {
+
+using namespace ata;
+
+namespace {
+// Interrupt reason, in the sector count register.
+constexpr u8 kCod = 1, kIo = 2;
+constexpr u8 kChk = kErr;
+constexpr std::size_t kRefillSectors = 32;
+}  // namespace
+
+AtapiCdrom::AtapiCdrom(Clock& clock, std::string drive_name, std::unique_ptr<BlockImage> image, DriveIdentity identity)
+    : IdeDrive(clock, std::move(drive_name)), image_(std::move(image)), identity_(std::move(identity)) {
+  reset();
+}
+
+void AtapiCdrom::load_signature() {
+  count_ = {1, 0};
+  lba_low_ = {1, 0};
+  lba_mid_ = {0x14, 0};
+  lba_high_ = {0xeb, 0};
+  device_ = 0;
+  error_ = 0x01;
+  stage_ = Stage::kNone;
+  reply_at_ = reply_end_ = 0;
+  cd_left_ = 0;
+}
+
+void AtapiCdrom::reset_settings() {
+  sense_ = {0, 0, 0};
+  locked_ = false;
+  mwdma_ = 2;
+  udma_ = 0xff;
+}
+
+bool AtapiCdrom::accepts(u8) const { return true; }
+
+void AtapiCdrom::device_reset() {
+  const u8 dev = device_ & kDeviceDev;
+  load_signature();
+  device_ = dev;
+  phase_ = Phase::kIdle;
+  status_ = reset_status();
+}
+
+void AtapiCdrom::insert(std::unique_ptr<BlockImage> image) {
+  image_ = std::move(image);
+  tray_open_ = false;
+  attention_ = image_ != nullptr;
+  event_ = image_ ? 2 : 3;  // NewMedia, MediaRemoval
+}
+
+bool AtapiCdrom::eject(bool force) {
+  if (locked_ && !force) {
+    event_ = 1;  // EjectRequest
+    return false;
+  }
+  if (image_) event_ = 3;
+  image_.reset();
+  attention_ = false;
+  return true;
+}
+
+void AtapiCdrom::abort_command() {
+  stage_ = Stage::kNone;
+  finish(kDrdy | kDsc | kErr, kAbrt);
+}
+
+void AtapiCdrom::good() {
+  stage_ = Stage::kNone;
+  reply_at_ = reply_end_ = 0;
+  cd_left_ = 0;
+  count_.now = kIo | kCod;
+  finish(kDrdy | kDsc, 0);
+}
+
+void AtapiCdrom::fail(Sense sense) {
+  sense_ = sense;
+  stage_ = Stage::kNone;
+  reply_at_ = reply_end_ = 0;
+  cd_left_ = 0;
+  count_.now = kIo | kCod;
+  finish(kDrdy | kDsc | kChk, static_cast<u8>(sense.key << 4 | kAbrt));
+}
+
+void AtapiCdrom::reply(std::size_t bytes, std::size_t allocation) {
+  reply_at_ = 0;
+  reply_end_ = static_cast<u32>(std::min(bytes, allocation));
+  cd_left_ = 0;
+  stage_ = Stage::kReply;
+  if (use_dma_ && reply_end_ > 0) {
+    wait_for_dma();
+  } else {
+    next_in();
+  }
+}
+
+std::size_t AtapiCdrom::sector_bytes() const {
+  return (cd_parts_ & 0x80 ? 12 : 0) + (cd_parts_ & 0x20 ? 4 : 0) + (cd_parts_ & 0x10 ? 2048 : 0) +
+         (cd_parts_ & 0x08 ? 288 : 0);
+}
+
+void AtapiCdrom::start_read(u64 lba, u64 count, u8 parts) {
+  if (lba >= media_sectors() || count > media_sectors() - lba) {
+    if (!(count == 0 && lba <= media_sectors())) return fail({5, 0x21, 0});  // LOGICAL BLOCK ADDRESS OUT OF RANGE
+  }
+  cd_parts_ = parts;
+  if (count == 0 || sector_bytes() == 0) return good();
+  cd_lba_ = lba;
+  cd_left_ = count;
+  reply_at_ = reply_end_ = 0;
+  stage_ = Stage::kReply;
+  if (use_dma_) {
+    wait_for_dma();
+  } else {
+    next_in();
+  }
+}
+
+// Reads the next sectors into the buffer; false when the command has failed.
+bool AtapiCdrom::refill() {
+  reply_at_ = reply_end_ = 0;
+  if (!media_present()) {
+    fail({2, 0x3a, 0});
+    return false;
+  }
+  const u64 total = media_sectors();
+  for (std::size_t n = 0; n < kRefillSectors && cd_left_ > 0; ++n) {
+    if (cd_lba_ >= total) {
+      fail({5, 0x21, 0});
+      return false;
+    }
+    u8* out = &buffer_[reply_end_];
+    const u64 frame = cd_lba_ + 150;
+    if (cd_parts_ & 0x80) {
+      std::fill_n(out, 12, u8{0xff});
+      out[0] = out[11] = 0;
+      out += 12;
+    }
+    if (cd_parts_ & 0x20) {
+      const auto bcd = [](u64 v) { return static_cast<u8>((v / 10 % 10) << 4 | v % 10); };
+      out[0] = bcd(frame / 75 / 60);
+      out[1] = bcd(frame / 75 % 60);
+      out[2] = bcd(frame % 75);
+      out[3] = 1;  // mode 1
+      out += 4;
+    }
+    if (cd_parts_ & 0x10) {
+      const u64 at = cd_lba_ * 2048;
+      const std::size_t have = static_cast<std::size_t>(std::min<u64>(2048, image_->size() - at));
+      std::fill_n(out, 2048, u8{0});
+      const Status s = image_->read(at, {out, have});
+      if (!s && judge(false, s.error()) != IoErrorAction::kIgnore) {
+        fail({3, 0x11, 0});  // MEDIUM ERROR, UNRECOVERED READ ERROR
+        return false;
+      }
+      out += 2048;
+    }
+    if (cd_parts_ & 0x08) std::fill_n(out, 288, u8{0});
+    reply_end_ += static_cast<u32>(sector_bytes());
+    ++cd_lba_;
+    --cd_left_;
+  }
+  return true;
+}
+
+void AtapiCdrom::next_in() {
+  if (stage_ != Stage::kReply) return abort_command();
+  if (reply_at_ >= reply_end_) {
+    if (cd_left_ == 0) return good();
+    if (!refill()) return;
+  }
+  u32 chunk = reply_end_ - reply_at_;
+  if (chunk > limit_) chunk = limit_;
+  count_.now = kIo;
+  lba_mid_.now = static_cast<u8>(chunk);
+  lba_high_.now = static_cast<u8>(chunk >> 8);
+  const u32 start = reply_at_;
+  reply_at_ += chunk;
+  data_in(chunk, start);
+}
+
+void AtapiCdrom::dma_step() {
+  if (stage_ != Stage::kReply) return abort_command();
+  if (reply_at_ >= reply_end_) {
+    if (cd_left_ == 0) return good();
+    if (!refill()) return;
+  }
+  const std::span<const u8> bytes = std::span(buffer_).subspan(reply_at_, reply_end_ - reply_at_);
+  const std::size_t moved = dma()->to_memory(bytes);
+  reply_at_ += static_cast<u32>(moved);
+  if (moved < bytes.size()) {  // the PRD table was too small: nothing more comes until the host resets
+    stage_ = Stage::kNone;
+    cd_left_ = 0;
+    phase_ = Phase::kIdle;
+    status_ = kDrdy | kDsc;
+    return;
+  }
+  if (cd_left_ == 0) return good();
+  wait_for_dma();
+}
+
+void AtapiCdrom::out_done() {
+  if (stage_ == Stage::kCdb) {
+    std::copy_n(buffer_.begin(), cdb_.size(), cdb_.begin());
+    packet();
+  } else if (stage_ == Stage::kParameters) {
+    good();  // MODE SELECT: no parameter can be changed
+  } else {
+    abort_command();
+  }
+}
+
+void AtapiCdrom::execute() {
+  stage_ = Stage::kNone;
+  switch (command_) {
+    case 0xa0:                                       // PACKET
+      if (features_ & 0x02) return abort_command();  // overlapped: not offered
+      use_dma_ = features_ & 0x01;
+      if (use_dma_ && !dma()) return abort_command();
+      limit_ = lba_mid_.now | u32{lba_high_.now} << 8;
+      if (limit_ == 0 || limit_ == 0xffff) limit_ = 0xfffe;
+      if (limit_ > 1) limit_ &= ~1u;
+      stage_ = Stage::kCdb;
+      count_.now = kCod;
+      return data_out(cdb_.size(), false);
+    case 0xa1: return identify();  // IDENTIFY PACKET DEVICE
+    case 0xec:                     // IDENTIFY DEVICE: aborted with the signature, which is how hosts tell
+    case 0x20: {
+      const u8 dev = device_ & kDeviceDev;
+      load_signature();
+      device_ = dev;
+      return abort_command();
+    }
+    case 0xef: return set_features();
+    case 0xe5:
+    case 0x98:  // CHECK POWER MODE: active or idle
+      count_.now = 0xff;
+      return finish(kDrdy | kDsc, 0);
+    case 0xe0:
+    case 0xe1:
+    case 0xe2:
+    case 0xe3:
+    case 0xe6:
+    case 0x94:
+    case 0x95:
+    case 0x96:
+    case 0x97:
+    case 0x99: return finish(kDrdy | kDsc, 0);
+    default: return abort_command();
+  }
+}
+
+void AtapiCdrom::set_features() {
+  const u8 mode = count_.now & 7;
+  bool known = features_ == 0xcc || features_ == 0x66;
+  if (features_ == 0x03) {
+    switch (count_.now >> 3) {
+      case 0: known = mode <= 1; break;
+      case 1: known = mode <= 4; break;
+      case 4:
+        known = mode <= 2;
+        if (known) mwdma_ = mode, udma_ = 0xff;
+        break;
+      case 8:
+        known = mode <= 5;
+        if (known) udma_ = mode, mwdma_ = 0xff;
+        break;
+      default: break;
+    }
+  }
+  known ? finish(kDrdy | kDsc, 0) : abort_command();
+}
+
+void AtapiCdrom::identify() {
+  const std::span<u8> out = std::span(buffer_).first(512);
+  std::fill(out.begin(), out.end(), u8{0});
+  const auto word = [out](unsigned n, u64 value) { store_le<u16>(&out[n * 2], static_cast<u16>(value)); };
+  word(0, 2 << 14 | 5 << 8 | 1 << 7 | 2 << 5);  // ATAPI CD-ROM, removable, DRQ within 50 us, 12-byte packets
+  put_identify_text(out, 10, 10, identity_.serial);
+  put_identify_text(out, 23, 4, identity_.firmware);
+  put_identify_text(out, 27, 20, identity_.model);
+  word(48, 1);
+  word(49, 1 << 11 | 1 << 10 | 1 << 9 | 1 << 8);  // IORDY, LBA, DMA
+  word(50, 0x4000);
+  word(51, 0x0200);
+  word(53, 7);
+  word(63, 0x07 | (mwdma_ <= 2 ? 0x100 << mwdma_ : 0));
+  word(64, 3);
+  word(65, 120);
+  word(66, 120);
+  word(67, 120);
+  word(68, 120);
+  word(71, 30);  // ns from PACKET and from SERVICE to bus release: nominal
+  word(72, 30);
+  word(80, 0x007e);
+  word(82, 1 << 14 | 1 << 9 | 1 << 4 | 1 << 3);  // NOP, DEVICE RESET, PACKET, power management
+  word(83, 1 << 14);
+  word(84, 1 << 14);
+  word(85, 1 << 14 | 1 << 9 | 1 << 4 | 1 << 3);
+  word(87, 1 << 14);
+  word(88, 0x3f | (udma_ <= 5 ? 0x100 << udma_ : 0));
+  word(93, 1 << 14 | 1 << 13 | 1 | (is_slave_ ? 1 << 9 | 1 << 8 : 1 << 1));
+  put_identify_checksum(out);
+  data_in(512);
+}
+
+void AtapiCdrom::serialize(Archive& ar) {
+  IdeDrive::serialize(ar);
+  ar(cdb_);
+  ar.range(stage_, Stage::kNone, Stage::kLast);
+  ar(use_dma_);
+  ar.range(limit_, 0u, 0xfffeu);
+  ar.range(reply_end_, 0u, static_cast<u32>(kRefillSectors * 2352));
+  ar.range(reply_at_, 0u, reply_end_);
+  ar.raw(std::span(buffer_).first(reply_end_));
+  ar(cd_lba_)(cd_left_)(cd_parts_);
+  ar(sense_.key)(sense_.asc)(sense_.ascq)(attention_)(event_)(tray_open_)(locked_)(mwdma_)(udma_);
+  if (ar.loading() && limit_ == 0 && stage_ == Stage::kReply) limit_ = 0xfffe;
+}
+
+}  // namespace xlat

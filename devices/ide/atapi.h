@@ -1,0 +1,99 @@
+// An ATAPI CD/DVD-ROM drive (ATA/ATAPI-6 PACKET feature set, MMC-3 commands) over an ISO image.
+#pragma once
+
+#include <memory>
+
+#include "devices/block/block_image.h"
+#include "devices/ide/ata.h"
+#include "devices/ide/ide_drive.h"
+
+namespace xlat {
+
+class AtapiCdrom final : public IdeDrive {
+ public:
+  // `image` null: an empty drive.
+  AtapiCdrom(Clock& clock, std::string name, std::unique_ptr<BlockImage> image,
+             DriveIdentity identity = {"XL00003", "1.0", "XLAT CD-ROM"});
+
+  void serialize(Archive& ar) override;
+
+  // Puts a disc in and closes the tray; the guest learns of it by unit attention and by media event.
+  void insert(std::unique_ptr<BlockImage> image);
+  // Takes the disc out. While the guest has locked the door this only posts an eject request and returns false, unless
+  // forced.
+  bool eject(bool force);
+  const BlockImage* image() const { return image_.get(); }
+  bool tray_open() const { return tray_open_; }
+  bool locked() const { return locked_; }
+
+ protected:
+  void execute() override;
+  bool more_in() const override { return stage_ == Stage::kReply; }
+  void next_in() override;
+  void out_done() override;
+  void dma_step() override;
+  void load_signature() override;
+  void reset_settings() override;
+  u8 reset_status() const override { return 0; }  // no DRDY until the first command
+  bool accepts(u8 command) const override;
+  void device_reset() override;
+
+ private:
+  enum class Stage : u8 { kNone, kCdb, kReply, kParameters, kLast = kParameters };
+  struct Sense {
+    u8 key, asc, ascq;
+  };
+
+  void packet();
+  void packet_media(u8 op);
+  void packet_status(u8 op);
+  void identify();
+  void set_features();
+  void abort_command();
+  // Ends the command.
+  void good();
+  void fail(Sense sense);
+  // Sends buffer_[0, bytes), cut to the CDB's allocation length.
+  void reply(std::size_t bytes, std::size_t allocation);
+  void start_read(u64 lba, u64 count, u8 parts);
+  bool refill();
+  std::size_t sector_bytes() const;
+  bool media_present() const { return image_ && !tray_open_; }
+  u64 media_sectors() const { return image_ ? (image_->size() + 2047) / 2048 : 0; }
+  bool is_dvd() const { return media_sectors() > 1'200'000; }
+  u32 cdb16(unsigned at) const { return u32{cdb_[at]} << 8 | cdb_[at + 1]; }
+  u32 cdb32(unsigned at) const { return cdb16(at) << 16 | cdb16(at + 2); }
+
+  void inquiry();
+  void request_sense();
+  void read_toc();
+  void read_subchannel();
+  void get_configuration();
+  void mode_sense();
+  void get_event_status();
+  void mechanism_status();
+  void read_disc_information();
+  void read_track_information();
+  void start_stop();
+
+  std::unique_ptr<BlockImage> image_;
+  DriveIdentity identity_;
+
+  std::array<u8, 12> cdb_{};
+  Stage stage_ = Stage::kNone;
+  bool use_dma_ = false;
+  u32 limit_ = 0;                     // bytes a DRQ block
+  u32 reply_at_ = 0, reply_end_ = 0;  // what of buffer_ is still to go to the host
+  u64 cd_lba_ = 0;                    // sectors still to be read into buffer_
+  u64 cd_left_ = 0;
+  u8 cd_parts_ = 0x10;  // READ CD byte 9: sync, header, user data, EDC and ECC
+
+  Sense sense_{0, 0, 0};
+  bool attention_ = false;  // media changed and not yet told
+  u8 event_ = 0;            // media event for GET EVENT STATUS NOTIFICATION
+  bool tray_open_ = false;
+  bool locked_ = false;
+  u8 mwdma_ = 2, udma_ = 0xff;
+};
+
+}  // namespace xlat

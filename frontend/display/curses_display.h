@@ -1,0 +1,36 @@
+// -display curses: the guest's text screen, the monitor and serial ports on the terminal xlat was started on.
+#pragma once
+
+#include <memory>
+
+#include "base/result.h"
+#include "frontend/display/terminal_keys.h"
+#include "frontend/display/virtual_console.h"
+#include "machine/machine.h"
+
+namespace xlat {
+
+class Terminal;
+
+class TextDisplay {
+ public:
+  virtual ~TextDisplay() = default;
+  // Takes the terminal; a thread shows the screen and passes keys on from now on.
+  virtual Status start() = 0;
+  // Ends the thread. The terminal is given back by Terminal::restore().
+  virtual void stop() = 0;
+};
+
+struct TextDisplaySetup {
+  Machine& machine;
+  Terminal& terminal;
+  std::vector<VirtualConsole*> consoles;  // Alt-2 and so on; Alt-1 is the screen
+  // From the display's thread: keys for the guest to be pressed together; the terminal is gone.
+  std::function<void(std::vector<KeyCode>)> press;
+  std::function<void()> gone;
+};
+
+// Changes nothing yet, but fails if there is no terminal to show things on.
+Result<std::unique_ptr<TextDisplay>> make_curses_display(TextDisplaySetup setup);
+
+}  // namespace xlat

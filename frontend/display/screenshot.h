@@ -1,0 +1,15 @@
+// Pictures of the screen as files.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "devices/display/vga.h"
+
+namespace xlat {
+
+enum class PictureFormat : unsigned char { kPpm, kPng };
+
+Status save_picture(const Picture& picture, const std::string& path, PictureFormat format);
+
+}  // namespace xlat

@@ -1,0 +1,56 @@
+// The command line, as QEMU spells it, turned into what the frontend is to build and run.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "frontend/host/sandbox.h"
+#include "frontend/options/char_spec.h"
+#include "machine/config.h"
+
+namespace xlat {
+
+inline constexpr const char* kVersionText = "0.1.0";
+
+struct DebugConSettings {
+  std::optional<u16> port;  // none while the command line is read: then where -global puts it, or E9h
+  CharSpec channel;
+};
+
+// -audiodev: a WAV file, or nothing.
+struct AudioSettings {
+  std::string id;
+  bool wav = false;
+  std::string path = "xlat.wav";
+  u32 rate = 44100;
+  unsigned channels = 2, bits = 16;
+};
+
+enum class DisplayKind : unsigned char { kNone, kCurses };
+
+struct Settings {
+  MachineConfig machine;  // without the outputs of serial ports and debug consoles
+  std::array<CharSpec, 4> serial;
+  CharSpec monitor, parallel;
+  CharSpec gdb;  // kNone: no debugger
+  DisplayKind display = DisplayKind::kNone;
+  std::vector<AudioSettings> audio;
+  std::string speaker_audio;  // id of the -audiodev the PC speaker plays to; empty for none
+  std::vector<DebugConSettings> debugcon;
+  std::string log_items, log_file, name, pidfile;
+  bool no_shutdown = false;
+  SandboxSettings sandbox;
+  std::vector<std::string> warnings;
+  // -help, -version and the like: print this and exit with status 0.
+  std::optional<std::string> print;
+};
+
+// `args` without the program's name. Looks at no file but a bare IMAGE.
+Result<Settings> parse_command_line(std::span<const std::string> args);
+
+std::string help_text();
+
+}  // namespace xlat

@@ -1,0 +1,373 @@
+// Options about images: drives, boot order.
+#include <algorithm>
+
+#include "devices/block/block_image.h"
+#include "devices/block/image_format.h"
+#include "frontend/options/image_probe.h"
+#include "frontend/options/parser.h"
+#include "frontend/options/values.h"
+
+namespace xlat {
+
+Status OptionParser::image(const std::string& path) {
+  auto kind = recognise_image(path);
+  if (!kind) return kind.error();
+  switch (*kind) {
+    case ImageKind::kKernel:
+      if (!settings_.machine.kernel.empty()) return error("'{}' is a kernel, and -kernel names another", path);
+      settings_.machine.kernel = path;
+      return {};
+    case ImageKind::kIso: return put_drive(2, {.path = path, .cdrom = true}, "IMAGE");
+    case ImageKind::kDisk: return put_drive(0, {.path = path}, "IMAGE");
+    case ImageKind::kFloppy: return put_floppy(0, {.path = path}, "IMAGE");
+  }
+  return {};
+}
+
+Status OptionParser::put_drive(unsigned index, DriveConfig drive, std::string_view option) {
+  if (drive.path.empty() && !drive.cdrom) return error("{}: give a file name", option);
+  auto& slot = settings_.machine.ide[index];
+  static constexpr const char* kPlaces[] = {"primary master", "primary slave", "secondary master", "secondary slave"};
+  if (slot) {
+    return error("{} {}: the {} (index={}) is already '{}'", option, drive.path, kPlaces[index], index, slot->path);
+  }
+  slot = std::move(drive);
+  return {};
+}
+
+Status OptionParser::put_floppy(unsigned index, DriveConfig drive, std::string_view option) {
+  if (drive.path.empty() && option == "-drive") return {};  // both drives are there, with or without a floppy
+  if (drive.path.empty()) return error("{}: give a file name", option);
+  auto& slot = settings_.machine.floppy[index];
+  if (slot) return error("{} {}: floppy drive {} is already '{}'", option, drive.path, "AB"[index], slot -> path);
+  slot = std::move(drive);
+  return {};
+}
+
+namespace {
+
+// -drive's sub-options that tune what is not tuned here, with the values QEMU takes.
+struct TuningOption {
+  std::string_view name, values;
+};
+constexpr TuningOption kTuning[] = {
+    {"cache", "none|writeback|unsafe|directsync|writethrough"},
+    {"cache.direct", "on|off"},
+    {"cache.no-flush", "on|off"},
+    {"cache.writeback", "on|off"},
+    {"aio", "threads|native|io_uring"},
+    {"discard", "ignore|off|unmap|on"},
+    {"detect-zeroes", "off|on|unmap"},
+    {"copy-on-read", "off"},
+    {"auto-read-only", "on|off"},
+};
+
+bool is_one_of(std::string_view word, std::string_view words) {
+  while (!words.empty()) {
+    const auto bar = words.find('|');
+    if (words.substr(0, bar) == word) return true;
+    words = bar == std::string_view::npos ? std::string_view() : words.substr(bar + 1);
+  }
+  return false;
+}
+
+std::optional<IoErrorPolicy> error_policy(std::string_view value, bool write) {
+  if (value == "report") return IoErrorPolicy::kReport;
+  if (value == "ignore") return IoErrorPolicy::kIgnore;
+  if (value == "stop") return IoErrorPolicy::kStop;
+  if (value == "enospc" && write) return IoErrorPolicy::kStopIfFull;
+  return std::nullopt;
+}
+
+}  // namespace
+
+// The sub-options that say what the drive is; those of the place where it is plugged in are drive()'s.
+Status OptionParser::drive_property(DriveConfig& drive, const SubOption& part, bool& known) {
+  const auto on_off = [&](bool& to) -> Status {
+    const auto on = part.has_value ? parse_switch(part.value) : true;
+    if (!on) return error("-drive: {}={}: give on or off", part.name, part.value);
+    to = *on;
+    return {};
+  };
+  if (part.name == "snapshot") return on_off(drive.snapshot);
+  if (part.name == "readonly" || part.name == "read-only") return on_off(drive.read_only);
+  if (!part.has_value) return {};  // drive() says so
+  if (part.name == "file" || part.name == "file.filename") {
+    drive.path = part.value;
+  } else if (part.name == "format" || part.name == "driver") {
+    drive_format_ = part.value;
+    drive.raw = part.value == "raw";
+  } else if (part.name == "media") {
+    if (part.value != "disk" && part.value != "cdrom") return error("-drive: media={}: give disk or cdrom", part.value);
+    drive.cdrom = part.value == "cdrom";
+  } else if (part.name == "werror" || part.name == "rerror") {
+    const bool write = part.name == "werror";
+    const auto policy = error_policy(part.value, write);
+    if (!policy) {
+      return error("-drive: {}={}: give report, ignore{} stop", part.name, part.value, write ? ", enospc or" : " or");
+    }
+    (write ? drive.on_write_error : drive.on_read_error) = *policy;
+    drive_errors_ = std::string(part.name);
+  } else if (part.name == "serial") {
+    if (part.value.size() > 20) return error("-drive: serial={}: at most 20 characters", part.value);
+    drive.serial = part.value;
+  } else if (part.name == "file.locking") {
+    if (part.value != "auto" && !parse_switch(part.value)) {
+      return error("-drive: file.locking={}: give auto, on or off", part.value);
+    }
+    drive.locking = parse_switch(part.value).value_or(true);
+  } else if (part.name == "file.driver") {
+    if (part.value != "file" && part.value != "host_device") {
+      return error("-drive: file.driver={}: no such driver in this version; there is: file", part.value);
+    }
+  } else if (part.name != "id" && part.name != "node-name") {
+    for (const TuningOption& option : kTuning) {
+      if (option.name != part.name) continue;
+      if (is_one_of(part.value, option.values)) return {};
+      return error("-drive: {}={}: give one of {}", part.name, part.value, option.values);
+    }
+    known = false;
+  }
+  return {};
+}
+
+Status OptionParser::drive(const std::string& value) {
+  DriveConfig drive;
+  std::optional<u64> index, bus, unit;
+  bool floppy = false, unplugged = false;
+  std::string id;
+  drive_format_.clear();
+  drive_errors_.clear();
+  const auto parts = split_suboptions(value);
+  if (value == "help" || value == "?") {
+    say("-drive file=F[,if=ide|floppy][,format=raw][,index=N|bus=N,unit=N][,media=disk|cdrom]\n"
+        "       [,snapshot=on|off][,readonly=on|off][,werror=W][,rerror=R][,cache=C][,aio=A][,discard=D]\n"
+        "       [,serial=S][,id=ID]\n");
+    return {};
+  }
+  for (const SubOption& part : parts) {
+    const auto number = [&](std::optional<u64>& to, u64 most) -> Status {
+      to = parse_number(part.value);
+      if (to && *to <= most) return {};
+      return error("-drive: {}={}: give 0 to {}", part.name, part.value, most);
+    };
+    Status s;
+    bool known = true, valued = true;
+    if (part.name == "if") {
+      floppy = part.value == "floppy";
+      unplugged = part.value == "none";
+      if (!floppy && !unplugged && part.value != "ide") {
+        return error("-drive: if={}: no such interface; there are: ide, floppy, and none for -device", part.value);
+      }
+    } else if (part.name == "index") {
+      s = number(index, 3);
+    } else if (part.name == "bus") {
+      s = number(bus, 1);
+    } else if (part.name == "unit") {
+      s = number(unit, 1);
+    } else {
+      valued = part.name != "snapshot" && part.name != "readonly" && part.name != "read-only";
+      s = drive_property(drive, part, known);
+    }
+    if (part.name == "id") id = part.value;
+    if (!known) {
+      static constexpr std::string_view kNames[] = {"file",     "if",     "format", "media", "index",
+                                                    "bus",      "unit",   "cache",  "aio",   "snapshot",
+                                                    "readonly", "werror", "rerror", "id",    "serial"};
+      return error("-drive: no sub-option '{}'; {}", part.name, choices(part.name, kNames));
+    }
+    if (!s) return s;
+    if (valued && !part.has_value) return error("-drive: '{}' has no value; write {}=...", part.name, part.name);
+  }
+  if (!drive_format_.empty() && !drive.raw) {
+    const auto format = format_by_name(drive_format_);
+    if (!format) return error("-drive: format={}: no such format; there is: raw", drive_format_);
+    return error("-drive: format={}: this version cannot open {}; make a raw one: {}", drive_format_, format->describe,
+                 convert_line(*format, drive.path.empty() ? "IN" : drive.path));
+  }
+  if (unplugged) {
+    if (id.empty()) return error("-drive {}: if=none: give an id, which -device then names as drive=", value);
+    const auto same = [&id](const NamedDrive& other) { return other.id == id; };
+    if (std::any_of(unplugged_.begin(), unplugged_.end(), same)) return error("-drive: id={} is there already", id);
+    unplugged_.push_back({id, std::move(drive)});
+    return {};
+  }
+  if (index && (bus || unit)) return error("-drive: give index, or bus and unit, not both");
+  if (floppy) {
+    if (drive.cdrom) return error("-drive: media=cdrom does not go with if=floppy");
+    if (!drive_errors_.empty()) return error("-drive: {} does not go with if=floppy", drive_errors_);
+    if (bus.value_or(0) != 0) return error("-drive: bus={}: there is one floppy controller, 0", *bus);
+    if (unit) index = unit;
+    if (!index) index = settings_.machine.floppy[0] ? 1 : 0;
+    if (*index > 1) return error("-drive: index={}: there are floppy drives 0 and 1", *index);
+    return put_floppy(static_cast<unsigned>(*index), std::move(drive), "-drive");
+  }
+  if (bus || unit) index = bus.value_or(0) * 2 + unit.value_or(0);
+  if (!index) {
+    index = drive.cdrom ? 2 : 0;
+    while (*index < 4 && settings_.machine.ide[*index]) ++*index;
+    if (*index == 4) return error("-drive {}: all four IDE drives are taken", value);
+  }
+  if (drive.path.empty() && !drive.cdrom) return error("-drive: file= is missing");
+  return put_drive(static_cast<unsigned>(*index), std::move(drive), "-drive");
+}
+
+Status OptionParser::plug_drive(const std::string& driver, std::span<const SubOption> parts) {
+  Plug plug{.driver = driver, .drive = {}, .serial = {}, .bus = {}, .unit = {}, .boot_index = {}};
+  for (const SubOption& part : parts.subspan(1)) {
+    const auto number = parse_number(part.value);
+    if (part.name == "drive") {
+      plug.drive = part.value;
+    } else if (part.name == "serial") {
+      if (part.value.size() > 20) return error("-device {}: serial={}: at most 20 characters", driver, part.value);
+      plug.serial = part.value;
+    } else if (part.name == "bus") {
+      if (driver == "floppy" || (part.value != "ide.0" && part.value != "ide.1")) {
+        return error("-device {}: no bus '{}'{}", driver, part.value,
+                     driver == "floppy" ? "; leave it out" : "; there are: ide.0, ide.1");
+      }
+      plug.bus = part.value == "ide.1";
+    } else if (part.name == "unit" || part.name == "bootindex") {
+      if (!number || (part.name == "unit" && *number > 1)) {
+        return error("-device {}: {}={}: give {}", driver, part.name, part.value,
+                     part.name == "unit" ? "0 or 1" : "a number");
+      }
+      (part.name == "unit" ? plug.unit : plug.boot_index) = *number;
+    } else if (part.name != "id" && part.name != "model" && part.name != "ver") {
+      static constexpr std::string_view kNames[] = {"drive", "bus", "unit", "bootindex", "serial", "id"};
+      return error("-device {}: no property '{}'; {}", driver, part.name, choices(part.name, kNames));
+    }
+  }
+  if (plug.drive.empty() && driver == "ide-hd") return error("-device ide-hd: no drive specified; give drive=ID");
+  plugs_.push_back(std::move(plug));
+  return {};
+}
+
+Status OptionParser::plug_drives() {
+  std::vector<std::pair<u64, char>> order;
+  for (const Plug& plug : plugs_) {
+    const bool floppy = plug.driver == "floppy";
+    DriveConfig drive;
+    if (!plug.drive.empty()) {
+      const auto found = std::find_if(unplugged_.begin(), unplugged_.end(),
+                                      [&plug](const NamedDrive& named) { return named.id == plug.drive; });
+      if (found == unplugged_.end() || found->plugged) {
+        return error("-device {}: drive={}: {}", plug.driver, plug.drive,
+                     found == unplugged_.end() ? "there is no -drive if=none with this id" : "another device has it");
+      }
+      found->plugged = true;
+      drive = found->drive;
+    }
+    drive.cdrom = plug.driver == "ide-cd";
+    if (!plug.serial.empty()) drive.serial = plug.serial;
+    if (plug.boot_index) order.emplace_back(*plug.boot_index, floppy ? 'a' : drive.cdrom ? 'd' : 'c');
+    const std::string option = "-device " + plug.driver;
+    if (floppy) {
+      const u64 unit = plug.unit.value_or(settings_.machine.floppy[0] ? 1 : 0);
+      if (settings_.machine.floppy[unit]) return error("{}: floppy drive {} is there already", option, "AB"[unit]);
+      settings_.machine.floppy[unit] = std::move(drive);
+      continue;
+    }
+    std::optional<unsigned> place;
+    for (unsigned n = 0; n < 4 && !place; ++n) {
+      const bool fits = n / 2 == plug.bus.value_or(n / 2) && n % 2 == plug.unit.value_or(n % 2);
+      if (fits && !settings_.machine.ide[n]) place = n;
+    }
+    if (!place) return error("{}: that place on the IDE buses is taken", option);
+    if (drive.path.empty() && !drive.cdrom) return error("{}: drive={} has no file=", option, plug.drive);
+    settings_.machine.ide[*place] = std::move(drive);
+  }
+  if (order.empty() || boot_given_) return {};
+  // What has a number comes first, then the others in their usual order.
+  std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::string letters;
+  for (const auto& [number, letter] : order) letters += letter;
+  letters += settings_.machine.boot_order;
+  std::string once;
+  for (const char letter : letters) {
+    if (once.find(letter) == std::string::npos) once += letter;
+  }
+  settings_.machine.boot_order = once.substr(0, 3);
+  return {};
+}
+
+Status OptionParser::boot(const std::string& value) {
+  MachineConfig& m = settings_.machine;
+  for (const SubOption& part : split_suboptions(value, "order")) {
+    if (part.name == "order" || part.name == "once") {
+      if (part.value.empty()) return error("-boot: {}: give an order of the letters a, c, d, n", part.name);
+      for (std::size_t n = 0; n < part.value.size(); ++n) {
+        const char letter = part.value[n];
+        if (std::string_view("abcdn").find(letter) == std::string_view::npos) {
+          return error("-boot: no device '{}' in {}={}; there are: a floppy, c disk, d CD-ROM, n network", letter,
+                       part.name, part.value);
+        }
+        if (part.value.find(letter, n + 1) != std::string::npos) {
+          return error("-boot: {}={} names '{}' twice", part.name, part.value, letter);
+        }
+      }
+      (part.name == "order" ? m.boot_order : m.boot_once) = part.value;
+      boot_given_ = boot_given_ || part.name == "order";
+    } else if (part.name == "menu" || part.name == "strict") {
+      const auto on = parse_switch(part.value);
+      if (!on) return error("-boot: {}={}: give on or off", part.name, part.value);
+      if (part.name == "menu") m.boot_menu = *on;
+    } else if (part.name == "splash-time" || part.name == "reboot-timeout") {
+      const bool never = part.name == "reboot-timeout" && part.value == "-1";
+      const auto ms = never ? std::optional<u64>(0xffffffff) : parse_number(part.value);
+      if (!ms || (!never && *ms > 0xffff)) return error("-boot: {}={}: give 0 to 65535 ms", part.name, part.value);
+      if (part.name == "splash-time") m.boot_menu_wait = static_cast<u32>(*ms);
+      if (part.name == "reboot-timeout") m.boot_retry_wait = static_cast<u32>(*ms);
+    } else if (part.name == "splash") {
+      if (Status s = firmware_file(part.value, "-boot splash", m.boot_splash); !s) return s;
+    } else {
+      static constexpr std::string_view kNames[] = {"order",  "once",        "menu",          "strict",
+                                                    "splash", "splash-time", "reboot-timeout"};
+      return error("-boot: no sub-option '{}'; {}", part.name, choices(part.name, kNames));
+    }
+  }
+  return {};
+}
+
+namespace {
+
+// QEMU's "file:" in front of a name, and its protocols that are not there.
+Status strip_protocol(std::string& path) {
+  static constexpr std::string_view kLater[] = {"nbd", "http", "https", "ftp", "ftps",    "ssh",     "iscsi",
+                                                "fat", "json", "rbd",   "nfs", "null-co", "gluster", "blkdebug"};
+  const std::string protocol = path.substr(0, path.find_first_of(":/"));
+  if (protocol.size() == path.size() || path[protocol.size()] != ':') return {};
+  if (protocol == "file") path.erase(0, 5);
+  if (std::find(std::begin(kLater), std::end(kLater), protocol) != std::end(kLater)) {
+    return error("image '{}': images by {}: not in this version", path, protocol);
+  }
+  return {};
+}
+
+}  // namespace
+
+Status OptionParser::check_files() {
+  const auto check = [this](DriveConfig& drive, auto look) -> Status {
+    if (Status s = strip_protocol(drive.path); !s) return s;
+    if (!drive.raw) {
+      if (Status s = refuse_other_formats(drive.path); !s) return s;
+    }
+    auto warning = look(drive.path);
+    if (!warning) return warning.error();
+    if (!warning->empty()) settings_.warnings.push_back(std::move(*warning));
+    return {};
+  };
+  for (auto& drive : settings_.machine.floppy) {
+    if (!drive || drive->path.empty()) continue;
+    if (snapshot_) drive->snapshot = true;
+    if (Status s = check(*drive, check_floppy_image); !s) return s;
+  }
+  for (auto& drive : settings_.machine.ide) {
+    if (!drive || drive->path.empty()) continue;
+    if (snapshot_ && !drive->cdrom) drive->snapshot = true;
+    if (Status s = check(*drive, drive->cdrom ? check_iso_image : check_disk_image); !s) return s;
+  }
+  return {};
+}
+
+}  // namespace xlat
