@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "devices/display/display_adapter.h"
 #include "devices/pci/pci.h"
 #include "mmu/port_bus.h"
 
@@ -18,7 +19,7 @@ struct Picture {
 };
 
 // Register names and bits are IBM's (VGA technical reference); the VBE part is Bochs' "dispi" interface, ID B0C5h.
-class Vga final : public Device, public PciFunction {
+class Vga final : public Device, public PciFunction, public DisplayAdapter {
  public:
   static constexpr u32 kMemoryBytes = 16 << 20;
 
@@ -38,28 +39,11 @@ class Vga final : public Device, public PciFunction {
   bool text_mode() const;
   unsigned text_columns() const;
   unsigned text_rows() const;
-  struct Cell {
-    u8 character = ' ';
-    u8 attribute = 0x07;
-    bool operator==(const Cell&) const = default;
-  };
+  using Cell = TextScreen::Cell;
+  using Cursor = TextScreen::Cursor;
   Cell text_cell(unsigned row, unsigned column) const;
-  struct Cursor {
-    bool visible = false;
-    unsigned row = 0, column = 0;
-    bool operator==(const Cursor&) const = default;
-  };
   Cursor text_cursor() const;
-  // The whole of it at once, for who shows it in a terminal. `blink`: attribute bit 7 makes characters blink instead of
-  // their background bright. Blank screens hold spaces.
-  struct TextScreen {
-    unsigned columns = 0, rows = 0;
-    bool blink = false;
-    std::vector<Cell> cells;
-    Cursor cursor;
-    bool operator==(const TextScreen&) const = default;
-  };
-  TextScreen text_screen() const;
+  TextScreen text_screen() const override;
   // Rows joined by newlines, trailing blanks cut; characters outside ASCII as '?'.
   std::string text() const;
 
@@ -67,6 +51,8 @@ class Vga final : public Device, public PciFunction {
   Picture render() const;
   // The size of that picture; its `rgb` is empty.
   Picture dimensions() const;
+  std::vector<Rect> refresh(Surface& surface) const override;
+  u64 frame_ns() const override;
 
   std::span<const u8> memory() const { return vram_; }
 

@@ -197,6 +197,13 @@ u64 Vga::frame() const {
   return static_cast<u64>(((unsigned __int128)clock_.now() << 16) / (t.line_ns_q16 * t.lines));
 }
 
+// Between 20 and 200 frames a second; what the VBE interface shows is not bound to the CRTC's timing.
+u64 Vga::frame_ns() const {
+  if (vbe_on()) return kNanosPerSecond / 60;
+  const Timing t = timing();
+  return std::clamp<u64>(t.line_ns_q16 * t.lines >> 16, kNanosPerSecond / 200, kNanosPerSecond / 20);
+}
+
 void Vga::serialize(Archive& ar) {
   ar.section("vga", 1);
   serialize_config(ar);

@@ -25,6 +25,27 @@ Picture Vga::render() const {
   return text_mode() ? render_text() : render_planes();
 }
 
+std::vector<Rect> Vga::refresh(Surface& surface) const {
+  const Picture now = render();
+  const bool resized = now.width != surface.width() || now.height != surface.height();
+  if (resized) surface.resize(now.width, now.height);
+  unsigned first = now.height, last = 0;
+  const u8* rgb = now.rgb.data();
+  for (unsigned y = 0; y < now.height; ++y) {
+    bool changed = false;
+    for (u32& pixel : surface.row(y)) {
+      const u32 value = u32{rgb[0]} << 16 | u32{rgb[1]} << 8 | rgb[2];
+      changed |= pixel != value;
+      pixel = value;
+      rgb += 3;
+    }
+    if (changed) first = std::min(first, y), last = y;
+  }
+  if (resized) return {{0, 0, now.width, now.height}};
+  if (first == now.height) return {};
+  return {{0, first, now.width, last - first + 1}};
+}
+
 Picture Vga::render_planes() const {
   const unsigned characters = crtc_[1] + 1u, stretch = dot_stretch();
   const auto lines = scan_lines();

@@ -102,7 +102,7 @@ Vga::Cursor Vga::find_cursor(const std::vector<ScanLine>& lines) const {
 
 Vga::Cursor Vga::text_cursor() const { return text_mode() ? find_cursor(scan_lines()) : Cursor{}; }
 
-Vga::TextScreen Vga::text_screen() const {
+TextScreen Vga::text_screen() const {
   TextScreen screen;
   if (!text_mode()) return screen;
   const auto lines = scan_lines();

@@ -382,13 +382,13 @@ void CursesDisplay::draw_screen() {
     curs_set(0);
     return;
   }
-  const Vga::TextScreen& text = shot_.text;
+  const TextScreen& text = shot_.text;
   const bool cursor = text.cursor.visible;
   across_.update(text.columns, columns, cursor ? text.cursor.column : text.columns);
   down_.update(text.rows, lines, cursor ? text.cursor.row : text.rows);
   for (unsigned y = 0; y < down_.count; ++y) {
     for (unsigned x = 0; x < across_.count; ++x) {
-      const Vga::Cell& cell = text.cells[std::size_t{down_.first + y} * text.columns + across_.first + x];
+      const TextScreen::Cell& cell = text.cells[std::size_t{down_.first + y} * text.columns + across_.first + x];
       ShownCell shown = shown_cell(cell, text.blink);
       if (!wide_) shown.character = static_cast<char32_t>(cp437_to_ascii(cell.character));
       put(down_.margin + y, across_.margin + x, shown);

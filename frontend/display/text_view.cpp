@@ -19,7 +19,7 @@ void Pan::update(unsigned content, unsigned space, unsigned cursor) {
   first = std::min(first, content - count);
 }
 
-ShownCell shown_cell(const Vga::Cell& cell, bool blink) {
+ShownCell shown_cell(const TextScreen::Cell& cell, bool blink) {
   ShownCell shown;
   shown.character = cp437_to_unicode(cell.character);
   shown.fore = cell.attribute & 15;

@@ -17,12 +17,12 @@ struct Pan {
 };
 
 // Attribute byte and code page 437 to colours and Unicode.
-ShownCell shown_cell(const Vga::Cell& cell, bool blink);
+ShownCell shown_cell(const TextScreen::Cell& cell, bool blink);
 
 // The screen of a machine at one moment, as the display thread gets it.
 struct ScreenShot {
   bool adapter = false;
-  Vga::TextScreen text;  // empty in graphics modes
+  TextScreen text;  // empty in graphics modes
   unsigned width = 0, height = 0;
   bool operator==(const ScreenShot&) const = default;
 };

@@ -268,11 +268,11 @@ TEST_CASE("vga text: the screen at once, blank screens") {
   CHECK(screen.columns == 80);
   CHECK(screen.rows == 25);
   REQUIRE(screen.cells.size() == 2000);
-  CHECK(screen.cells[81] == Vga::Cell{'Q', 0x1e});
-  CHECK(screen.cursor == Vga::Cursor{true, 1, 1});
+  CHECK(screen.cells[81] == TextScreen::Cell{'Q', 0x1e});
+  CHECK(screen.cursor == TextScreen::Cursor{true, 1, 1});
   s.seq(1, 0x20);
   screen = s.vga.text_screen();
-  CHECK(screen.cells[81] == Vga::Cell{' ', 0});
+  CHECK(screen.cells[81] == TextScreen::Cell{' ', 0});
   CHECK_FALSE(screen.cursor.visible);
   const Picture black = s.vga.render();
   CHECK(black.width == 720);
