@@ -18,7 +18,7 @@ struct OptionInfo {
 };
 constexpr bool answers_help(std::string_view name) {
   for (const std::string_view known :
-       {"machine", "M", "cpu", "accel", "display", "device", "audiodev", "vga", "d", "k", "L", "chardev", "drive"}) {
+       {"machine", "M", "cpu", "accel", "display", "device", "audiodev", "audio", "soundhw", "vga", "d", "k", "L", "chardev", "drive"}) {
     if (known == name) return true;
   }
   return false;
@@ -151,6 +151,8 @@ Status OptionParser::apply(Option option, const std::string& name, const std::st
     case Option::kGlobal: return global(value);
     case Option::kDevice: return device(value);
     case Option::kAudiodev: return audiodev(value);
+    case Option::kAudio: return audio(value);
+    case Option::kSoundhw: return soundhw(value);
     case Option::kNet:
     case Option::kNic: return only_none("networking");
     case Option::kRtc: return rtc(value);

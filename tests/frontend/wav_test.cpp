@@ -43,6 +43,12 @@ Wav read_wav(const std::string& path) {
   return wav;
 }
 
+std::vector<AudioFrame> mono(std::initializer_list<i16> samples) {
+  std::vector<AudioFrame> frames;
+  for (const i16 sample : samples) frames.push_back({sample, sample});
+  return frames;
+}
+
 // Samples before the first sound.
 std::size_t silence(const std::vector<i16>& samples) {
   return static_cast<std::size_t>(std::find_if(samples.begin(), samples.end(), [](i16 sample) { return sample != 0; }) -
@@ -65,13 +71,13 @@ const std::vector<u8> kToneCode = {0xb0, 0xb6, 0xe6, 0x43, 0xb0, 0x98, 0xe6, 0x4
 
 TEST_CASE("wav: header, samples, silence", "[wav]") {
   TempDir dir;
-  AudioSettings settings{.id = "a", .wav = true, .path = dir / "a.wav", .rate = 8000, .channels = 2, .bits = 16};
+  AudioSettings settings{.id = "a", .driver = AudioDriver::kWav, .path = dir / "a.wav", .rate = 8000, .channels = 2, .bits = 16};
   {
     WavSink sink(settings);
     REQUIRE(sink.open().ok());
     REQUIRE(sink.start().ok());
     CHECK(read_wav(settings.path).data == 0);
-    const std::vector<i16> tone = {1, -2, 300, -32768, 32767};
+    const std::vector<AudioFrame> tone = mono({1, -2, 300, -32768, 32767});
     sink.play(tone);
     sink.silence(100'000);
     // Valid while it is being written.
@@ -93,7 +99,7 @@ TEST_CASE("wav: header, samples, silence", "[wav]") {
     REQUIRE(sink.open().ok());
     REQUIRE(sink.start().ok());
     sink.silence(u64{1} << 40);  // more than the header can say
-    sink.play(std::vector<i16>{1, 2, 3});
+    sink.play(mono({1, 2, 3}));
   }
   CHECK(std::filesystem::file_size(settings.path) > 0xffff'fe00);
   CHECK(std::filesystem::file_size(settings.path) < 0x1'0000'0000);
@@ -103,7 +109,7 @@ TEST_CASE("wav: header, samples, silence", "[wav]") {
     WavSink sink(settings);
     REQUIRE(sink.open().ok());
     REQUIRE(sink.start().ok());
-    sink.play(std::vector<i16>{0, 256, -32768});
+    sink.play(mono({0, 256, -32768}));
     sink.silence(5000);
   }
   wav = read_wav(settings.path);
@@ -115,7 +121,7 @@ TEST_CASE("wav: header, samples, silence", "[wav]") {
 
 TEST_CASE("wav: a file that was there stays until the machine starts", "[wav]") {
   TempDir dir;
-  AudioSettings settings{.id = "a", .wav = true, .path = dir.write("old.wav", {'o', 'l', 'd'})};
+  AudioSettings settings{.id = "a", .driver = AudioDriver::kWav, .path = dir.write("old.wav", {'o', 'l', 'd'})};
   {
     WavSink sink(settings);
     REQUIRE(sink.open().ok());

@@ -19,7 +19,7 @@ namespace {
 struct Deaf : AudioSink {
   u64 samples = 0;
   u32 rate() const override { return 44100; }
-  void play(std::span<const i16> more) override { samples += more.size(); }
+  void play(std::span<const AudioFrame> more) override { samples += more.size(); }
   void silence(u64 n) override { samples += n; }
 };
 
@@ -66,7 +66,8 @@ class Torment {
     for (auto& serial : config.serial) serial = [this](u8) { ++sent_; };
     config.debugcon.push_back({0x402, [this](u8) { ++sent_; }});
     config.debug_exit = DebugExitConfig{};
-    config.speaker = std::make_shared<Deaf>();
+    config.audio.push_back({"snd", std::make_shared<Deaf>()});
+    config.speaker_audio = "snd";
     auto made = Machine::create(config);
     if (!made) FAIL(made.error().message);
     machine_ = std::move(*made);
