@@ -15,8 +15,8 @@
 
 namespace xlat {
 
-struct SerialInput {
-  u8 port;  // 0 for COM1
+struct CharInput {
+  u16 channel;  // place in MachineConfig::channels
   u8 value;
 };
 struct KeyInput {
@@ -40,7 +40,7 @@ struct IdleInput {
 };
 
 using Input =
-    std::variant<SerialInput, KeyInput, MouseInput, ResetInput, PowerButtonInput, WakeInput, TimeInput, IdleInput>;
+    std::variant<CharInput, KeyInput, MouseInput, ResetInput, PowerButtonInput, WakeInput, TimeInput, IdleInput>;
 
 struct StampedInput {
   u64 count;  // instructions retired when it entered

@@ -3,6 +3,8 @@
 
 #include <cstdlib>
 
+#include "devices/registry.h"
+
 namespace xlat {
 
 namespace {
@@ -137,5 +139,28 @@ void Opl3::serialize(Archive& ar) {
   times_.serialize(ar);
   if (ar.loading() && voice_.mixer()) replay();
 }
+
+namespace {
+
+constexpr Property kProperties[] = {
+    number("iobase", "0x220", "first port where a Sound Blaster has the chip; 388h is always there", 0x200, 0x3f0),
+    number("freq", "44100", "has no effect: the chip's rate is its crystal's", 1, 1'000'000),
+    back_end("audiodev", Property::Kind::kAudio, "where it plays to; the first -audiodev if not given"),
+};
+
+Result<std::unique_ptr<Device>> make(Board& board, const Properties& values) {
+  if (!opl_synth_available()) {
+    return error("this build has no OPL3 library; install libadplug-dev and build again");
+  }
+  auto mixer = board.audio(values.text("audiodev"));
+  if (!mixer) return mixer.error();
+  return std::unique_ptr<Device>(
+      std::make_unique<AdLib>(board.ports(), board.clock(), *mixer, static_cast<u16>(values.number("iobase"))));
+}
+
+}  // namespace
+
+extern const DeviceType kAdLibType = {
+    "adlib", "ISA", DeviceType::Category::kSound, "AdLib with a Yamaha YMF262 (OPL3)", kProperties, make};
 
 }  // namespace xlat

@@ -64,28 +64,30 @@ class Opl3 final : public Device, public IoHandler {
   std::vector<AudioFrame> buffer_;
 };
 
-// The AdLib card: the chip at 388h (and, as QEMU's adlib, nowhere else).
-class AdLib final : public Device {
+// The AdLib card: the chip at 388h and, as QEMU's adlib, where a Sound Blaster has it.
+class AdLib final : public Device, public IoHandler {
  public:
   static constexpr u16 kPort = 0x388;
-  AdLib(PortBus& ports, Clock& clock, AudioMixer* mixer, u16 port = kPort)
-      : chip_(clock, mixer), window_(ports, port, chip_) {}
+  AdLib(PortBus& ports, Clock& clock, AudioMixer* mixer, u16 iobase = 0x220)
+      : iobase_(iobase),
+        chip_(clock, mixer),
+        own_(ports, kPort, 4, *this),
+        blaster_(ports, iobase, 4, *this),
+        again_(ports, static_cast<u16>(iobase + 8), 2, *this) {}
 
   std::string_view name() const override { return "adlib"; }
   void reset() override { chip_.reset(); }
   void serialize(Archive& ar) override { chip_.serialize(ar); }
 
+  u32 read(u64 port, unsigned) override { return chip_.read(offset(port), 1); }
+  void write(u64 port, unsigned, u32 value) override { chip_.write(offset(port), 1, value); }
+
  private:
-  struct Window {
-    Window(PortBus& ports, u16 first, IoHandler& chip) : bus(ports), handler(chip) { bus.map(first, 4, handler); }
-    ~Window() { bus.unmap(handler); }
-    Window(const Window&) = delete;
-    Window& operator=(const Window&) = delete;
-    PortBus& bus;
-    IoHandler& handler;
-  };
+  u64 offset(u64 port) const { return (port >= kPort && port < kPort + 4u ? port - kPort : port - iobase_) & 3; }
+
+  u16 iobase_;
   Opl3 chip_;
-  Window window_;
+  PortRange own_, blaster_, again_;
 };
 
 }  // namespace xlat

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "devices/registry.h"
+
 namespace xlat {
 
 namespace {
@@ -24,10 +26,10 @@ u8 dma_bits(const Sb16Config& config) { return static_cast<u8>(1u << config.dma 
 }  // namespace
 
 Status Sb16::check(const Sb16Config& config) {
-  if (!Ct1745::irq_bit(config.irq)) return error("sb16: irq={}: give 2, 5, 7, 9 or 10", config.irq);
-  if (config.dma != 0 && config.dma != 1 && config.dma != 3) return error("sb16: dma={}: give 0, 1 or 3", config.dma);
+  if (!Ct1745::irq_bit(config.irq)) return error("irq={}: give 2, 5, 7, 9 or 10", config.irq);
+  if (config.dma != 0 && config.dma != 1 && config.dma != 3) return error("dma={}: give 0, 1 or 3", config.dma);
   if (config.dma16 != config.dma && (config.dma16 < 5 || config.dma16 > 7)) {
-    return error("sb16: dma16={}: give 5, 6 or 7, or the channel of dma", config.dma16);
+    return error("dma16={}: give 5, 6 or 7, or the channel of dma", config.dma16);
   }
   return {};
 }
@@ -164,5 +166,35 @@ void Sb16::serialize(Archive& ar) {
     schedule();
   }
 }
+
+namespace {
+
+constexpr Property kProperties[] = {
+    number("iobase", "0x220", "first I/O port", 0x210, 0x3f0),
+    number("irq", "5", "interrupt: 2, 5, 7, 9 or 10", 2, 10),
+    number("dma", "1", "DMA channel of bytes: 0, 1 or 3", 0, 3),
+    number("dma16", "5", "DMA channel of words: 5, 6, 7, or that of bytes", 0, 7),
+    number("version", "0x405", "what the DSP says it is: high byte major, low byte minor", 0, 0xffff),
+    back_end("audiodev", Property::Kind::kAudio, "where it plays to; the first -audiodev if not given"),
+};
+
+Result<std::unique_ptr<Device>> make(Board& board, const Properties& values) {
+  Sb16Config config;
+  config.iobase = static_cast<u16>(values.number("iobase"));
+  config.irq = static_cast<u8>(values.number("irq"));
+  config.dma = static_cast<u8>(values.number("dma"));
+  config.dma16 = static_cast<u8>(values.number("dma16"));
+  config.version = static_cast<u16>(values.number("version"));
+  if (Status s = Sb16::check(config); !s) return s.error();
+  auto mixer = board.audio(values.text("audiodev"));
+  if (!mixer) return mixer.error();
+  return std::unique_ptr<Device>(std::make_unique<Sb16>(
+      board.ports(), board.clock(), board.dma(), [&board](unsigned n) { return board.isa_irq(n); }, *mixer, config));
+}
+
+}  // namespace
+
+extern const DeviceType kSb16Type = {"sb16",      "ISA", DeviceType::Category::kSound, "Creative Sound Blaster 16",
+                                     kProperties, make};
 
 }  // namespace xlat

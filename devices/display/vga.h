@@ -21,10 +21,10 @@ struct Picture {
 // Register names and bits are IBM's (VGA technical reference); the VBE part is Bochs' "dispi" interface, ID B0C5h.
 class Vga final : public Device, public PciFunction, public DisplayAdapter {
  public:
-  static constexpr u32 kMemoryBytes = 16 << 20;
+  static constexpr u32 kMemoryBytes = 16 << 20;  // the usual size
 
-  // `rom` is the VGA BIOS for the expansion ROM BAR; empty for none.
-  Vga(Clock& clock, std::vector<u8> rom);
+  // `rom` is the VGA BIOS for the expansion ROM BAR; empty for none. `bytes` is a power of two of at least 1 MiB.
+  Vga(Clock& clock, std::vector<u8> rom, u32 bytes = kMemoryBytes);
 
   // Ports 3B4/3B5/3BA, 3C0-3CF, 3D4/3D5/3DA and 1CE-1D0.
   void map_ports(PortBus& ports);
@@ -109,6 +109,7 @@ class Vga final : public Device, public PciFunction, public DisplayAdapter {
   unsigned line_compare() const;
 
   // vga_memory.cpp
+  u32 memory_bytes() const { return static_cast<u32>(vram_.size()); }
   u8 read_memory(u32 offset);
   void write_memory(u32 offset, u8 value);
   bool window_offset(u32& offset) const;

@@ -58,7 +58,7 @@ void Vga::write_dispi(unsigned index, u16 value) {
       if (value == 4 || value == 8 || value == 15 || value == 16 || value == 24 || value == 32) vbe_[kVbeBpp] = value;
       break;
     case kVbeEnable: enable_dispi(value); break;
-    case kVbeBank: vbe_[kVbeBank] = static_cast<u16>(value % (kMemoryBytes >> 16)); break;
+    case kVbeBank: vbe_[kVbeBank] = static_cast<u16>(value % (memory_bytes() >> 16)); break;
     case kVbeVirtWidth:
     case kVbeVirtHeight:
     case kVbeXOffset:
@@ -67,7 +67,7 @@ void Vga::write_dispi(unsigned index, u16 value) {
       vbe_[index] = value;
       vbe_[kVbeVirtWidth] = std::max(vbe_[kVbeVirtWidth], vbe_[kVbeXres]);
       const unsigned line = vbe_bytes_per_line();
-      vbe_[kVbeVirtHeight] = static_cast<u16>(std::min<unsigned>(line ? kMemoryBytes / line : 0, 0xffff));
+      vbe_[kVbeVirtHeight] = static_cast<u16>(std::min<unsigned>(line ? memory_bytes() / line : 0, 0xffff));
       break;
     }
     default: break;
@@ -82,9 +82,9 @@ void Vga::enable_dispi(u16 value) {
     vbe_[kVbeXOffset] = vbe_[kVbeYOffset] = 0;
     vbe_[kVbeBank] = 0;
     const u64 line = vbe_bytes_per_line();
-    vbe_[kVbeVirtHeight] = static_cast<u16>(std::min<u64>(line ? kMemoryBytes / line : 0, 0xffff));
+    vbe_[kVbeVirtHeight] = static_cast<u16>(std::min<u64>(line ? memory_bytes() / line : 0, 0xffff));
     if (!(value & kNoClear)) {
-      std::fill_n(vram_.begin(), static_cast<std::ptrdiff_t>(std::min<u64>(line * vbe_[kVbeYres], kMemoryBytes)),
+      std::fill_n(vram_.begin(), static_cast<std::ptrdiff_t>(std::min<u64>(line * vbe_[kVbeYres], memory_bytes())),
                   u8{0});
     }
   } else if (!(value & kEnabled)) {

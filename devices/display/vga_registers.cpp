@@ -16,7 +16,7 @@ constexpr u8 kAttrMask[0x15] = {0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 
 
 }  // namespace
 
-Vga::Vga(Clock& clock, std::vector<u8> rom)
+Vga::Vga(Clock& clock, std::vector<u8> rom, u32 bytes)
     : PciFunction({.vendor = 0x1234,
                    .device = 0x1111,
                    .revision = 2,
@@ -25,10 +25,10 @@ Vga::Vga(Clock& clock, std::vector<u8> rom)
                    .subsystem = 0x1100,
                    .interrupt_pin = 0}),
       clock_(clock),
-      vram_(kMemoryBytes) {
+      vram_(bytes) {
   // The VGA's fixed ports hang on the I/O enable bit, which firmware looks at to find the primary display.
   define16(kPciCommand, 0, 0x0140 | kPciCommandIo | kPciCommandMemory | kPciCommandMaster | kPciCommandIntxDisable);
-  add_ram_bar(0, kMemoryBytes, vram_.data());
+  add_ram_bar(0, bytes, vram_.data());
   add_memory_bar(2, 4096, mmio_);
   if (!rom.empty()) add_rom_bar(std::move(rom));
   reset();
@@ -58,7 +58,7 @@ void Vga::reset() {
   vbe_index_ = 0;
   vbe_.fill(0);
   vbe_[kVbeId] = 0xb0c5;
-  vbe_[kVbeMemory64k] = kMemoryBytes >> 16;
+  vbe_[kVbeMemory64k] = static_cast<u16>(memory_bytes() >> 16);
   reset_config();
 }
 

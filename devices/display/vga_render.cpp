@@ -90,7 +90,7 @@ Picture Vga::render_vbe() const {
   // A screen larger than the memory cannot be shown; registers alone must not make us allocate for it.
   const unsigned bytes = (bpp + 7) / 8;
   const u64 shown = std::max<u64>(line, bpp == 4 ? width / 2 : u64{width} * bytes);
-  if (width == 0 || height == 0 || bytes == 0 || bytes > 4 || shown * height > kMemoryBytes) return Picture{};
+  if (width == 0 || height == 0 || bytes == 0 || bytes > 4 || shown * height > memory_bytes()) return Picture{};
   picture.rgb.resize(std::size_t{width} * height * 3);
   const auto five = [](u32 v) { return static_cast<u8>(v << 3 | v >> 2); };
   u8* out = picture.rgb.data();

@@ -1,6 +1,7 @@
 // -audiodev, -audio and -soundhw, and what plays to them.
 #include <algorithm>
 
+#include "devices/registry.h"
 #include "frontend/options/parser.h"
 #include "frontend/options/values.h"
 #include "frontend/sound/host_sink.h"
@@ -199,8 +200,13 @@ Status OptionParser::plug_sound_card(std::string_view device_name, const std::st
   return {};
 }
 
+// Who plays where: unknown ids, outputs nobody plays to, and cards that were given none.
 Status OptionParser::check_audio() {
-  if (!soundhw_.empty() && settings_.audio.empty()) {
+  const auto playing = [](const DeviceConfig& device) {
+    return find_device_type(device.type)->category == DeviceType::Category::kSound;
+  };
+  const bool cards = !soundhw_.empty() || std::any_of(devices_.begin(), devices_.end(), playing);
+  if (cards && settings_.audio.empty()) {  // as QEMU: the host's sound card
     settings_.audio.push_back({.id = "audiodev0",
                                .driver = sdl_audio_available() ? AudioDriver::kSdl : AudioDriver::kNone,
                                .spelling = "sdl"});
@@ -208,20 +214,26 @@ Status OptionParser::check_audio() {
   for (const std::string& card : soundhw_) {
     if (Status s = plug_sound_card(card, settings_.audio.front().id); !s) return s;
   }
-  const std::string& wanted = settings_.speaker_audio;
-  std::string ids;
-  bool found = false;
-  for (const AudioSettings& audio : settings_.audio) {
-    ids += (ids.empty() ? "" : ", ") + audio.id;
-    found |= audio.id == wanted;
-    if (audio.driver == AudioDriver::kWav && audio.id != wanted) {
-      settings_.warnings.push_back(
-          fmt::format("-audiodev wav,id={}: nothing plays there; add -machine pcspk-audiodev={}", audio.id, audio.id));
-    }
+  std::vector<std::string_view> ids, used;
+  for (const AudioSettings& audio : settings_.audio) ids.push_back(audio.id);
+  const auto use = [&](const std::string& id, std::string_view by) -> Status {
+    used.push_back(id);
+    if (std::find(ids.begin(), ids.end(), id) != ids.end()) return {};
+    return ids.empty() ? error("{}={}: there is no -audiodev; add -audiodev wav,id={}", by, id, id)
+                       : error("{}={}: no -audiodev has this id; {}", by, id, choices(id, ids));
+  };
+  if (!settings_.speaker_audio.empty()) {
+    if (Status s = use(settings_.speaker_audio, "pcspk-audiodev"); !s) return s;
   }
-  if (!wanted.empty() && !found) {
-    return ids.empty() ? error("pcspk-audiodev={}: there is no -audiodev; add -audiodev wav,id={}", wanted, wanted)
-                       : error("pcspk-audiodev={}: no -audiodev has this id; there are: {}", wanted, ids);
+  for (const DeviceConfig& device : devices_) {
+    if (!playing(device)) continue;
+    const std::string* id = device.find("audiodev");
+    if (Status s = use(id ? *id : settings_.audio.front().id, "-device " + device.type + ",audiodev"); !s) return s;
+  }
+  for (const AudioSettings& audio : settings_.audio) {
+    if (audio.driver != AudioDriver::kWav || std::find(used.begin(), used.end(), audio.id) != used.end()) continue;
+    settings_.warnings.push_back(
+        fmt::format("-audiodev wav,id={}: nothing plays there; add -machine pcspk-audiodev={}", audio.id, audio.id));
   }
   return {};
 }
