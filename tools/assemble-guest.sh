@@ -145,6 +145,10 @@ case $name in
     xorriso -as mkisofs -quiet -o "$out/cd.iso" "$work/noise"
     initramfs init-media ata_piix sd_mod sr_mod floppy
     ;;
+  sound-floppy)
+    nasm -f bin -o "$out/floppy.img" "$here/guest-files/sound-floppy.asm"
+    truncate -s 1440K "$out/floppy.img"
+    ;;
   linux-sound)
     kernel linux-image-686
     mkdir -p "$work/root/bin"
@@ -189,7 +193,7 @@ case $name in
     mke2fs -q -t ext4 -L xlatroot -d "$here/guest-files" -E offset=$((100352 * 512)) "$disk" 47000k
     ;;
   *)
-    echo "xlat: no guest '$name'; there are:" linux-686 linux-686-pae linux-media linux-selftests linux-sound grub-rescue grub-rescue-floppy \
+    echo "xlat: no guest '$name'; there are:" linux-686 linux-686-pae linux-media linux-selftests linux-sound sound-floppy grub-rescue grub-rescue-floppy \
       grub-legacy-floppy syslinux-disk syslinux-floppy isolinux-cd ipxe grub-invaders gnumach memtest86 u-boot >&2
     exit 1
     ;;
