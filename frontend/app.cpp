@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <new>
@@ -256,7 +257,10 @@ Status App::confine() {
   if (!settings_.machine.dump_guest_memory) forbid_core_files();
   using Mode = SandboxSettings::Mode;
   if (settings_.sandbox.mode == Mode::kOff || !sandbox_missing().empty()) return {};
-  const Status confined = enter_sandbox(settings_.sandbox);
+  SandboxSettings sandbox = settings_.sandbox;
+  sandbox.sound = std::any_of(settings_.audio.begin(), settings_.audio.end(),
+                              [](const AudioSettings& audio) { return audio.driver == AudioDriver::kSdl; });
+  const Status confined = enter_sandbox(sandbox);
   if (confined || settings_.sandbox.mode == Mode::kOn) return confined;
   fmt::print(stderr, "xlat: warning: {}\n", confined.error().message);
   return {};

@@ -205,8 +205,10 @@ Status OptionParser::check_audio() {
   const auto playing = [](const DeviceConfig& device) {
     return find_device_type(device.type)->category == DeviceType::Category::kSound;
   };
-  const bool cards = !soundhw_.empty() || std::any_of(devices_.begin(), devices_.end(), playing);
-  if (cards && settings_.audio.empty()) {  // as QEMU: the host's sound card
+  const bool homeless = !soundhw_.empty() || std::any_of(devices_.begin(), devices_.end(), [&](const DeviceConfig& d) {
+    return playing(d) && !d.find("audiodev");
+  });
+  if (homeless && settings_.audio.empty()) {  // as QEMU: the host's sound card
     settings_.audio.push_back({.id = "audiodev0",
                                .driver = sdl_audio_available() ? AudioDriver::kSdl : AudioDriver::kNone,
                                .spelling = "sdl"});
