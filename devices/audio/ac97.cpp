@@ -164,7 +164,7 @@ void Ac97::serialize(Archive& ar) {
     registers_[reg / 2] = std::clamp<u16>(registers_[reg / 2], 4000, kFixedRate);
   }
   for (unsigned n = 0; n < kEngines; ++n) {
-    if (streams_[n].times.due(clock_.now()) > kFixedRate) set_rate(n);
+    if (moving(n) && !streams_[n].times.fits(clock_.now())) set_rate(n);
   }
   schedule();
 }

@@ -15,6 +15,7 @@ namespace xlat {
 class Ac97 final : public Device, public PciFunction {
  public:
   Ac97(AddressSpace& memory, Clock& clock, AudioMixer* mixer);
+  ~Ac97() override { catch_up(); }
 
   std::string_view name() const override { return "ac97"; }
   void reset() override;

@@ -167,9 +167,7 @@ AudioVoice::AudioVoice(AudioMixer* mixer, std::string name, std::function<void()
 }
 
 AudioVoice::~AudioVoice() {
-  if (!mixer_) return;
-  if (busy_ && catch_up_) catch_up_();
-  std::erase(mixer_->voices_, this);
+  if (mixer_) std::erase(mixer_->voices_, this);
 }
 
 void AudioVoice::set_rate(u32 hz) {

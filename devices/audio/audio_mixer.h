@@ -83,7 +83,7 @@ class AudioVoice {
  public:
   static constexpr u32 kFull = 65536;
 
-  // `catch_up` brings the frames up to now; it is asked for while the voice is busy.
+  // `catch_up` brings the frames up to now; it is asked for while the voice is busy. A device that goes does so before.
   AudioVoice(AudioMixer* mixer, std::string name, std::function<void()> catch_up);
   ~AudioVoice();
   AudioVoice(const AudioVoice&) = delete;

@@ -293,7 +293,7 @@ void Es1370::serialize(Archive& ar) {
   timer_.serialize(ar);
   if (!ar.loading()) return;
   for (unsigned n = 0; n < kEngines; ++n) {
-    if (streams_[n].running && streams_[n].times.due(clock_.now()) > streams_[n].times.hz()) set_rate(n);
+    if (streams_[n].running && !streams_[n].times.fits(clock_.now())) set_rate(n);
   }
   schedule();
 }

@@ -15,6 +15,7 @@ namespace xlat {
 class Es1370 final : public Device, public PciFunction, public IoHandler {
  public:
   Es1370(AddressSpace& memory, Clock& clock, AudioMixer* mixer);
+  ~Es1370() override { catch_up(); }
 
   std::string_view name() const override { return "es1370"; }
   void reset() override;

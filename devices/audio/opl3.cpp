@@ -76,11 +76,7 @@ void Opl3::write_register(unsigned reg, u8 value) {
 
 void Opl3::catch_up() {
   if (!sounding_ || !synth_) return;
-  u64 due = times_.due(clock_.now());
-  if (due > kMostDue) {  // a damaged snapshot's time
-    times_.start(clock_.now(), OplSynth::kRate);
-    due = 0;
-  }
+  const u64 due = times_.due(clock_.now());
   if (due == 0) return;
   buffer_.resize(static_cast<std::size_t>(due));
   synth_->render(buffer_);
@@ -137,7 +133,9 @@ void Opl3::serialize(Archive& ar) {
   for (CountUp& timer : timers_) ar(timer.since)(timer.runs);
   ar(sounding_)(quiet_);
   times_.serialize(ar);
-  if (ar.loading() && voice_.mixer()) replay();
+  if (!ar.loading()) return;
+  if (!times_.fits(clock_.now())) times_.start(clock_.now(), OplSynth::kRate);
+  if (voice_.mixer()) replay();
 }
 
 namespace {

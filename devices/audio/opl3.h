@@ -20,7 +20,10 @@ class Opl3 final : public Device, public IoHandler {
   Opl3(Clock& clock, AudioMixer* mixer);
   ~Opl3() override;
 
-  void set_volume(u32 left, u32 right) { voice_.set_volume(left, right); }
+  void set_volume(u32 left, u32 right) {
+    catch_up();
+    voice_.set_volume(left, right);
+  }
 
   std::string_view name() const override { return "opl3"; }
   void reset() override;
@@ -37,7 +40,6 @@ class Opl3 final : public Device, public IoHandler {
   // may stand one below zero then.
   static constexpr u64 kQuiet = OplSynth::kRate / 4;
   static constexpr int kRest = 18;
-  static constexpr u64 kMostDue = OplSynth::kRate;
 
   struct CountUp {
     u64 since = 0;  // when it was last loaded

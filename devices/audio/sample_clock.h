@@ -27,6 +27,11 @@ class SampleClock {
         (unsigned __int128){now - start_} * samples_ / ((unsigned __int128){seconds_} * kNanosPerSecond);
     return passed > taken_ ? static_cast<u64>(passed - taken_) : 0;
   }
+  // Whether the next sample is due within a second of now, as it is unless a damaged snapshot says otherwise.
+  bool fits(u64 now) const {
+    const auto next = (unsigned __int128){taken_ + 1} * seconds_ * kNanosPerSecond / samples_ + start_;
+    return next + kNanosPerSecond > now && next < (unsigned __int128){now} + kNanosPerSecond;
+  }
   void take(u64 n) { taken_ += n; }
   u32 hz() const { return samples_ / seconds_; }
 

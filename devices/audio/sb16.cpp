@@ -41,7 +41,7 @@ Sb16::Sb16(PortBus& ports, Clock& clock, Dma8237& dma, const std::function<IrqLi
       config_(config),
       voice_(mixer, "sb16", [this] { catch_up(); }),
       timer_(clock, [this] { transfer_.active && !transfer_.paused ? catch_up() : settle(); }),
-      mixer_(Ct1745::irq_bit(config.irq), dma_bits(config), [this] { route(); }),
+      mixer_(Ct1745::irq_bit(config.irq), dma_bits(config), [this] { mixer_changed(); }),
       fm_(clock, mixer),
       mpu_(ports, config.mpu_base, [this](bool on) { raise(Ct1745::kMpu401, on); }),
       ports_(ports, config.iobase, 16, *this),
@@ -51,7 +51,10 @@ Sb16::Sb16(PortBus& ports, Clock& clock, Dma8237& dma, const std::function<IrqLi
   reset();
 }
 
-Sb16::~Sb16() { dma_.forget(this); }
+Sb16::~Sb16() {
+  dma_.forget(this);
+  catch_up();
+}
 
 void Sb16::reset() {
   stop();
@@ -65,23 +68,26 @@ void Sb16::reset() {
   identity_step_ = test_ = 0;
   asp_ = {};
   reset_high_ = false;
-  route();
+  mixer_changed();
 }
 
 void Sb16::raise(u8 source, bool on) {
   mixer_.set_status(source, on);
-  route();
+  drive_lines();
 }
 
-// The mixer has changed: volumes act, and the request appears on the line it now goes to.
-void Sb16::route() {
+// The request appears on the line the mixer sends it to.
+void Sb16::drive_lines() {
   const unsigned irq = mixer_.irq();
   for (const unsigned n : {5u, 7u, 9u, 10u}) {
     if (n != irq) lines_[n].set(false);
   }
   if (irq != 0) lines_[irq].set(mixer_.status() != 0);
+}
+
+void Sb16::mixer_changed() {
+  drive_lines();
   const auto voice = mixer_.voice_volume(), midi = mixer_.midi_volume();
-  catch_up();
   voice_.set_volume(voice[0], voice[1]);
   fm_.set_volume(midi[0], midi[1]);
 }
@@ -162,7 +168,7 @@ void Sb16::serialize(Archive& ar) {
   if (have_ + want_ > 3) have_ = want_ = 0;
   if (t.left == 0 || t.length == 0) t.active = false;
   if (t.active && !t.paused) {
-    if (times_.due(clock_.now()) > times_.hz()) times_.start(clock_.now(), rate_, per_);
+    if (!times_.fits(clock_.now())) times_.start(clock_.now(), rate_, per_);
     schedule();
   }
 }

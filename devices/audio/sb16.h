@@ -72,7 +72,8 @@ class Sb16 final : public Device, public IoHandler {
   void identify(u8 value);
   void play_direct(u8 value);
   void raise(u8 source, bool on);
-  void route();
+  void drive_lines();
+  void mixer_changed();
 
   // ---- Samples: sb16_play.cpp ----
   void start(const Transfer& transfer);

@@ -66,7 +66,7 @@ void LiveRing::take(std::span<AudioFrame> frames) {
   }
   mean_ += (static_cast<double>(fill_) - mean_) * kSmoothing;
   if (playing_ && mean_ > 4 * target) make_room();
-  const double step = 1 + std::clamp((mean_ - target) / target * 0.01, -kMostBend, kMostBend);
+  const double step = 1 + std::clamp((mean_ - target) / target * kBend, -kMostBend, kMostBend);
   for (AudioFrame& frame : frames) {
     if (playing_ && fill_ < 5) {
       playing_ = false;

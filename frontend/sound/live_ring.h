@@ -33,7 +33,7 @@ class LiveRing {
   std::size_t target() const { return target_; }
 
  private:
-  static constexpr double kMostBend = 0.004, kSmoothing = 0.02;
+  static constexpr double kBend = 0.008, kMostBend = 0.02, kSmoothing = 0.02;
   static constexpr std::size_t kFade = 128;  // frames
 
   void append(AudioFrame frame) {

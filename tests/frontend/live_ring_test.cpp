@@ -32,15 +32,15 @@ std::vector<double> through(LiveRing& ring, double drift, unsigned seconds) {
 }  // namespace
 
 TEST_CASE("live ring: clocks that drift apart are followed without a click", "[sound]") {
-  for (const double drift : {0.999, 0.9995, 1.0, 1.0005, 1.001}) {
+  for (const double drift : {0.99, 0.999, 0.9995, 1.0, 1.0005, 1.001, 1.004}) {
     CAPTURE(drift);
     LiveRing ring(1300);
     const auto heard = through(ring, drift, 20);
     const LiveRing::Counts counts = ring.counts();
     CHECK(counts.underruns == 0);
     CHECK(counts.overruns == 0);
-    CHECK(counts.fill < 44100 * 50 / 1000);
-    CHECK(roughness(part(heard, 44100, 1, 19), 441, 44100) < 40);
+    CHECK(counts.fill < 44100 * 80 / 1000);
+    CHECK(roughness(part(heard, 44100, 1, 19), 441, 44100) < 60);
   }
 }
 

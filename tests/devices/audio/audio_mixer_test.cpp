@@ -211,3 +211,22 @@ TEST_CASE("mixer: saved and loaded in the middle of a tone") {
     other.to(kSecond / 50);
   }
 }
+
+TEST_CASE("sample clock: times of a fraction of a rate, and those of damaged snapshots") {
+  SampleClock times;
+  times.start(1000, 44100);
+  CHECK(times.due(1000 + kSecond - 1) == 44099);
+  CHECK(times.due(1000 + kSecond) == 44100);
+  CHECK(times.time_of(44099) == 1000 + kSecond);
+  times.take(44100);
+  CHECK(times.time_of(0) == 1000 + kSecond + 22676);
+  CHECK(times.due(1000 + kSecond + 22675) == 0);
+  CHECK(times.due(1000 + kSecond + 22676) == 1);
+  CHECK(times.fits(kSecond));
+  CHECK_FALSE(times.fits(3 * kSecond));
+  CHECK_FALSE(times.fits(0));
+  times.start(0, 1'411'200, 8193);
+  CHECK(times.time_of(0) == 5'805'698);
+  times.take(u64{1} << 62);
+  CHECK_FALSE(times.fits(kSecond));
+}
