@@ -179,11 +179,8 @@ u64 VgaCore::frame_ns() const {
 
 void VgaCore::serialize_vga(Archive& ar) {
   ar(misc_)(feature_);
-  ar.range(seq_index_, u8{0}, u8{0x1f});
-  ar(crtc_index_);
-  ar.range(gfx_index_, u8{0}, u8{0x3f});
-  ar.range(attr_index_, u8{0}, u8{0x3f});
-  ar(attr_data_next_)(seq_)(crtc_)(gfx_)(attr_)(dac_)(dac_mask_)(dac_read_)(dac_write_);
+  ar(seq_index_)(crtc_index_)(
+      gfx_index_)(attr_index_)(attr_data_next_)(seq_)(crtc_)(gfx_)(attr_)(dac_)(dac_mask_)(dac_read_)(dac_write_);
   ar.range(dac_component_, u8{0}, u8{2});
   ar(dac_state_)(latch_);
   ar.raw(vram_);
