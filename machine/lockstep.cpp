@@ -99,7 +99,7 @@ bool Lockstep::compare_memory() {
     report_ += fmt::format("  {} bytes of {} differ\n", differing, what);
   };
   compare("memory", leader_.ram->bytes(), follower_->ram->bytes());
-  if (const Vga* vga = leader_.vga()) compare("video memory", vga->memory(), follower_->vga()->memory());
+  if (const VgaCore* vga = leader_.vga()) compare("video memory", vga->memory(), follower_->vga()->memory());
   const u64 equal_at = std::exchange(memory_equal_at_, leader_.clock.count());
   if (report_.empty()) return true;
   report_ =

@@ -192,7 +192,7 @@ class Pc {
  public:
   // The first display adapter; null without one.
   DisplayAdapter* display() { return find<DisplayAdapter>(); }
-  Vga* vga() { return find<Vga>(); }
+  VgaCore* vga() { return find<VgaCore>(); }
 };
 
 }  // namespace xlat

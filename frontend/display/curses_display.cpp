@@ -276,7 +276,7 @@ void CursesDisplay::ask_for_shot() {
   asked_at_ = now;
   setup_.machine.post([mailbox = mailbox_, &machine = setup_.machine] {
     ScreenShot shot;
-    if (const Vga* vga = machine.pc().vga()) {
+    if (const VgaCore* vga = machine.pc().vga()) {
       const Picture size = vga->dimensions();
       shot = {true, vga->text_screen(), size.width, size.height};
     }

@@ -154,7 +154,7 @@ std::string monitor_screendump(MonitorContext& context, std::string_view argumen
   if (format.empty()) format = words[0].ends_with(".png") ? "png" : "ppm";
   if (format != "png" && format != "ppm")
     return fmt::format("Error: no picture format '{}'; there are: ppm, png\n", format);
-  const Vga* vga = context.machine.pc().vga();
+  const VgaCore* vga = context.machine.pc().vga();
   if (!vga) return "Error: there is no graphics adapter\n";
   const Status saved =
       save_picture(vga->render(), words[0], format == "png" ? PictureFormat::kPng : PictureFormat::kPpm);

@@ -79,16 +79,19 @@ Status OptionParser::keyboard(const std::string& value) {
 }
 
 Status OptionParser::vga(const std::string& value) {
-  static constexpr std::string_view kLater[] = {"cirrus", "vmware", "qxl", "xenfb", "tcx", "cg3", "virtio"};
+  static constexpr std::string_view kLater[] = {"vmware", "qxl", "xenfb", "tcx", "cg3", "virtio"};
   if (value == "help" || value == "?") {
-    say("none                 no graphic card\nstd                  standard VGA (default)\n");
+    say("none                 no graphic card\nstd                  standard VGA (default)\n"
+        "cirrus               Cirrus VGA\n");
     return {};
   }
   if (std::find(std::begin(kLater), std::end(kLater), value) != std::end(kLater)) {
     return error("-vga {}: this graphics adapter: not in this version; use -vga std", value);
   }
-  if (value != "std" && value != "none") return error("-vga: no adapter '{}'; there are: std, none", value);
-  vga_ = value == "std" ? "VGA" : "";
+  if (value != "std" && value != "cirrus" && value != "none") {
+    return error("-vga: no adapter '{}'; there are: std, cirrus, none", value);
+  }
+  vga_ = value == "std" ? "VGA" : value == "cirrus" ? "cirrus-vga" : "";
   vga_given_ = true;
   return {};
 }

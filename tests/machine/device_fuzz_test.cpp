@@ -273,7 +273,7 @@ class Torment {
         }
         break;
       case 9:
-        if (Vga* vga = pc().vga(); vga && random() % 64 == 0) {
+        if (VgaCore* vga = pc().vga(); vga && random() % 64 == 0) {
           const Picture picture = vga->render();
           CHECK((picture.rgb.empty() || picture.rgb.size() == std::size_t{picture.width} * picture.height * 3));
           const auto screen = vga->text_screen();
