@@ -153,7 +153,7 @@ case $name in
     kernel linux-image-686
     mkdir -p "$work/root/bin"
     gcc -m32 -march=i686 -static -O2 -s -o "$work/root/bin/tone" "$here/guest-files/tone.c" -lm
-    initramfs init-sound snd-ens1370 snd-intel8x0 snd-sb16
+    initramfs init-sound snd-ens1370 snd-intel8x0 snd-sb16 snd-gusclassic
     ;;
   linux-selftests)
     kernel linux-image-686

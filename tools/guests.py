@@ -174,7 +174,7 @@ def check_tone(path, tone):
     # A pure tone goes on by a recurrence; a click or a gap does not.
     factor, top = 2 * math.cos(2 * math.pi * hz / rate), max(abs(sample) for sample in heard)
     for n in range(1, len(heard) - 1):
-        if abs(heard[n + 1] - factor * heard[n] + heard[n - 1]) > 0.02 * top + 8:
+        if abs(heard[n + 1] - factor * heard[n] + heard[n - 1]) > tone.get("rough", 0.02) * top + 8:
             raise Failure(f"{tone['file']}: a click or a gap {n / rate:.3f} s into the tone")
 
 

@@ -38,6 +38,7 @@ constexpr SoundCard kCards[] = {
     {"pcspk", "", "PC speaker"},
     {"sb16", "sb16", "Creative Sound Blaster 16"},
     {"adlib", "adlib", "Yamaha YMF262 (OPL3)"},
+    {"gus", "gus", "Gravis Ultrasound GF1"},
     {"es1370", "ES1370", "ENSONIQ AudioPCI ES1370"},
     {"ac97", "AC97", "Intel 82801AA AC97 Audio"},
 };

@@ -9,6 +9,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+enum { PERIOD = 1024 };
+
 static int fail(const char *what) {
   perror(what);
   return 1;
@@ -49,6 +51,24 @@ static void exactly(struct snd_pcm_hw_params *p, int which, unsigned value) {
   i->integer = 1;
 }
 
+static int configure(int fd, unsigned access, unsigned rate) {
+  struct snd_pcm_hw_params hw = {0};
+  for (int n = 0; n <= SNDRV_PCM_HW_PARAM_LAST_MASK; ++n) memset(&hw.masks[n], 0xff, sizeof hw.masks[n]);
+  for (int n = SNDRV_PCM_HW_PARAM_FIRST_INTERVAL; n <= SNDRV_PCM_HW_PARAM_LAST_INTERVAL; ++n) {
+    interval(&hw, n)->max = ~0u;
+  }
+  hw.rmask = ~0u;
+  memset(&hw.masks[SNDRV_PCM_HW_PARAM_ACCESS], 0, sizeof hw.masks[0]);
+  hw.masks[SNDRV_PCM_HW_PARAM_ACCESS].bits[0] = 1u << access;
+  memset(&hw.masks[SNDRV_PCM_HW_PARAM_FORMAT], 0, sizeof hw.masks[0]);
+  hw.masks[SNDRV_PCM_HW_PARAM_FORMAT].bits[0] = 1u << SNDRV_PCM_FORMAT_S16_LE;
+  exactly(&hw, SNDRV_PCM_HW_PARAM_CHANNELS, 2);
+  exactly(&hw, SNDRV_PCM_HW_PARAM_RATE, rate);
+  exactly(&hw, SNDRV_PCM_HW_PARAM_PERIOD_SIZE, PERIOD);
+  exactly(&hw, SNDRV_PCM_HW_PARAM_PERIODS, 8);
+  return ioctl(fd, SNDRV_PCM_IOCTL_HW_PARAMS, &hw);
+}
+
 int main(int argc, char **argv) {
   if (argc != 5) return 2;
   char path[64];
@@ -60,32 +80,30 @@ int main(int argc, char **argv) {
   int fd = open(path, O_WRONLY);
   if (fd < 0) return fail(path);
 
-  struct snd_pcm_hw_params hw = {0};
-  for (int n = 0; n <= SNDRV_PCM_HW_PARAM_LAST_MASK; ++n) memset(&hw.masks[n], 0xff, sizeof hw.masks[n]);
-  for (int n = SNDRV_PCM_HW_PARAM_FIRST_INTERVAL; n <= SNDRV_PCM_HW_PARAM_LAST_INTERVAL; ++n) {
-    interval(&hw, n)->max = ~0u;
-  }
-  hw.rmask = ~0u;
-  memset(&hw.masks[SNDRV_PCM_HW_PARAM_ACCESS], 0, sizeof hw.masks[0]);
-  hw.masks[SNDRV_PCM_HW_PARAM_ACCESS].bits[0] = 1u << SNDRV_PCM_ACCESS_RW_INTERLEAVED;
-  memset(&hw.masks[SNDRV_PCM_HW_PARAM_FORMAT], 0, sizeof hw.masks[0]);
-  hw.masks[SNDRV_PCM_HW_PARAM_FORMAT].bits[0] = 1u << SNDRV_PCM_FORMAT_S16_LE;
-  exactly(&hw, SNDRV_PCM_HW_PARAM_CHANNELS, 2);
-  exactly(&hw, SNDRV_PCM_HW_PARAM_RATE, rate);
-  exactly(&hw, SNDRV_PCM_HW_PARAM_PERIOD_SIZE, 1024);
-  exactly(&hw, SNDRV_PCM_HW_PARAM_PERIODS, 8);
-  if (ioctl(fd, SNDRV_PCM_IOCTL_HW_PARAMS, &hw) < 0) return fail("hw_params");
+  // The Ultrasound has a voice for each side, and so takes them apart.
+  const int apart = configure(fd, SNDRV_PCM_ACCESS_RW_INTERLEAVED, rate) < 0;
+  if (apart && configure(fd, SNDRV_PCM_ACCESS_RW_NONINTERLEAVED, rate) < 0) return fail("hw_params");
   if (ioctl(fd, SNDRV_PCM_IOCTL_PREPARE) < 0) return fail("prepare");
 
-  const unsigned frames = rate * (unsigned)atoi(argv[4]);
-  short *samples = malloc(frames * 4);
-  for (unsigned n = 0; n < frames; ++n) {
-    samples[2 * n] = samples[2 * n + 1] = (short)lrint(8000 * sin(2 * M_PI * hz * n / rate));
+  // Silence follows up to the end of a period and for one more, as drivers stop at the ends of periods.
+  const unsigned tone = rate * (unsigned)atoi(argv[4]), step = apart ? 1 : 2;
+  const unsigned frames = (tone / PERIOD + 2) * PERIOD;
+  short *samples = calloc(frames, 4);
+  for (unsigned n = 0; n < tone; ++n) {
+    const short value = (short)lrint(8000 * sin(2 * M_PI * hz * n / rate));
+    samples[step * n] = value;
+    if (!apart) samples[step * n + 1] = value;
   }
   for (unsigned done = 0; done < frames;) {
-    struct snd_xferi transfer = {.buf = samples + 2 * done, .frames = frames - done};
-    if (ioctl(fd, SNDRV_PCM_IOCTL_WRITEI_FRAMES, &transfer) < 0) return fail("write");
-    done += (unsigned)transfer.result;
+    short *next = samples + step * done;
+    void *sides[2] = {next, next};
+    struct snd_xferi together = {.buf = next, .frames = frames - done};
+    struct snd_xfern split = {.bufs = sides, .frames = frames - done};
+    if (apart ? ioctl(fd, SNDRV_PCM_IOCTL_WRITEN_FRAMES, &split) < 0
+              : ioctl(fd, SNDRV_PCM_IOCTL_WRITEI_FRAMES, &together) < 0) {
+      return fail("write");
+    }
+    done += (unsigned)(apart ? split.result : together.result);
   }
   if (ioctl(fd, SNDRV_PCM_IOCTL_DRAIN) < 0) return fail("drain");
   printf("guest: card %s has played\n", argv[1]);
