@@ -24,23 +24,28 @@ double bessel0(double x) {
   return sum;
 }
 
-// At `x` zero crossings from the middle.
-double windowed_sinc(double x) {
+// From kCrossings before the middle to as many behind it, `per_crossing` points each.
+std::vector<double> windowed_sinc(unsigned per_crossing) {
   constexpr double kEnd = StepKernel::kCrossings;
-  if (std::abs(x) >= kEnd) return 0;
-  const double angle = std::numbers::pi * kCutoff * x;
-  const double sinc = angle == 0 ? 1 : std::sin(angle) / angle;
-  return kCutoff * sinc * bessel0(kBeta * std::sqrt(1 - (x / kEnd) * (x / kEnd))) / bessel0(kBeta);
+  std::vector<double> points;
+  for (unsigned n = 0; n <= 2 * StepKernel::kCrossings * per_crossing; ++n) {
+    const double x = static_cast<double>(n) / per_crossing - kEnd;
+    const double angle = std::numbers::pi * kCutoff * x;
+    const double sinc = angle == 0 ? 1 : std::sin(angle) / angle;
+    const double inside = std::max(0.0, 1 - (x / kEnd) * (x / kEnd));
+    points.push_back(kCutoff * sinc * bessel0(kBeta * std::sqrt(inside)) / bessel0(kBeta));
+  }
+  return points;
 }
 
 // For frames that are `stride` zero crossings long.
 std::vector<i32> step_table(double stride, unsigned per_crossing, unsigned shift) {
-  const std::size_t entries = std::size_t{2} * StepKernel::kCrossings * per_crossing;
-  std::vector<double> sum(entries + 1);
+  static const std::vector<double> kSinc = windowed_sinc(per_crossing);
+  std::vector<double> sum(kSinc.size());
   const double back = stride * per_crossing;
-  for (std::size_t n = 0; n <= entries; ++n) {
+  for (std::size_t n = 0; n < sum.size(); ++n) {
     const double before = static_cast<double>(n) - back;
-    double height = stride * windowed_sinc(static_cast<double>(n) / per_crossing - StepKernel::kCrossings);
+    double height = stride * kSinc[n];
     if (before >= 0) {
       const std::size_t whole = static_cast<std::size_t>(before);
       const double part = before - static_cast<double>(whole);
@@ -49,11 +54,11 @@ std::vector<i32> step_table(double stride, unsigned per_crossing, unsigned shift
     sum[n] = height;
   }
   // The sum of the sincs is one but for a ripple 70 dB down, which is taken out in proportion.
-  const double top = sum[entries];
   std::vector<i32> table;
   table.reserve(sum.size());
-  for (const double height : sum)
-    table.push_back(static_cast<i32>(std::llround(std::ldexp(height / top, static_cast<int>(shift)))));
+  for (const double height : sum) {
+    table.push_back(static_cast<i32>(std::llround(std::ldexp(height / sum.back(), static_cast<int>(shift)))));
+  }
   return table;
 }
 

@@ -152,6 +152,7 @@ Status OptionParser::apply(Option option, const std::string& name, const std::st
     case Option::kDevice: return device(value);
     case Option::kAudiodev: return audiodev(value);
     case Option::kAudio: return audio(value);
+    case Option::kAudioHelp: return audiodev("help");
     case Option::kSoundhw: return soundhw(value);
     case Option::kNet:
     case Option::kNic: return only_none("networking");

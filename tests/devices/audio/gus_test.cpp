@@ -166,6 +166,27 @@ TEST_CASE("gus: timers, and the latch of the interrupt") {
   CHECK_FALSE(Gus::check({.dma = 2}).ok());
 }
 
+TEST_CASE("gus: saved and loaded in the middle of a tone") {
+  Rig r;
+  for (unsigned n = 0; n < 1000; ++n) r.at(n), r.out(0x347, n * 7);
+  r.loop(1000, 0x18);
+  r.to(123'456'789);
+  Archive saved = Archive::saver();
+  r.clock.serialize(saved), r.mixer.serialize(saved), r.card.serialize(saved);
+  const std::size_t before = r.sink->frames.size();
+  r.to(kSecond / 4);
+  r.mixer.finish();
+  Rig other;
+  Archive ar = Archive::loader(saved.bytes());
+  other.clock.serialize(ar), other.mixer.serialize(ar), other.card.serialize(ar);
+  REQUIRE(ar.ok());
+  const std::size_t made = other.sink->frames.size();
+  other.to(kSecond / 4);
+  other.mixer.finish();
+  CHECK(std::equal(other.sink->frames.begin() + static_cast<std::ptrdiff_t>(made), other.sink->frames.end(),
+                   r.sink->frames.begin() + static_cast<std::ptrdiff_t>(before), r.sink->frames.end()));
+}
+
 TEST_CASE("gus: whatever is written or loaded does no harm") {
   std::mt19937 rng(11);
   for (unsigned round = 0; round < 12; ++round) {
