@@ -11,7 +11,7 @@ namespace xlat {
 
 namespace {
 
-// The pass band ends at 9/10 of the lower rate's bandwidth; what folds back is 70 dB down.
+// 6 dB down at 9/10 of the lower rate's bandwidth; what folds back is 72 dB down.
 constexpr double kCutoff = 0.90, kBeta = 7.0;
 
 // Modified Bessel function of the first kind, order 0, by its series.
