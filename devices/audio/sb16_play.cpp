@@ -58,7 +58,9 @@ void Sb16::schedule() {
   const Transfer& t = transfer_;
   u64 frames = t.left;
   if (t.adpcm != Adpcm::kNone) {
-    frames = u64{t.left} * SbAdpcm::samples_in_byte(t.adpcm) + packed_left_;
+    // The byte being unpacked is one of those left, and the reference is a sample by itself.
+    const u64 begun = packed_left_ > 0 || t.reference ? 1 : 0;
+    frames = (t.left - begun) * SbAdpcm::samples_in_byte(t.adpcm) + (t.reference ? 1 : packed_left_);
   } else if (t.stereo) {
     frames = (u64{t.left} + (have_first_ ? 1 : 0) + 1) / 2;
   }
@@ -84,21 +86,23 @@ void Sb16::frame(u64 at) {
   if (t.adpcm != Adpcm::kNone) {
     if (!adpcm_unit(sample)) return;
     heard_ = {sample, sample};
-  } else {
-    if (t.stereo && !have_first_) {
-      if (!move_unit(first_)) return;
-      have_first_ = true;
-      unit_done();
-      if (!t.active) return;
-    }
-    if (!move_unit(sample)) return;
-    heard_ = t.stereo ? AudioFrame{first_, sample} : AudioFrame{sample, sample};
-    have_first_ = false;
-    if (!t.input) voice_.frame(at, heard_);
-    return unit_done();
+    voice_.frame(at, heard_);
+    if (packed_left_ == 0) unit_done();
+    return;
   }
-  voice_.frame(at, heard_);
-  if (t.adpcm != Adpcm::kNone && packed_left_ == 0) unit_done();
+  if (t.stereo && !have_first_) {
+    if (!move_unit(first_)) return;
+    have_first_ = true;
+    unit_done();
+    if (!t.active) return;
+  }
+  if (!move_unit(sample)) return;
+  have_first_ = false;
+  if (!t.input) {
+    heard_ = t.stereo ? AudioFrame{first_, sample} : AudioFrame{sample, sample};
+    voice_.frame(at, heard_);
+  }
+  unit_done();
 }
 
 // A byte or word by DMA. False if nobody acknowledges the request now: the DSP waits with what it played last.

@@ -295,9 +295,9 @@ TEST_CASE("sb16: ADPCM") {
   std::fill_n(r.ram.begin() + 0x10001, 99, u8{0x19});
   r.dma8(0, 100, false);
   r.dsp({0x40, 156, 0x75, 99, 0});
-  r.to(19'800'000);
+  r.to(19'900'000 - 1);
   CHECK_FALSE(r.lines.level[5]);
-  r.to(20 * kMs);
+  r.to(19'900'000);
   CHECK(r.lines.level[5]);
 }
 
