@@ -65,7 +65,7 @@ void LiveRing::take(std::span<AudioFrame> frames) {
     gain_ = 0;
   }
   mean_ += (static_cast<double>(fill_) - mean_) * kSmoothing;
-  if (playing_ && mean_ > 4 * target) make_room();
+  if (playing_ && mean_ > 4 * target && fill_ > target_) make_room();
   const double step = 1 + std::clamp((mean_ - target) / target * kBend, -kMostBend, kMostBend);
   for (AudioFrame& frame : frames) {
     if (playing_ && fill_ < 5) {

@@ -72,6 +72,17 @@ TEST_CASE("live ring: a machine that runs ahead loses its oldest frames, not the
   ring.put(much);
   CHECK(ring.counts().overruns > 0);
   CHECK(ring.counts().fill <= 8 * ring.target());
+  // A card that takes much at once finds what there is, and then nothing.
+  ring.put({much.data(), 3900});
+  std::vector<AudioFrame> out(100);
+  for (unsigned n = 0; n < 200; ++n) ring.take(out);
+  std::vector<AudioFrame> all(3700);
+  ring.put({much.data(), 3900});
+  ring.take(all);
+  for (unsigned n = 0; n < 20; ++n) {
+    ring.take(out);
+    CHECK(ring.counts().fill < 4 * ring.target());
+  }
 }
 
 }  // namespace xlat
