@@ -166,6 +166,8 @@ void Pc::wire() {
     requests.reset = true;
     interp.stop();
   };
+  input.add(kbc.keyboard());
+  input.add(kbc.mouse());
   kbc.on_reset_request(reset_request);
   port92.on_reset_request(reset_request);
   isa_bridge.on_reset_request([reset_request](bool) { reset_request(); });
@@ -276,6 +278,7 @@ std::vector<Device*> Pc::devices() {
                               &speaker,
                               &dma,
                               &fdc,
+                              &input,
                               &kbc,
                               &port92,
                               &a20,

@@ -24,6 +24,7 @@
 #include "devices/ide/atapi.h"
 #include "devices/ide/ide_channel.h"
 #include "devices/ide/piix3_ide.h"
+#include "devices/input/input_hub.h"
 #include "devices/input/kbc8042.h"
 #include "devices/isa/debugcon.h"
 #include "devices/isa/isa_debug_exit.h"
@@ -148,6 +149,7 @@ class Pc {
   PcSpeaker speaker;
   Dma8237 dma;
   Fdc82077 fdc;
+  InputHub input;
   Kbc8042 kbc;
   Port92 port92;
   A20Gate a20;
