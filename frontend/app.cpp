@@ -69,7 +69,7 @@ class App {
   std::unique_ptr<CharMux> mux_;
   std::vector<VirtualConsole*> consoles_;
   std::unique_ptr<KeyQueue> typed_;
-  std::unique_ptr<TextDisplay> display_;
+  std::unique_ptr<Display> display_;
   std::shared_ptr<WavSink> wav_;
   bool pidfile_written_ = false;
 };
