@@ -11,5 +11,9 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
 endif()
 # Without it -display curses says so.
 pkg_check_modules(ncursesw IMPORTED_TARGET ncursesw)
+# Without it there is no window.
+pkg_check_modules(sdl2 IMPORTED_TARGET sdl2)
+# Without it there are no -vnc and no -display web.
+pkg_check_modules(libvncserver IMPORTED_TARGET libvncserver)
 # Without it there is no -sandbox.
 pkg_check_modules(libseccomp IMPORTED_TARGET libseccomp)

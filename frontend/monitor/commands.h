@@ -12,6 +12,8 @@
 
 namespace xlat {
 
+class VncServer;
+
 struct MonitorContext {
   Machine& machine;
   KeyQueue& keys;
@@ -20,6 +22,7 @@ struct MonitorContext {
   std::vector<std::string> channels = {};
   u8 mouse_buttons = 0;
   std::function<std::string(std::string_view device)> gdbserver = {};
+  VncServer* vnc = nullptr;  // null: there is none
 };
 
 // Gets the rest of the line, trimmed; returns what is printed.
@@ -86,6 +89,12 @@ std::string info_chardev(MonitorContext&, std::string_view);
 
 // monitor_mtree.cpp
 std::string info_mtree(MonitorContext&, std::string_view);
+
+// vnc.cpp
+std::string monitor_set_password(MonitorContext&, std::string_view);
+std::string monitor_expire_password(MonitorContext&, std::string_view);
+std::string change_vnc(MonitorContext&, std::string_view);
+std::string info_vnc(MonitorContext&, std::string_view);
 
 // monitor_media.cpp
 std::string monitor_change(MonitorContext&, std::string_view);

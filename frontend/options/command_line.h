@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "frontend/host/sandbox.h"
+#include "frontend/input/keymap.h"
 #include "frontend/options/char_spec.h"
+#include "frontend/options/display_settings.h"
 #include "machine/config.h"
 
 namespace xlat {
@@ -29,14 +31,16 @@ struct AudioSettings {
   unsigned channels = 2, bits = 16;
 };
 
-enum class DisplayKind : unsigned char { kNone, kCurses };
-
 struct Settings {
   MachineConfig machine;  // without the outputs of serial ports and debug consoles
   std::array<CharSpec, 4> serial;
   CharSpec monitor, parallel;
   CharSpec gdb;  // kNone: no debugger
   DisplayKind display = DisplayKind::kNone;
+  WindowOptions window;
+  std::optional<VncSettings> vnc;
+  std::optional<WebSettings> web;
+  const Keymap* keymap = &Keymap::us();  // what viewers' characters and pasted text are typed on
   std::vector<AudioSettings> audio;
   std::string speaker_audio;  // id of the -audiodev the PC speaker plays to; empty for none
   std::vector<DebugConSettings> debugcon;

@@ -289,7 +289,7 @@ TEST_CASE("parallel port", "[frontend]") {
 
 TEST_CASE("machine, processor, accelerator", "[frontend]") {
   CHECK(good({"-M", "pc,accel=tcg", "-cpu", "pentium", "-smp", "1"}).machine.cpu.name == "pentium");
-  CHECK(good({"-machine", "type=pc-i440fx-7.2", "-smp", "cpus=1,cores=1"}).warnings.size() == 1);
+  CHECK(good({"-machine", "type=pc-i440fx-7.2", "-smp", "cpus=1,cores=1"}).warnings.empty());
   CHECK(good({"-display", "none", "-accel", "kvm"}).warnings == std::vector<std::string>{"-accel: xlat needs no kvm"});
   CHECK(good({"-display", "none", "-enable-kvm", "-accel", "kvm"}).warnings.size() == 1);
   CHECK(good({"-display", "none", "-M", "pc,accel=kvm:tcg"}).warnings.size() == 1);
@@ -305,8 +305,8 @@ TEST_CASE("machine, processor, accelerator", "[frontend]") {
   CHECK(bad({"-accel", "xen"}).find("xen") != std::string::npos);
   CHECK(bad({"-d", "nothing"}).find("in_asm") != std::string::npos);
   CHECK(bad({"-vga", "cirrus"}).find("cirrus") != std::string::npos);
-  CHECK(bad({"-display", "gtk"}).find("-display none") != std::string::npos);
-  CHECK(bad({"-display", "curse"}).find("there are: none, curses") != std::string::npos);
+  CHECK(bad({"-display", "egl-headless"}).find("-display none") != std::string::npos);
+  CHECK(bad({"-display", "curse"}).find("the nearest is curses") != std::string::npos);
   CHECK(bad({"-display", "curses,charset=latin1"}).find("charset=latin1") != std::string::npos);
   CHECK(bad({"-display", "none,charset=CP437"}).find("'charset'") != std::string::npos);
   CHECK(bad({"-curses", "-nographic"}).find("exclude each other") != std::string::npos);
@@ -356,7 +356,7 @@ TEST_CASE("processors and their features", "[frontend]") {
 
 TEST_CASE("options of QEMU's are known by name, and far-fetched guesses are not made", "[frontend]") {
   CHECK(bad({"-netdev", "user"}) == "-netdev: networking: not in this version");
-  CHECK(bad({"-vnc", ":0"}) == "-vnc: remote display: not in this version");
+  CHECK(bad({"-spice", "port=1"}) == "-spice: SPICE: not in this version");
   CHECK(bad({"-nic", "user"}).find("networking: not in this version") != std::string::npos);
   CHECK(bad({"-device", "e1000"}) == "-device e1000: networking: not in this version");
   CHECK(bad({"-device", "usb-tablet"}) == "-device usb-tablet: USB: not in this version");
