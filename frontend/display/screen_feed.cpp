@@ -30,11 +30,14 @@ void ScreenFeed::detach(ScreenSink& sink) {
 
 const Surface& ScreenFeed::look() {
   refresh();
+  if (!sinks_.empty()) schedule();
   return surface_;
 }
 
 void ScreenFeed::schedule() {
-  if (adapter()) timer_.schedule(machine_.pc().clock.now() + adapter()->frame_ns());
+  if (!adapter()) return;
+  const bool watched = std::any_of(sinks_.begin(), sinks_.end(), [](const ScreenSink* s) { return s->watched(); });
+  timer_.schedule(machine_.pc().clock.now() + (watched ? adapter()->frame_ns() : kUnwatchedNs));
 }
 
 void ScreenFeed::tick() {

@@ -18,6 +18,8 @@ class ScreenSink {
   // On the machine's thread: copies what it needs and returns soon. All of the surface has changed if it is of another
   // size than the last time.
   virtual void show(const Surface& surface, std::span<const Rect> changed) = 0;
+  // Whether anybody looks at it now. While nobody does, the screen is followed now and then.
+  virtual bool watched() const { return true; }
 };
 
 // On the machine's thread, or before it runs.
@@ -31,12 +33,13 @@ class ScreenFeed {
   // The sink gets the whole picture at once.
   void attach(ScreenSink& sink);
   void detach(ScreenSink& sink);
-  // The screen as it is now.
+  // The screen as it is now; also the sinks get it, and frames come at full rate again if one of them is watched.
   const Surface& look();
 
  private:
   // A run that is not paced shows its frames as fast as it makes them; nobody can see more than these.
   static constexpr auto kLeastHostTime = std::chrono::milliseconds(8);
+  static constexpr u64 kUnwatchedNs = kNanosPerSecond / 2;
 
   void tick();
   void refresh();
@@ -57,6 +60,9 @@ class SharedPicture final : public ScreenSink {
   explicit SharedPicture(std::function<void()> wake = [] {}) : wake_(std::move(wake)) {}
 
   void show(const Surface& surface, std::span<const Rect> changed) override;
+  bool watched() const override { return watched_; }
+  // From any thread. Who sets it has ScreenFeed::look() called on the machine's.
+  void set_watched(bool on) { watched_ = on; }
 
   struct View {
     unsigned width, height;
@@ -70,6 +76,7 @@ class SharedPicture final : public ScreenSink {
   static constexpr std::size_t kMostRects = 64;  // more become the one around them
 
   std::function<void()> wake_;
+  std::atomic<bool> watched_ = true;
   std::mutex mutex_;
   unsigned width_ = 0, height_ = 0;
   std::vector<u32> pixels_;

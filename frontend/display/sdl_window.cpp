@@ -110,6 +110,7 @@ class SdlWindow final : public Display {
   void button(const SDL_MouseButtonEvent& event);
   void pointer(i32 wheel);
   void grab(bool on);
+  void hide(bool on);
   void show(unsigned console);
   void zoom(unsigned factor);
   void toggle_full_screen();
@@ -290,15 +291,20 @@ void SdlWindow::window_event(const SDL_WindowEvent& event) {
       grab(false);
       return;
     case SDL_WINDOWEVENT_HIDDEN:
-    case SDL_WINDOWEVENT_MINIMIZED: hidden_ = true; return;
+    case SDL_WINDOWEVENT_MINIMIZED: return hide(true);
     case SDL_WINDOWEVENT_SHOWN:
     case SDL_WINDOWEVENT_RESTORED:
     case SDL_WINDOWEVENT_MAXIMIZED:
-      hidden_ = false;
       all_changed_ = true;
-      return;
+      return hide(false);
     default: return;
   }
+}
+
+void SdlWindow::hide(bool on) {
+  hidden_ = on;
+  shared_.set_watched(!on);
+  if (!on) setup_.machine.post([&feed = setup_.feed] { feed.look(); });
 }
 
 bool SdlWindow::hotkey_held() const {

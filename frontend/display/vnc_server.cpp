@@ -76,6 +76,7 @@ class RfbServer final : public VncServer {
   static constexpr int kMostKeysPosted = 4096;
 
   void adopt(int fd, Arrival arrival);
+  void watch(bool on);
   bool join_finished();
   void pump();
   void resize(unsigned width, unsigned height);
@@ -233,6 +234,7 @@ Status RfbServer::start() {
       return server_of(client->screen).let_in(client, {response, static_cast<std::size_t>(std::max(length, 0))});
     };
   }
+  picture_.set_watched(false);
   setup_.feed.attach(picture_);
   attached_ = true;
   pump();
@@ -269,6 +271,12 @@ void RfbServer::each_client(Visit visit) const {
   const rfbClientIteratorPtr clients = rfbGetClientIterator(screen_);
   while (const rfbClientPtr client = rfbClientIteratorNext(clients)) visit(client);
   rfbReleaseClientIterator(clients);
+}
+
+// Somebody looks, or nobody does any more.
+void RfbServer::watch(bool on) {
+  picture_.set_watched(on);
+  if (on) setup_.machine.post([&feed = setup_.feed] { feed.look(); });
 }
 
 // Returns whether no viewer's thread is left.
@@ -331,12 +339,13 @@ void RfbServer::adopt(int fd, Arrival arrival) {
     const std::lock_guard lock(mutex_);
     arriving_[fd] = std::move(arrival);
   }
+  watch(true);
   const rfbClientPtr client = rfbNewClient(screen_, fd);
   {
     const std::lock_guard lock(mutex_);
     arriving_.erase(fd);
   }
-  if (!client) return;
+  if (!client) return watch(has_viewers());
   viewer_of(client)->started = true;
   {
     const std::lock_guard lock(mutex_);
@@ -363,6 +372,7 @@ rfbNewClientAction RfbServer::arrived(rfbClientPtr client) {
 void RfbServer::gone(rfbClientPtr client) {
   const std::unique_ptr<Viewer> viewer(viewer_of(client));
   client->clientData = nullptr;
+  watch(has_viewers());
   if (!viewer) return;
   send(viewer->keys.release_all());
   if (!viewer->started) return;
