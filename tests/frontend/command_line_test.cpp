@@ -318,6 +318,54 @@ TEST_CASE("machine, processor, accelerator", "[frontend]") {
   CHECK(bad({"-append", "x"}).find("-kernel") != std::string::npos);
 }
 
+TEST_CASE("displays", "[frontend]") {
+  Settings s = good({"-display", "sdl,scale=smooth,window-close=off,full-screen=on,grab-mod=rctrl"});
+  CHECK(s.display == DisplayKind::kWindow);
+  CHECK(s.window.scaling == Scaling::kSmooth);
+  CHECK_FALSE(s.window.close);
+  CHECK(s.window.full_screen);
+  CHECK(s.window.hotkey == WindowOptions::Hotkey::kRightCtrl);
+  CHECK(s.monitor.kind == Kind::kVc);
+  CHECK(s.serial[0].kind == Kind::kVc);
+  CHECK(s.parallel.kind == Kind::kVc);
+  CHECK(good({"-display", "sdl", "-serial", "null"}).serial[0].kind == Kind::kNull);
+  CHECK(good({"-sdl", "-no-quit", "-alt-grab"}).window.hotkey == WindowOptions::Hotkey::kCtrlAltShift);
+  CHECK(good({"-display", "gtk,zoom-to-fit=on,show-menubar=off"}).warnings.size() == 1);
+  CHECK(bad({"-display", "sdl,scal=smooth"}).find("the nearest is scale") != std::string::npos);
+  CHECK(bad({"-display", "sdl,scale=3"}) == "-display sdl: scale=3: give integer or smooth");
+  CHECK(bad({"-display", "vnc"}).find("vnc=:0") != std::string::npos);
+
+  s = good({"-vnc", ":1"});
+  REQUIRE(s.vnc);
+  CHECK(s.display == DisplayKind::kNone);
+  CHECK(s.vnc->address == ListenAddress{.host = "127.0.0.1", .port = 5901, .last_port = 5901});
+  CHECK(s.serial[0].kind == Kind::kNull);
+  s = good({"-display", "vnc=0.0.0.0:2,to=9,password,share=force-shared,key-delay-ms=0,websocket=127.0.0.1:5800"});
+  REQUIRE(s.vnc);
+  CHECK(s.vnc->address == ListenAddress{.host = "0.0.0.0", .port = 5902, .last_port = 5909});
+  CHECK(s.vnc->password);
+  CHECK(s.vnc->shared);
+  CHECK(s.vnc->websocket_address.port == 5800);
+  CHECK(good({"-vnc", "[::1]:0"}).vnc->address.host == "::1");
+  CHECK(good({"-vnc", "unix:/tmp/x,lossy=on,non-adaptive=on"}).vnc->address.unix_path == "/tmp/x");
+  CHECK_FALSE(good({"-vnc", "none"}).vnc);
+  CHECK(good({"-vnc", ":0", "-display", "sdl"}).display == DisplayKind::kWindow);
+  for (const char* wrong : {"", "0", ":", ":x", ":-1", ":70000", "unix:", ":1,to=0", ":1,passwor=on", ":1,websocket=x",
+                            ":1,share=x", ":1,key-delay-ms=x", ":1,tls-creds=x"}) {
+    INFO(wrong);
+    CHECK(bad({"-vnc", wrong}).starts_with("-vnc"));
+  }
+  CHECK(bad({"-vnc", ":0", "-vnc", ":1"}).find("one VNC server") != std::string::npos);
+  CHECK(good({"-display", "web"}).web->address.port == 6080);
+  CHECK(good({"-display", "web=0.0.0.0:80"}).web->address ==
+        ListenAddress{.host = "0.0.0.0", .port = 80, .last_port = 80});
+  CHECK(bad({"-display", "web=x"}).find("HOST:") != std::string::npos);
+  CHECK(good({"-k", "fr"}).keymap->name == "fr");
+  CHECK(good({"-k", "ru", "-display", "none"}).warnings.size() == 1);
+  CHECK_FALSE(good({"-nographic"}).vnc);
+  CHECK_FALSE(good({"-vga", "none"}).vnc);
+}
+
 TEST_CASE("consoles that no display shows, channels that are not there, lists", "[frontend]") {
   const Settings hidden = good({"-display", "none", "-serial", "vc", "-monitor", "vc", "-parallel", "vc:80Cx24C"});
   CHECK(hidden.serial[0].kind == Kind::kNull);
