@@ -10,6 +10,7 @@
 #include <new>
 #include <system_error>
 
+#include "firmware/rom.h"
 #include "frontend/channels/char_backend.h"
 #include "frontend/channels/char_mux.h"
 #include "frontend/display/curses_display.h"
@@ -52,9 +53,9 @@ class App {
   void type(const std::u32string& text);
   Status build_displays();
   Status write_pidfile();
-  CharHandlers serial_handlers(unsigned port);
+  CharHandlers device_handlers(unsigned channel);
   CharHandlers monitor_handlers();
-  CharHandlers shared_handlers(unsigned port);
+  CharHandlers shared_handlers(unsigned channel);
   void feed_monitor(std::span<const u8> bytes);
 
   Settings settings_;
@@ -65,8 +66,8 @@ class App {
   std::atomic<i64> monitor_backlog_ = 0;  // bytes for the monitor that have not reached it
 
   std::vector<std::unique_ptr<CharBackend>> channels_;
-  std::vector<std::string> channel_lines_;  // for info chardev
-  std::array<CharBackend*, 4> serial_{};
+  std::vector<std::string> channel_lines_;     // for info chardev
+  std::vector<CharBackend*> device_channels_;  // in the machine's order
   CharBackend* monitor_channel_ = nullptr;
   std::unique_ptr<Machine> machine_;
   std::unique_ptr<Monitor> monitor_;
@@ -153,7 +154,7 @@ Status App::build_displays() {
                                .feed = *feed_,
                                .consoles = consoles_,
                                .name = settings_.name,
-                               .vga_bios = settings_.machine.vga_bios,
+                               .vga_bios = kDefaultVgaBios,
                                .options = settings_.window,
                                .type = typing,
                                .closed = [this] { quit(); }});
@@ -180,18 +181,10 @@ Status App::build() {
   MachineConfig config = settings_.machine;
   config.warn = [](const std::string& warning) { fmt::print(stderr, "xlat: warning: {}\n", warning); };
   const auto output_to = [](CharBackend* channel) { return [channel](u8 value) { channel->write({&value, 1}); }; };
-  for (unsigned n = 0; n < 4; ++n) {
-    const CharSpec& spec = settings_.serial[n];
-    if (spec.kind == CharSpec::Kind::kNone) continue;
-    serial_[n] = add_channel(spec, fmt::format("serial{}", n));
-    config.serial[n] = output_to(serial_[n]);
-    if (spec.with_monitor) monitor_channel_ = serial_[n];
-  }
-  if (settings_.parallel.kind != CharSpec::Kind::kNone) {
-    config.parallel = output_to(add_channel(settings_.parallel, "parallel0"));
-  }
-  for (const DebugConSettings& d : settings_.debugcon) {
-    config.debugcon.push_back({d.port.value(), output_to(add_channel(d.channel, "debugcon"))});
+  for (const ChannelSettings& c : settings_.channels) {
+    device_channels_.push_back(add_channel(c.spec, c.id));
+    config.channels.push_back({c.id, output_to(device_channels_.back())});
+    if (c.spec.with_monitor) monitor_channel_ = device_channels_.back();
   }
   if (settings_.monitor.kind != CharSpec::Kind::kNone) monitor_channel_ = add_channel(settings_.monitor, "monitor");
 
@@ -230,13 +223,13 @@ Status App::build() {
   return gdb_->open(settings_.gdb);
 }
 
-CharHandlers App::serial_handlers(unsigned port) {
+CharHandlers App::device_handlers(unsigned channel) {
   CharHandlers handlers;
-  handlers.input = [this, port](std::span<const u8> bytes) {
+  handlers.input = [this, channel](std::span<const u8> bytes) {
     // Beyond this a person types to a guest that does not listen.
-    if (machine_->serial_backlog(port) < 2 * kMostBacklog) machine_->enter_serial(port, bytes);
+    if (machine_->backlog(channel) < 2 * kMostBacklog) machine_->enter_bytes(channel, bytes);
   };
-  handlers.ready = [this, port] { return machine_->serial_backlog(port) < kMostBacklog; };
+  handlers.ready = [this, channel] { return machine_->backlog(channel) < kMostBacklog; };
   return handlers;
 }
 
@@ -259,13 +252,13 @@ CharHandlers App::monitor_handlers() {
   return handlers;
 }
 
-CharHandlers App::shared_handlers(unsigned port) {
-  CharHandlers handlers = serial_handlers(port);
+CharHandlers App::shared_handlers(unsigned channel) {
+  CharHandlers handlers = device_handlers(channel);
   mux_ = std::make_unique<CharMux>(CharMux::Sinks{
       .serial = handlers.input,
       .monitor = [this](std::span<const u8> bytes) { feed_monitor(bytes); },
       .monitor_shown = [this] { machine_->post([this] { monitor_->greet(); }); },
-      .print = [channel = serial_[port]](std::string_view text) { channel->write_text(text); },
+      .print = [to = device_channels_[channel]](std::string_view text) { to->write_text(text); },
       .quit = [this] { quit(); },
   });
   handlers.input = [this](std::span<const u8> bytes) { mux_->feed(bytes); };
@@ -294,9 +287,10 @@ Status App::start() {
   signals_.start([this] { quit(); });
   for (auto& channel : channels_) {
     CharHandlers handlers;
-    for (unsigned n = 0; n < 4; ++n) {
-      if (channel.get() == serial_[n])
-        handlers = channel.get() == monitor_channel_ ? shared_handlers(n) : serial_handlers(n);
+    for (unsigned n = 0; n < device_channels_.size(); ++n) {
+      if (channel.get() == device_channels_[n]) {
+        handlers = channel.get() == monitor_channel_ ? shared_handlers(n) : device_handlers(n);
+      }
     }
     if (channel.get() == monitor_channel_ && !mux_) handlers = monitor_handlers();
     if (Status s = channel->start(std::move(handlers), ended_fd_); !s) return s;

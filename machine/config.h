@@ -6,6 +6,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/types.h"
@@ -23,6 +25,7 @@ enum class IoErrorPolicy : u8 {
   kStopIfFull,  // as kStop where the host has no room, else as kReport
 };
 
+// A drive's image, for the device that names it.
 struct DriveConfig {
   std::string path;  // empty: a CD-ROM or floppy drive without a disc
   bool cdrom = false;
@@ -32,16 +35,27 @@ struct DriveConfig {
   bool locking = true;      // against other programs that use the image
   std::string serial = {};  // what IDENTIFY says; empty for the usual
   IoErrorPolicy on_write_error = IoErrorPolicy::kStopIfFull, on_read_error = IoErrorPolicy::kReport;
+  std::string id = {};
 };
 
-struct DebugExitConfig {
-  u16 iobase = 0x501;
-  u32 iosize = 2;
-};
-
-struct DebugConConfig {
-  u16 port = 0xe9;
+// A character back end: bytes the guest sends go to `output`.
+struct ChannelConfig {
+  std::string id;
   std::function<void(u8)> output;
+};
+
+// -device: a row of devices/registry with values for its properties.
+struct DeviceConfig {
+  std::string type;
+  std::vector<std::pair<std::string, std::string>> properties = {};
+  std::string id = {};
+  bool named = false;  // the user asked for it by this name, which errors then begin with
+  const std::string* find(std::string_view property) const;
+};
+
+// -global: a value for a property of every device of a type that is not given another.
+struct GlobalConfig {
+  std::string type, property, value;
 };
 
 // How virtual time relates to the host's.
@@ -77,10 +91,9 @@ struct MachineConfig {
   bool dump_guest_memory = false;  // in core files of the host's
   CpuModel cpu = find_cpu_model("max").value();
   std::string bios = kDefaultBios;
-  std::string vga_bios = kDefaultVgaBios;
-  bool vga = true;
-  bool console_on_serial = false;  // the firmware shows its text screen on COM1 as well
-  bool boot_menu = false;          // the firmware offers a menu
+  std::vector<std::string> rom_dirs;  // where devices' ROM files are looked for, before the usual folders
+  bool console_on_serial = false;     // the firmware shows its text screen on COM1 as well
+  bool boot_menu = false;             // the firmware offers a menu
   std::string boot_order = "cad";
   std::string boot_once;              // order of the first boot alone; empty: as always
   std::optional<u32> boot_menu_wait;  // ms for a key; the firmware's own choice if not set
@@ -90,19 +103,29 @@ struct MachineConfig {
   std::vector<std::string> option_roms;
   std::array<u8, 16> uuid{};
   bool check_floppy_signature = true;  // a floppy whose boot sector does not say it is one is passed over
-  // Drives A and B; the image decides what kind of drive it is, an empty one takes 3.5-inch disks up to 2.88 MB.
-  std::array<std::optional<DriveConfig>, 2> floppy;
-  std::array<std::optional<DriveConfig>, 4> ide;  // primary master, primary slave, secondary master, secondary slave
-
   // A kernel that the firmware starts in place of a boot device, if set. `initrd` is a list of modules for a Multiboot
   // kernel.
   std::string kernel, initrd, append;
 
-  // COM1-COM4: present if set; bytes the guest sends go there.
-  std::array<std::function<void(u8)>, 4> serial;
-  std::function<void(u8)> parallel;  // LPT1, likewise
-  std::vector<DebugConConfig> debugcon;
-  std::optional<DebugExitConfig> debug_exit;
+  // What can be added to the PC, in the order it is plugged in, and the back ends that it names.
+  std::vector<DeviceConfig> devices = {{.type = "VGA"}};
+  std::vector<GlobalConfig> globals;
+  std::vector<DriveConfig> drives;
+  std::vector<ChannelConfig> channels;
+
+  // The usual places by number: IDE drive 0 to 3 from the primary master to the secondary slave, floppy drive A or B,
+  // COM1 to COM4 (from 0).
+  void add_ide(unsigned n, DriveConfig drive);
+  void add_floppy(unsigned n, DriveConfig drive);
+  void add_serial(unsigned n, std::function<void(u8)> output);
+  void add_parallel(std::function<void(u8)> output);
+  void add_debugcon(u16 port, std::function<void(u8)> output);
+  void add_debug_exit(u16 iobase = 0x501, u32 iosize = 2);
+  // What was put there, or null.
+  const DriveConfig* ide(unsigned n) const;
+  const DriveConfig* floppy(unsigned n) const;
+  // Takes every device of this type out again.
+  void remove(std::string_view type);
 
   EngineKind engine = EngineKind::kDefault;
   u64 code_cache_bytes = u64{64} << 20;

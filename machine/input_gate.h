@@ -16,8 +16,8 @@
 
 namespace xlat {
 
-struct SerialInput {
-  u8 port;  // 0 for COM1
+struct CharInput {
+  u16 channel;  // place in MachineConfig::channels
   u8 value;
 };
 struct KeyInput {
@@ -46,7 +46,7 @@ struct IdleInput {
   u64 now;
 };
 
-using Input = std::variant<SerialInput, KeyInput, MouseInput, PointerInput, ResetInput, PowerButtonInput, WakeInput,
+using Input = std::variant<CharInput, KeyInput, MouseInput, PointerInput, ResetInput, PowerButtonInput, WakeInput,
                            TimeInput, IdleInput>;
 
 struct StampedInput {

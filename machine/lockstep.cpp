@@ -18,11 +18,7 @@ Result<std::unique_ptr<Lockstep>> Lockstep::create(const MachineConfig& config, 
   mine.follower = true;
   mine.speaker = nullptr;
   mine.warn = [](const std::string&) {};
-  for (auto& output : mine.serial) {
-    if (output) output = [](u8) {};
-  }
-  if (mine.parallel) mine.parallel = [](u8) {};
-  for (DebugConConfig& d : mine.debugcon) d.output = [](u8) {};
+  for (ChannelConfig& channel : mine.channels) channel.output = nullptr;
   auto follower = Pc::create(mine, lockstep->log_);
   if (!follower) return error("-engine lockstep: the second machine: {}", follower.error().message);
   lockstep->follower_ = std::move(*follower);
@@ -103,7 +99,7 @@ bool Lockstep::compare_memory() {
     report_ += fmt::format("  {} bytes of {} differ\n", differing, what);
   };
   compare("memory", leader_.ram->bytes(), follower_->ram->bytes());
-  if (leader_.vga()) compare("video memory", leader_.vga()->memory(), follower_->vga()->memory());
+  if (const VgaCore* vga = leader_.vga()) compare("video memory", vga->memory(), follower_->vga()->memory());
   const u64 equal_at = std::exchange(memory_equal_at_, leader_.clock.count());
   if (report_.empty()) return true;
   report_ =

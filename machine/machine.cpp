@@ -26,11 +26,9 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config) {
   Interp& interp = machine->pc_->interp;
   machine->gate_.on_wake([&interp] { interp.stop(); });
   if (!config.time.deterministic) machine->ticker_ = std::make_unique<Ticker>([&interp] { interp.stop(); });
-  for (unsigned side = 0; side < machine->pcs_.size(); ++side) {
-    for (unsigned n = 0; n < 4; ++n) {
-      Uart16550* uart = machine->pcs_[side]->uart(n);
-      if (uart) uart->on_can_receive([m = machine.get(), side, n] { m->feed_serial(side, n); });
-    }
+  for (const auto& channel : machine->pc_->channels()) {
+    std::atomic<i64>& backlog = machine->backlog_.emplace_back(0);
+    channel->on_passed([&backlog](i64 bytes) { backlog -= bytes; });
   }
   return machine;
 }
@@ -47,9 +45,9 @@ void Machine::post(std::function<void()> work) {
   gate_.nudge();
 }
 
-void Machine::enter_serial(unsigned port, std::span<const u8> bytes) {
-  serial_backlog_[port] += static_cast<i64>(bytes.size());
-  for (const u8 value : bytes) gate_.post(SerialInput{static_cast<u8>(port), value});
+void Machine::enter_bytes(unsigned channel, std::span<const u8> bytes) {
+  backlog_[channel] += static_cast<i64>(bytes.size());
+  for (const u8 value : bytes) gate_.post(CharInput{static_cast<u16>(channel), value});
 }
 
 void Machine::quit() {
@@ -131,26 +129,11 @@ bool Machine::run_posted() {
   return !quit_;
 }
 
-void Machine::feed_serial(unsigned side, unsigned port) {
-  Uart16550& uart = *pcs_[side]->uart(port);
-  std::deque<u8>& waiting = serial_waiting_[side][port];
-  while (!waiting.empty() && uart.can_receive() > 0) {
-    const u8 value = waiting.front();
-    waiting.pop_front();
-    if (side == 0) --serial_backlog_[port];
-    uart.receive(value);
-  }
-}
-
 void Machine::apply(const Input& input) {
   struct Visitor {
-    Machine& m;
-    unsigned side;
     Pc& pc;
-    void operator()(const SerialInput& in) {
-      if (in.port >= 4 || !pc.uart(in.port)) return;
-      m.serial_waiting_[side][in.port].push_back(in.value);
-      m.feed_serial(side, in.port);
+    void operator()(const CharInput& in) {
+      if (in.channel < pc.channels().size()) pc.channels()[in.channel]->enter(in.value);
     }
     void operator()(const KeyInput& in) {
       if (pc.suspended() && in.down) return pc.wake(Pc::Wake::kOther);
@@ -174,7 +157,7 @@ void Machine::apply(const Input& input) {
     void operator()(const TimeInput& in) { pc.clock.set_rate(in.rate); }
     void operator()(const IdleInput& in) { pc.clock.skip_to(in.now); }
   };
-  for (unsigned side = 0; side < pcs_.size(); ++side) std::visit(Visitor{*this, side, *pcs_[side]}, input);
+  for (Pc* pc : pcs_) std::visit(Visitor{*pc}, input);
 }
 
 void Machine::serialize(Archive& ar) {
@@ -182,15 +165,6 @@ void Machine::serialize(Archive& ar) {
   if (lockstep_) return ar.fail("lockstep runs cannot be saved or loaded");
   if (!ar.loading()) drain();  // what has been posted enters here, and is part of what is saved
   pc_->serialize(ar);
-  for (unsigned n = 0; n < 4; ++n) {
-    std::deque<u8>& waiting = serial_waiting_[0][n];
-    std::vector<u8> bytes(waiting.begin(), waiting.end());
-    ar.blob(bytes, std::size_t{1} << 24);
-    if (!ar.loading()) continue;
-    if (!pc_->uart(n)) bytes.clear();
-    serial_backlog_[n] += static_cast<i64>(bytes.size()) - static_cast<i64>(waiting.size());
-    waiting.assign(bytes.begin(), bytes.end());
-  }
   if (ar.loading()) pacer_.part();  // its virtual time begins anew beside the host's
 }
 

@@ -33,10 +33,10 @@ class Machine {
 
   // ---- From any thread ----
   InputGate& gate() { return gate_; }
-  // Bytes that arrive at COM(port + 1). They wait if the UART is full; serial_backlog() says how many do, so that who
-  // reads faster than the guest can pause.
-  void enter_serial(unsigned port, std::span<const u8> bytes);
-  i64 serial_backlog(unsigned port) const { return serial_backlog_[port]; }
+  // Bytes that arrive at a channel, by its place in MachineConfig::channels. They wait if its device is full; backlog()
+  // says how many do, so that who reads faster than the guest can pause.
+  void enter_bytes(unsigned channel, std::span<const u8> bytes);
+  i64 backlog(unsigned channel) const { return backlog_[channel]; }
   // Runs `work` on the machine's thread between two instructions (monitor commands); waits for it if `run` is active
   // in another thread, else runs it at the next opportunity of the loop.
   void post(std::function<void()> work);
@@ -89,7 +89,6 @@ class Machine {
   void enter(const Input& input);
   void note_triple_fault();
   bool change_state(RunState to);
-  void feed_serial(unsigned side, unsigned port);
   Exit end(Exit why);
   void begin_step();
   void end_step(u64 count_before);
@@ -101,9 +100,7 @@ class Machine {
   std::unique_ptr<Lockstep> lockstep_;  // null but with -engine lockstep
   std::vector<Pc*> pcs_;
   InputGate gate_;
-  // Entered, but the UART is full; one set each for the PCs of pcs().
-  std::array<std::array<std::deque<u8>, 4>, 2> serial_waiting_;
-  std::array<std::atomic<i64>, 4> serial_backlog_{};
+  std::deque<std::atomic<i64>> backlog_;  // of each channel
   RunState run_state_ = RunState::kRunning;
   std::optional<Step> step_;
   std::optional<u32> stopped_at_;  // linear address of the next instruction then

@@ -11,7 +11,6 @@ namespace {
 
 constexpr u64 kFirstMegabyte = 1 << 20;
 constexpr u16 kSerialBase[4] = {0x3f8, 0x2f8, 0x3e8, 0x2e8};
-constexpr unsigned kSerialIrq[4] = {4, 3, 4, 3};
 
 std::array<IrqLine, 16> pirq_outputs(IrqMixer& isa) {
   std::array<IrqLine, 16> lines;
@@ -51,28 +50,22 @@ Result<std::unique_ptr<Pc>> Pc::create(const MachineConfig& config, Log& log) {
   if (!config.dump_guest_memory) (*ram)->keep_out_of_cores();
   auto bios = FirmwareRom::load(config.bios);
   if (!bios) return bios.error();
-  std::vector<u8> vga_bios;
-  if (config.vga) {
-    auto rom = read_whole_file(config.vga_bios, "VGA BIOS", 1 << 20);
-    if (!rom) return rom.error();
-    vga_bios = std::move(*rom);
-  }
   auto make_engine = engine_maker(config);
   if (!make_engine) return make_engine.error();
-  std::unique_ptr<Pc> pc(
-      new Pc(config, log, config.cpu, std::move(*ram), {std::move(*bios), std::move(vga_bios)}, *make_engine));
-  if (Status s = pc->plug_drives(); !s) return s.error();
-  if (Status s = pc->plug_floppies(); !s) return s.error();
+  std::unique_ptr<Pc> pc(new Pc(config, log, std::move(*ram), std::move(*bios), *make_engine));
+  for (const DeviceConfig& device : config.devices) {
+    if (Status s = pc->plug(device); !s) return s.error();
+  }
   if (Status s = pc->describe_to_firmware(); !s) return s.error();
   pc->reset();
   return pc;
 }
 
-Pc::Pc(const MachineConfig& config, Log& log, const CpuModel& model, std::unique_ptr<GuestRam> guest_ram,
-       Firmware firmware, const jit::EngineMaker& make_engine)
+Pc::Pc(const MachineConfig& config, Log& log, std::unique_ptr<GuestRam> guest_ram, FirmwareRom bios,
+       const jit::EngineMaker& make_engine)
     : config_(config),
       ram(std::move(guest_ram)),
-      cpu(model, memory, ports, clock, log),
+      cpu(config.cpu, memory, ports, clock, log),
       engine(make_engine(cpu)),
       interp(*engine),
       pci(ports, memory),
@@ -96,27 +89,36 @@ Pc::Pc(const MachineConfig& config, Log& log, const CpuModel& model, std::unique
       ide_primary("ide0", isa_irqs.input(14)),
       ide_secondary("ide1", isa_irqs.input(15)),
       ide(memory, ide_primary, ide_secondary),
-      bios_(std::move(firmware.bios)) {
-  if (config.vga) vga_ = std::make_unique<Vga>(clock, std::move(firmware.vga_bios));
-  for (unsigned n = 0; n < 4; ++n) {
-    if (!config.serial[n]) continue;
-    uarts_[n] = std::make_unique<Uart16550>(ports, kSerialBase[n], clock, isa_irqs.input(kSerialIrq[n]),
-                                            config.serial[n], UartTiming::kInstant);
-  }
-  if (config.parallel) {
-    lpt_ = std::make_unique<ParallelPort>(ports, 0x378, clock, isa_irqs.input(7), config.parallel);
-  }
-  for (const DebugConConfig& d : config.debugcon) {
-    debugcons_.push_back(std::make_unique<DebugCon>(ports, d.port, d.output));
-  }
-  if (config.debug_exit) {
-    debug_exit_ =
-        std::make_unique<IsaDebugExit>(ports, config.debug_exit->iobase, config.debug_exit->iosize, [this](u32 status) {
-          requests.exit_status = status;
-          interp.stop();
-        });
-  }
+      bios_(std::move(bios)) {
+  for (const ChannelConfig& c : config.channels) channels_.push_back(std::make_unique<CharChannel>(c.id, c.output));
   wire();
+  plant_tree();
+}
+
+// What every PC has, as QEMU's tree shows it; what is optional is put in by plug().
+void Pc::plant_tree() {
+  Bus& system = tree_.root();
+  Object& root_port = ObjectTree::add(system, "i440FX-pcihost");
+  Bus& pci_bus = root_port.add_bus("pci.0", "PCI", &pci);
+  ObjectTree::add(system, "fw_cfg_io", &fw_cfg);
+  ObjectTree::add(system, "input-hub", &input);
+  ObjectTree::add(pci_bus, "i440FX", &host_bridge);
+  Bus& isa = ObjectTree::add(pci_bus, "PIIX3", &isa_bridge).add_bus("isa.0", "ISA", &isa_irqs);
+  ObjectTree::add(isa, "isa-i8259", &pic);
+  ObjectTree::add(isa, "isa-pit", &pit);
+  ObjectTree::add(isa, "mc146818rtc", &rtc);
+  ObjectTree::add(isa, "port61", &port61);
+  ObjectTree::add(isa, "isa-pcspk", &speaker);
+  ObjectTree::add(isa, "i8257", &dma);
+  ObjectTree::add(isa, "isa-fdc", &fdc).add_bus("floppy-bus.0", "floppy-bus");
+  ObjectTree::add(isa, "i8042", &kbc);
+  ObjectTree::add(isa, "port92", &port92);
+  ObjectTree::add(isa, "a20-gate", &a20);
+  ObjectTree::add(isa, "isa-ferr", &coprocessor_error);
+  Object& ide_function = ObjectTree::add(pci_bus, "piix3-ide", &ide);
+  ide_function.add_bus("ide.0", "IDE", &ide_primary);
+  ide_function.add_bus("ide.1", "IDE", &ide_secondary);
+  ObjectTree::add(pci_bus, "PIIX4_PM", &pm);
 }
 
 void Pc::wire() {
@@ -128,26 +130,15 @@ void Pc::wire() {
   bios_.map_below_4g(memory);
   shadow.set_rom(bios_.low_window_address(), bios_.low_window());
   shadow.apply_all();
-  const auto map_vga_window = [this](bool smram) {
-    if (smram || !vga_) {
-      memory.map_ram(0xa0000, 0x20000, ram->data() + 0xa0000);
-    } else {
-      memory.map_io(0xa0000, 0x20000, vga_->legacy_window());
-    }
-  };
   map_vga_window(false);
-  host_bridge.on_smram(map_vga_window);
+  host_bridge.on_smram([this](bool smram) { map_vga_window(smram); });
 
-  // Slot 0: host bridge; slot 1: PIIX3 with IDE and power management; slot 2: VGA.
+  // Slot 0: host bridge; slot 1: PIIX3 with IDE and power management.
   pci.add(0, 0, host_bridge);
   pci.add(1, 0, isa_bridge);
   pci.add(1, 1, ide);
   if (config_.acpi) pci.add(1, 3, pm);
   isa_bridge.connect(pci);
-  if (vga_) {
-    vga_->map_ports(ports);
-    pci.add(2, 0, *vga_);
-  }
   ports.map(0x1f0, 8, ide_primary, kWidthsAll);
   ports.map(0x3f6, 1, ide_primary.control());
   ports.map(0x170, 8, ide_secondary, kWidthsAll);
@@ -179,21 +170,32 @@ void Pc::wire() {
     requests.suspend = true;
     interp.stop();
   });
+  fdc.on_io_error([this](bool, const Error& failed) { return judge_io(IoErrorPolicy::kReport, failed); });
   kbc.on_a20([this](bool on) { a20.set(on); });
   port92.on_a20([this](bool on) { a20.set(on); });
 }
 
-u8 Pc::serial_ports() const {
-  u8 set = 0;
-  for (unsigned n = 0; n < 4; ++n) set |= static_cast<u8>(uarts_[n] ? 1u << n : 0);
-  return set;
+// SMRAM at A0000h while the host bridge shows it to the processor, else what the display adapter has there.
+void Pc::map_vga_window(bool smram) {
+  if (smram || !vga_window_) {
+    memory.map_ram(0xa0000, 0x20000, ram->data() + 0xa0000);
+  } else {
+    memory.map_io(0xa0000, 0x20000, *vga_window_);
+  }
 }
 
-AcpiTables Pc::acpi_tables() const {
+Uart16550* Pc::uart(unsigned n) {
+  for (Device* device : devices()) {
+    if (auto* uart = dynamic_cast<Uart16550*>(device); uart && uart->base() == kSerialBase[n]) return uart;
+  }
+  return nullptr;
+}
+
+AcpiTables Pc::acpi_tables() {
   AcpiConfig config;
   config.ram_bytes = ram_bytes();
-  config.serial_ports = serial_ports();
-  config.floppies = config_.floppy[0] || config_.floppy[1];
+  for (unsigned n = 0; n < 4; ++n) config.serial_ports |= static_cast<u8>(uart(n) ? 1u << n : 0);
+  config.floppies = fdc.drive(0) || fdc.drive(1);
   return AcpiTables(config);
 }
 
@@ -268,38 +270,6 @@ Status Pc::add_boot_files() {
   return {};
 }
 
-std::vector<Device*> Pc::devices() {
-  std::vector<Device*> all = {&pci,
-                              &pic,
-                              &isa_irqs,
-                              &pit,
-                              &rtc,
-                              &port61,
-                              &speaker,
-                              &dma,
-                              &fdc,
-                              &input,
-                              &kbc,
-                              &port92,
-                              &a20,
-                              &coprocessor_error,
-                              &host_bridge,
-                              &isa_bridge,
-                              &pm,
-                              &fw_cfg,
-                              &ide_primary,
-                              &ide_secondary,
-                              &ide};
-  if (vga_) all.push_back(vga_.get());
-  for (auto& uart : uarts_) {
-    if (uart) all.push_back(uart.get());
-  }
-  if (lpt_) all.push_back(lpt_.get());
-  for (auto& d : debugcons_) all.push_back(d.get());
-  if (debug_exit_) all.push_back(debug_exit_.get());
-  return all;
-}
-
 void PcRequests::serialize(Archive& ar) {
   bool has_status = exit_status.has_value();
   u32 status = exit_status.value_or(0);
@@ -321,6 +291,7 @@ void Pc::serialize(Archive& ar) {
   requests.serialize(ar);
   ar(suspended_)(boot_once_over_);
   for (Device* device : devices()) device->serialize(ar);
+  for (auto& channel : channels_) channel->serialize(ar);
   cpu.serialize(ar);                          // last: lines of the chips lead to it
   if (ar.loading()) interp.blocks().clear();  // memory was filled behind its back
 }

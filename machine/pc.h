@@ -26,15 +26,13 @@
 #include "devices/ide/piix3_ide.h"
 #include "devices/input/input_hub.h"
 #include "devices/input/kbc8042.h"
-#include "devices/isa/debugcon.h"
-#include "devices/isa/isa_debug_exit.h"
-#include "devices/isa/parallel_port.h"
 #include "devices/isa/uart16550.h"
 #include "firmware/acpi.h"
 #include "firmware/boot_plan.h"
 #include "firmware/smbios.h"
 #include "jit/engine.h"
 #include "machine/config.h"
+#include "machine/object_tree.h"
 #include "mmu/guest_ram.h"
 
 namespace xlat {
@@ -86,10 +84,21 @@ class Pc {
   void serialize(Archive& ar);
 
   // Every chip, in a fixed order.
-  std::vector<Device*> devices();
+  std::vector<Device*> devices() { return tree_.devices(); }
+  const ObjectTree& tree() const { return tree_; }
+  // The first device of this class, or null.
+  template <typename T>
+  T* find() {
+    for (Device* device : devices()) {
+      if (T* found = dynamic_cast<T*>(device)) return found;
+    }
+    return nullptr;
+  }
+  // In the order of MachineConfig::channels.
+  const std::vector<std::unique_ptr<CharChannel>>& channels() { return channels_; }
 
   // The AT's chips by number: serial port or IDE drive.
-  Uart16550* uart(unsigned n) { return uarts_[n].get(); }
+  Uart16550* uart(unsigned n);
   AtapiCdrom* cdrom(unsigned ide_index);
   AtaDisk* disk(unsigned ide_index);
 
@@ -102,30 +111,35 @@ class Pc {
   std::optional<std::string> take_io_stop() { return std::exchange(io_stop_, std::nullopt); }
 
  private:
-  struct Firmware {
-    FirmwareRom bios;
-    std::vector<u8> vga_bios;
-  };
-  Pc(const MachineConfig& config, Log& log, const CpuModel& model, std::unique_ptr<GuestRam> ram, Firmware firmware,
+  Pc(const MachineConfig& config, Log& log, std::unique_ptr<GuestRam> ram, FirmwareRom bios,
      const jit::EngineMaker& make_engine);
+  void wire();
+  void plant_tree();
+  void map_vga_window(bool smram);
+
+  // Optional devices: machine/plug.cpp.
+  class Plugs;
+  Status plug(const DeviceConfig& config);
+  Status give_slot(PciFunction& function, const std::string& address);
   Result<std::unique_ptr<BlockImage>> open_image(const DriveConfig& drive);
   IoErrorAction judge_io(IoErrorPolicy policy, const Error& failed);
-  Status plug_drives();
-  Status plug_floppies();
+  struct PluggedDrive {
+    std::string name;
+    DriveConfig config;
+    MediumDrive* drive;
+  };
   // The removable drive called `name`.
-  Result<DriveConfig*> removable(std::string_view name);
+  Result<PluggedDrive*> removable(std::string_view name);
   Status describe_to_firmware();
   Status add_boot_files();
   u64 ram_bytes() const { return config_.ram_bytes & ~u64{4095}; }
-  AcpiTables acpi_tables() const;
+  AcpiTables acpi_tables();
   SmbiosTables smbios_tables() const;
-  u8 serial_ports() const;
   // -kernel: machine/direct_boot.cpp.
   struct KernelFiles;
   Status load_kernel_files();
   Status add_kernel();
   void offer(BootPlan& plan);
-  void wire();
 
   MachineConfig config_;
 
@@ -169,15 +183,16 @@ class Pc {
   FirmwareRom bios_;
   std::shared_ptr<const KernelFiles> kernel_files_;
   bool powered_on_ = false, boot_once_over_ = false;
-  std::unique_ptr<Vga> vga_;
-  std::array<std::unique_ptr<Uart16550>, 4> uarts_;
-  std::unique_ptr<ParallelPort> lpt_;
-  std::vector<std::unique_ptr<DebugCon>> debugcons_;
-  std::unique_ptr<IsaDebugExit> debug_exit_;
+  std::vector<std::unique_ptr<CharChannel>> channels_;
+  std::vector<PluggedDrive> drives_;
+  IoHandler* vga_window_ = nullptr;
+  std::shared_ptr<Plugs> plugs_;
+  ObjectTree tree_;  // last: what sits on the buses goes before they do
 
  public:
-  // Null with -vga none.
-  Vga* vga() { return vga_.get(); }
+  // The first display adapter; null without one.
+  DisplayAdapter* display() { return find<DisplayAdapter>(); }
+  VgaCore* vga() { return find<VgaCore>(); }
 };
 
 }  // namespace xlat

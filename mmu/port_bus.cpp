@@ -80,4 +80,11 @@ void PortBus::write(u16 port, unsigned width, u32 value) {
   write(static_cast<u16>(port + half), half, value >> (8 * half));
 }
 
+bool PortBus::taken(u16 first, unsigned count) const {
+  for (unsigned n = 0; n < count; ++n) {
+    if (owner_[static_cast<u16>(first + n)] != 0) return true;
+  }
+  return false;
+}
+
 }  // namespace xlat

@@ -18,6 +18,8 @@ class PortBus {
   // Removes every mapping of `handler`; handlers it hid answer again.
   void unmap(IoHandler& handler);
 
+  // Whether somebody answers at one of [first, first + count).
+  bool taken(u16 first, unsigned count) const;
   // Who answers where: runs of ports with the same owner, in order, for `info mtree`.
   struct Run {
     u16 first, last;

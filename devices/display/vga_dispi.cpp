@@ -11,6 +11,78 @@ constexpr u16 kEnabled = 0x01, kGetCaps = 0x02, kNoClear = 0x80;
 constexpr u16 kMaxXres = 16000, kMaxYres = 12000, kMaxBpp = 32;
 }  // namespace
 
+Vga::Vga(Clock& clock, std::vector<u8> rom, u32 bytes, std::vector<u8> edid)
+    : PciFunction({.vendor = 0x1234,
+                   .device = 0x1111,
+                   .revision = 2,
+                   .class_code = 0x030000,
+                   .subsystem_vendor = 0x1af4,
+                   .subsystem = 0x1100,
+                   .interrupt_pin = 0}),
+      VgaCore(clock, bytes),
+      edid_(std::move(edid)) {
+  // The VGA's fixed ports hang on the I/O enable bit, which firmware looks at to find the primary display.
+  define16(kPciCommand, 0, 0x0140 | kPciCommandIo | kPciCommandMemory | kPciCommandMaster | kPciCommandIntxDisable);
+  add_ram_bar(0, bytes, vram_.data());
+  add_memory_bar(2, 4096, mmio_);
+  if (!rom.empty()) add_rom_bar(std::move(rom));
+  reset();
+}
+
+void Vga::map_ports(PortBus& ports) {
+  map_vga_ports(ports);
+  ports.map(0x1ce, 3, dispi_ports_, kWidth1 | kWidth2);
+}
+
+void Vga::reset() {
+  reset_vga();
+  vbe_index_ = 0;
+  vbe_.fill(0);
+  vbe_[kVbeId] = 0xb0c5;
+  vbe_[kVbeMemory64k] = static_cast<u16>(memory_bytes() >> 16);
+  reset_config();
+}
+
+void Vga::serialize(Archive& ar) {
+  ar.section("vga", 2);
+  serialize_config(ar);
+  serialize_vga(ar);
+  ar(vbe_index_)(vbe_);
+  if (ar.loading() && vbe_[kVbeBpp] > 32) ar.fail("VBE depth out of range"), vbe_[kVbeBpp] = 8;
+}
+
+std::optional<u64> Vga::banked(u32 offset) const {
+  if (!vbe_on() || vbe_[kVbeBpp] == 4 || !(misc_ & 2) || !window_offset(offset)) return std::nullopt;
+  return (u64{vbe_[kVbeBank]} * 65536 + (offset & 0xffff)) % vram_.size();
+}
+
+u8 Vga::read_memory(u32 offset) {
+  const auto at = banked(offset);
+  return at ? vram_[*at] : VgaCore::read_memory(offset);
+}
+
+void Vga::write_memory(u32 offset, u8 value) {
+  if (const auto at = banked(offset)) {
+    vram_[*at] = value;
+  } else {
+    VgaCore::write_memory(offset, value);
+  }
+}
+
+std::optional<VgaCore::LinearMode> Vga::linear_mode() const {
+  if (!vbe_on()) return std::nullopt;
+  LinearMode mode{.width = vbe_[kVbeXres], .height = vbe_[kVbeYres], .depth = vbe_[kVbeBpp]};
+  mode.pitch = vbe_bytes_per_line();
+  mode.start = u64{vbe_[kVbeYOffset]} * mode.pitch;
+  if (mode.depth == 4) {
+    mode.start += u64{vbe_[kVbeXOffset]} / 8 * 4;
+    mode.skip = vbe_[kVbeXOffset] % 8;
+  } else {
+    mode.start += u64{vbe_[kVbeXOffset]} * ((mode.depth + 7) / 8);
+  }
+  return mode;
+}
+
 u32 Vga::DispiPorts::read(u64 offset, unsigned width) {
   if (width != 2) return 0xff;
   if (offset == 0) return vga_.vbe_index_;
@@ -58,7 +130,7 @@ void Vga::write_dispi(unsigned index, u16 value) {
       if (value == 4 || value == 8 || value == 15 || value == 16 || value == 24 || value == 32) vbe_[kVbeBpp] = value;
       break;
     case kVbeEnable: enable_dispi(value); break;
-    case kVbeBank: vbe_[kVbeBank] = static_cast<u16>(value % (kMemoryBytes >> 16)); break;
+    case kVbeBank: vbe_[kVbeBank] = static_cast<u16>(value % (memory_bytes() >> 16)); break;
     case kVbeVirtWidth:
     case kVbeVirtHeight:
     case kVbeXOffset:
@@ -67,7 +139,7 @@ void Vga::write_dispi(unsigned index, u16 value) {
       vbe_[index] = value;
       vbe_[kVbeVirtWidth] = std::max(vbe_[kVbeVirtWidth], vbe_[kVbeXres]);
       const unsigned line = vbe_bytes_per_line();
-      vbe_[kVbeVirtHeight] = static_cast<u16>(std::min<unsigned>(line ? kMemoryBytes / line : 0, 0xffff));
+      vbe_[kVbeVirtHeight] = static_cast<u16>(std::min<unsigned>(line ? memory_bytes() / line : 0, 0xffff));
       break;
     }
     default: break;
@@ -82,9 +154,9 @@ void Vga::enable_dispi(u16 value) {
     vbe_[kVbeXOffset] = vbe_[kVbeYOffset] = 0;
     vbe_[kVbeBank] = 0;
     const u64 line = vbe_bytes_per_line();
-    vbe_[kVbeVirtHeight] = static_cast<u16>(std::min<u64>(line ? kMemoryBytes / line : 0, 0xffff));
+    vbe_[kVbeVirtHeight] = static_cast<u16>(std::min<u64>(line ? memory_bytes() / line : 0, 0xffff));
     if (!(value & kNoClear)) {
-      std::fill_n(vram_.begin(), static_cast<std::ptrdiff_t>(std::min<u64>(line * vbe_[kVbeYres], kMemoryBytes)),
+      std::fill_n(vram_.begin(), static_cast<std::ptrdiff_t>(std::min<u64>(line * vbe_[kVbeYres], memory_bytes())),
                   u8{0});
     }
   } else if (!(value & kEnabled)) {
@@ -97,9 +169,10 @@ void Vga::enable_dispi(u16 value) {
   vbe_[kVbeEnable] = value & allowed;
 }
 
-// BAR 2: VGA ports 3C0h-3DFh at 400h, dispi registers at 500h, and at 600h the size of that block and the frame
-// buffer's byte order, which is little-endian.
+// BAR 2: the EDID at 0, VGA ports 3C0h-3DFh at 400h, dispi registers at 500h, and at 600h the size of that block and
+// the frame buffer's byte order, which is little-endian.
 u32 Vga::Mmio::read(u64 offset, unsigned width) {
+  if (offset + width <= vga_.edid_.size()) return static_cast<u32>(load_le_n(&vga_.edid_[offset], width));
   if (offset >= 0x400 && offset < 0x420) {
     u32 value = 0;
     for (unsigned i = 0; i < width; ++i) {

@@ -1,6 +1,6 @@
 // Host access to video memory through A0000h-BFFFFh: read and write modes, latches, chaining.
 #include "base/bits.h"
-#include "devices/display/vga.h"
+#include "devices/display/vga_core.h"
 
 namespace xlat {
 
@@ -14,22 +14,22 @@ constexpr u32 expand(u8 nibble) {
 constexpr u32 repeat(u8 byte) { return byte * 0x01010101u; }
 }  // namespace
 
-u32 Vga::Window::read(u64 offset, unsigned width) {
+u32 VgaCore::Window::read(u64 offset, unsigned width) {
   u32 value = 0;
   for (unsigned i = 0; i < width; ++i) value |= u32{vga_.read_memory(static_cast<u32>(offset + i))} << (8 * i);
   return value;
 }
 
-void Vga::Window::write(u64 offset, unsigned width, u32 value) {
+void VgaCore::Window::write(u64 offset, unsigned width, u32 value) {
   for (unsigned i = 0; i < width; ++i) {
     vga_.write_memory(static_cast<u32>(offset + i), static_cast<u8>(value >> (8 * i)));
   }
 }
 
-u32 Vga::load_planes(u32 offset) const { return load_le<u32>(&vram_[offset * std::size_t{4}]); }
+u32 VgaCore::load_planes(u32 offset) const { return load_le<u32>(&vram_[offset * std::size_t{4}]); }
 
 // Makes an offset from A0000h one into the window that GR06 selects; false outside it.
-bool Vga::window_offset(u32& offset) const {
+bool VgaCore::window_offset(u32& offset) const {
   switch ((gfx_[6] >> 2) & 3) {
     case 0: return offset < 0x20000;
     case 1: return offset < 0x10000;
@@ -38,12 +38,12 @@ bool Vga::window_offset(u32& offset) const {
   }
 }
 
-u8 Vga::read_memory(u32 offset) {
-  if (!(misc_ & 2) || !window_offset(offset)) return 0xff;
-  if (vbe_on() && vbe_[kVbeBpp] != 4) {  // banked window onto the frame buffer
-    return vram_[(u64{vbe_[kVbeBank]} * 65536 + (offset & 0xffff)) % vram_.size()];
-  }
-  u32 at = offset & 0xffff;
+u8 VgaCore::read_memory(u32 offset) {
+  return (misc_ & 2) && window_offset(offset) ? read_planes(offset & 0xffff) : u8{0xff};
+}
+
+// `at` counts the bytes of the window; what plane and byte of it that is depends on the mode.
+u8 VgaCore::read_planes(u32 at) {
   u8 plane = gfx_[4] & 3;
   if (chain4()) {
     plane = at & 3;
@@ -59,13 +59,11 @@ u8 Vga::read_memory(u32 offset) {
   return static_cast<u8>(~(differs | differs >> 8 | differs >> 16 | differs >> 24));
 }
 
-void Vga::write_memory(u32 offset, u8 value) {
-  if (!(misc_ & 2) || !window_offset(offset)) return;
-  if (vbe_on() && vbe_[kVbeBpp] != 4) {
-    vram_[(u64{vbe_[kVbeBank]} * 65536 + (offset & 0xffff)) % vram_.size()] = value;
-    return;
-  }
-  u32 at = offset & 0xffff;
+void VgaCore::write_memory(u32 offset, u8 value) {
+  if ((misc_ & 2) && window_offset(offset)) write_planes(offset & 0xffff, value);
+}
+
+void VgaCore::write_planes(u32 at, u8 value) {
   u8 planes = seq_[2];
   if (chain4()) {
     planes &= static_cast<u8>(1 << (at & 3));

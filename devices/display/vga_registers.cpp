@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "base/bits.h"
-#include "devices/display/vga.h"
+#include "devices/display/vga_core.h"
 
 namespace xlat {
 
@@ -16,34 +16,17 @@ constexpr u8 kAttrMask[0x15] = {0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 
 
 }  // namespace
 
-Vga::Vga(Clock& clock, std::vector<u8> rom)
-    : PciFunction({.vendor = 0x1234,
-                   .device = 0x1111,
-                   .revision = 2,
-                   .class_code = 0x030000,
-                   .subsystem_vendor = 0x1af4,
-                   .subsystem = 0x1100,
-                   .interrupt_pin = 0}),
-      clock_(clock),
-      vram_(kMemoryBytes) {
-  // The VGA's fixed ports hang on the I/O enable bit, which firmware looks at to find the primary display.
-  define16(kPciCommand, 0, 0x0140 | kPciCommandIo | kPciCommandMemory | kPciCommandMaster | kPciCommandIntxDisable);
-  add_ram_bar(0, kMemoryBytes, vram_.data());
-  add_memory_bar(2, 4096, mmio_);
-  if (!rom.empty()) add_rom_bar(std::move(rom));
-  reset();
-}
+VgaCore::VgaCore(Clock& clock, u32 bytes) : clock_(clock), vram_(bytes) {}
 
-void Vga::map_ports(PortBus& ports) {
+void VgaCore::map_vga_ports(PortBus& ports) {
   ports.map(0x3b4, 2, ports_3b0_);
   ports.map(0x3ba, 1, ports_3ba_);
   ports.map(0x3c0, 16, ports_3c0_);
   ports.map(0x3d4, 2, ports_3d0_);
   ports.map(0x3da, 1, ports_3da_);
-  ports.map(0x1ce, 3, dispi_ports_, kWidth1 | kWidth2);
 }
 
-void Vga::reset() {
+void VgaCore::reset_vga() {
   misc_ = feature_ = 0;
   seq_index_ = crtc_index_ = gfx_index_ = attr_index_ = 0;
   attr_data_next_ = false;
@@ -55,19 +38,14 @@ void Vga::reset() {
   dac_mask_ = 0xff;
   dac_read_ = dac_write_ = dac_component_ = dac_state_ = 0;
   latch_ = 0;
-  vbe_index_ = 0;
-  vbe_.fill(0);
-  vbe_[kVbeId] = 0xb0c5;
-  vbe_[kVbeMemory64k] = kMemoryBytes >> 16;
-  reset_config();
 }
 
-u32 Vga::Ports::read(u64 offset, unsigned) { return vga_.read_port(static_cast<u16>(base_ + offset)); }
-void Vga::Ports::write(u64 offset, unsigned, u32 value) {
+u32 VgaCore::Ports::read(u64 offset, unsigned) { return vga_.read_port(static_cast<u16>(base_ + offset)); }
+void VgaCore::Ports::write(u64 offset, unsigned, u32 value) {
   vga_.write_port(static_cast<u16>(base_ + offset), static_cast<u8>(value));
 }
 
-u8 Vga::read_port(u16 port) {
+u8 VgaCore::read_port(u16 port) {
   // MISC bit 0 decides whether the CRTC answers at 3Dx or 3Bx.
   if ((port & 0xfff0) == ((misc_ & 1) ? 0x3b0 : 0x3d0)) return 0xff;
   switch (port) {
@@ -101,13 +79,13 @@ u8 Vga::read_port(u16 port) {
   }
 }
 
-void Vga::write_port(u16 port, u8 value) {
+void VgaCore::write_port(u16 port, u8 value) {
   if ((port & 0xfff0) == ((misc_ & 1) ? 0x3b0 : 0x3d0)) return;
   switch (port) {
     case 0x3c0: write_attribute(value); break;
     case 0x3c2: misc_ = value & 0xef; break;
     case 0x3c4: seq_index_ = value & 7; break;
-    case 0x3c5: seq_[seq_index_] = value & kSeqMask[seq_index_]; break;
+    case 0x3c5: seq_[seq_index_ & 7] = value & kSeqMask[seq_index_ & 7]; break;
     case 0x3c6: dac_mask_ = value; break;
     case 0x3c7:
       dac_read_ = value;
@@ -120,11 +98,11 @@ void Vga::write_port(u16 port, u8 value) {
       dac_state_ = 0;
       break;
     case 0x3c9:
-      dac_[dac_write_ * 3u + dac_component_] = (vbe_[kVbeEnable] & 0x20) ? value : value & 0x3f;
+      dac_[dac_write_ * 3u + dac_component_] = dac_has_8_bits() ? value : value & 0x3f;
       if (++dac_component_ == 3) dac_component_ = 0, ++dac_write_;
       break;
     case 0x3ce: gfx_index_ = value & 15; break;
-    case 0x3cf: gfx_[gfx_index_] = value & kGfxMask[gfx_index_]; break;
+    case 0x3cf: gfx_[gfx_index_ & 15] = value & kGfxMask[gfx_index_ & 15]; break;
     case 0x3b4:
     case 0x3d4: crtc_index_ = value; break;
     case 0x3b5:
@@ -135,7 +113,7 @@ void Vga::write_port(u16 port, u8 value) {
   }
 }
 
-void Vga::write_attribute(u8 value) {
+void VgaCore::write_attribute(u8 value) {
   if (!attr_data_next_) {
     attr_index_ = value & 0x3f;
   } else {
@@ -146,7 +124,7 @@ void Vga::write_attribute(u8 value) {
   attr_data_next_ = !attr_data_next_;
 }
 
-void Vga::write_crtc(u8 value) {
+void VgaCore::write_crtc(u8 value) {
   if (crtc_index_ >= crtc_.size()) return;
   if (crtc_index_ <= 7 && (crtc_[0x11] & 0x80)) {
     // Protected, except for line compare bit 8.
@@ -156,15 +134,15 @@ void Vga::write_crtc(u8 value) {
   crtc_[crtc_index_] = value;
 }
 
-unsigned Vga::display_end() const { return crtc_[0x12] | bits(crtc_[7], 1, 1) << 8 | bits(crtc_[7], 6, 1) << 9; }
+unsigned VgaCore::display_end() const { return crtc_[0x12] | bits(crtc_[7], 1, 1) << 8 | bits(crtc_[7], 6, 1) << 9; }
 
-unsigned Vga::line_compare() const {
+unsigned VgaCore::line_compare() const {
   return static_cast<unsigned>(crtc_[0x18] | bits(crtc_[7], 4, 1) << 8 | bits(crtc_[9], 6, 1) << 9);
 }
 
-Vga::Timing Vga::timing() const {
+VgaCore::Timing VgaCore::timing() const {
   Timing t;
-  const u64 dot_hz = ((misc_ >> 2) & 3) == 1 ? 28'322'000 : 25'175'000;
+  const u64 dot_hz = dot_clock();
   const u64 dots = (seq_[1] & 1) ? 8 : 9;
   t.line_chars = crtc_[0] + u64{5};
   t.display_chars = std::min<u64>(crtc_[1] + u64{1}, t.line_chars);
@@ -179,7 +157,7 @@ Vga::Timing Vga::timing() const {
   return t;
 }
 
-u8 Vga::input_status_1() {
+u8 VgaCore::input_status_1() {
   attr_data_next_ = false;
   const Timing t = timing();
   const u64 frame_q16 = t.line_ns_q16 * t.lines;
@@ -191,31 +169,20 @@ u8 Vga::input_status_1() {
   return static_cast<u8>((vertical ? 0x08 : 0) | (disabled || vertical ? 0x01 : 0));
 }
 
-// Number of the frame on the screen, for blinking.
-u64 Vga::frame() const {
-  const Timing t = timing();
-  return static_cast<u64>(((unsigned __int128)clock_.now() << 16) / (t.line_ns_q16 * t.lines));
-}
+u64 VgaCore::dot_clock() const { return ((misc_ >> 2) & 3) == 1 ? 28'322'000 : 25'175'000; }
 
-// Between 20 and 200 frames a second; what the VBE interface shows is not bound to the CRTC's timing.
-u64 Vga::frame_ns() const {
-  if (vbe_on()) return kNanosPerSecond / 60;
+// Between 20 and 200 frames a second.
+u64 VgaCore::frame_ns() const {
   const Timing t = timing();
   return std::clamp<u64>(t.line_ns_q16 * t.lines >> 16, kNanosPerSecond / 200, kNanosPerSecond / 20);
 }
 
-void Vga::serialize(Archive& ar) {
-  ar.section("vga", 1);
-  serialize_config(ar);
+void VgaCore::serialize_vga(Archive& ar) {
   ar(misc_)(feature_);
-  ar.range(seq_index_, u8{0}, u8{7});
-  ar(crtc_index_);
-  ar.range(gfx_index_, u8{0}, u8{15});
-  ar.range(attr_index_, u8{0}, u8{0x3f});
-  ar(attr_data_next_)(seq_)(crtc_)(gfx_)(attr_)(dac_)(dac_mask_)(dac_read_)(dac_write_);
+  ar(seq_index_)(crtc_index_)(
+      gfx_index_)(attr_index_)(attr_data_next_)(seq_)(crtc_)(gfx_)(attr_)(dac_)(dac_mask_)(dac_read_)(dac_write_);
   ar.range(dac_component_, u8{0}, u8{2});
-  ar(dac_state_)(latch_)(vbe_index_)(vbe_);
-  if (ar.loading() && vbe_[kVbeBpp] > 32) ar.fail("VBE depth out of range"), vbe_[kVbeBpp] = 8;
+  ar(dac_state_)(latch_);
   ar.raw(vram_);
 }
 

@@ -106,11 +106,12 @@ Status FloppyDrive::insert(std::unique_ptr<BlockImage> image) {
   return {};
 }
 
-void FloppyDrive::eject() {
+bool FloppyDrive::eject(bool) {
   if (image_) changed_ = true;
   image_.reset();
   format_ = {};
   marks_.clear();
+  return true;
 }
 
 void FloppyDrive::step(int cylinders) {

@@ -9,7 +9,7 @@
 
 #include "base/archive.h"
 #include "base/result.h"
-#include "devices/block/block_image.h"
+#include "devices/block/medium_drive.h"
 
 namespace xlat {
 
@@ -38,7 +38,7 @@ FloppyFormat fitting_floppy_format(u64 bytes, std::span<const u8> first_sector);
 // That of an image; fails if it cannot be read.
 Result<FloppyFormat> floppy_format_of(BlockImage& image);
 
-class FloppyDrive {
+class FloppyDrive : public MediumDrive {
  public:
   static constexpr u32 kMostSectors = 80 * 2 * 48;
 
@@ -49,9 +49,10 @@ class FloppyDrive {
   std::string describe() const;
 
   // Puts a disk in; fails if it does not fit the drive or cannot be read. A disk that was in it comes out.
-  Status insert(std::unique_ptr<BlockImage> image);
-  void eject();
-  const BlockImage* image() const { return image_.get(); }
+  Status insert(std::unique_ptr<BlockImage> image) override;
+  bool eject(bool force = false) override;
+  bool removable() const override { return true; }
+  const BlockImage* image() const override { return image_.get(); }
   // All zeros without a disk.
   const FloppyFormat& format() const { return format_; }
   bool write_protected() const { return image_ && image_->read_only(); }

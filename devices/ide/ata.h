@@ -5,6 +5,7 @@
 
 #include "devices/block/block_image.h"
 #include "devices/block/disk_geometry.h"
+#include "devices/block/medium_drive.h"
 #include "devices/ide/ide_drive.h"
 
 namespace xlat {
@@ -16,13 +17,17 @@ struct DriveIdentity {
   std::string model = "XLAT HARDDISK";  // at most 40
 };
 
-class AtaDisk final : public IdeDrive {
+class AtaDisk final : public IdeDrive, public MediumDrive {
  public:
   AtaDisk(Clock& clock, std::string name, std::unique_ptr<BlockImage> image, DriveIdentity identity = {});
 
   void serialize(Archive& ar) override;
 
-  BlockImage& image() { return *image_; }
+  BlockImage& medium() { return *image_; }
+  const BlockImage* image() const override { return image_.get(); }
+  bool removable() const override { return false; }
+  Status insert(std::unique_ptr<BlockImage>) override { return error("a hard disk's medium cannot be changed"); }
+  bool eject(bool) override { return false; }
   u64 sectors() const { return sectors_; }
   // The default CHS translation, as in IDENTIFY words 1, 3 and 6.
   const DiskGeometry& default_geometry() const { return geometry_; }

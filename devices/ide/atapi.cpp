@@ -50,11 +50,12 @@ void AtapiCdrom::device_reset() {
   status_ = reset_status();
 }
 
-void AtapiCdrom::insert(std::unique_ptr<BlockImage> image) {
+Status AtapiCdrom::insert(std::unique_ptr<BlockImage> image) {
   image_ = std::move(image);
   tray_open_ = false;
   attention_ = image_ != nullptr;
   event_ = image_ ? 2 : 3;  // NewMedia, MediaRemoval
+  return {};
 }
 
 bool AtapiCdrom::eject(bool force) {

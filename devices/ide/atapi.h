@@ -3,13 +3,13 @@
 
 #include <memory>
 
-#include "devices/block/block_image.h"
+#include "devices/block/medium_drive.h"
 #include "devices/ide/ata.h"
 #include "devices/ide/ide_drive.h"
 
 namespace xlat {
 
-class AtapiCdrom final : public IdeDrive {
+class AtapiCdrom final : public IdeDrive, public MediumDrive {
  public:
   // `image` null: an empty drive.
   AtapiCdrom(Clock& clock, std::string name, std::unique_ptr<BlockImage> image,
@@ -18,13 +18,14 @@ class AtapiCdrom final : public IdeDrive {
   void serialize(Archive& ar) override;
 
   // Puts a disc in and closes the tray; the guest learns of it by unit attention and by media event.
-  void insert(std::unique_ptr<BlockImage> image);
+  Status insert(std::unique_ptr<BlockImage> image) override;
   // Takes the disc out. While the guest has locked the door this only posts an eject request and returns false, unless
   // forced.
-  bool eject(bool force);
-  const BlockImage* image() const { return image_.get(); }
-  bool tray_open() const { return tray_open_; }
-  bool locked() const { return locked_; }
+  bool eject(bool force) override;
+  const BlockImage* image() const override { return image_.get(); }
+  bool tray_open() const override { return tray_open_; }
+  bool removable() const override { return true; }
+  bool locked() const override { return locked_; }
 
  protected:
   void execute() override;

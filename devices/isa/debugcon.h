@@ -8,23 +8,24 @@
 
 namespace xlat {
 
-// Reads give 0xE9 whatever the port: how a guest finds it.
+// Reads give `readback`: how a guest finds it.
 class DebugCon : public Device, public IoHandler {
  public:
-  DebugCon(PortBus& ports, u16 port, std::function<void(u8)> output)
-      : output_(std::move(output)), range_(ports, port, 1, *this) {}
+  DebugCon(PortBus& ports, u16 port, std::function<void(u8)> output, u8 readback = 0xe9)
+      : output_(std::move(output)), readback_(readback), range_(ports, port, 1, *this) {}
 
   std::string_view name() const override { return "debugcon"; }
   void reset() override {}
   void serialize(Archive&) override {}
 
-  u32 read(u64, unsigned) override { return 0xe9; }
+  u32 read(u64, unsigned) override { return readback_; }
   void write(u64, unsigned, u32 value) override {
     if (output_) output_(static_cast<u8>(value));
   }
 
  private:
   std::function<void(u8)> output_;
+  u8 readback_;
   PortRange range_;
 };
 

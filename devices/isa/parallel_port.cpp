@@ -1,6 +1,8 @@
 // Registers and handshake of the parallel port.
 #include "devices/isa/parallel_port.h"
 
+#include "devices/registry.h"
+
 namespace xlat {
 
 namespace {
@@ -81,5 +83,41 @@ void ParallelPort::write(u64 port, unsigned, u32 value) {
   if ((v & kStrobe) && !(before & kStrobe) && output_) output_(data_);
   if (!(v & kStrobe) && (before & kStrobe)) ack_.schedule(clock_.now() + kAckNs);
 }
+
+namespace {
+
+constexpr u16 kLptBase[] = {0x378, 0x278, 0x3bc};
+constexpr unsigned kLptIrq[] = {7, 5, 7};
+
+constexpr Property kParallelProperties[] = {
+    back_end("chardev", Property::Kind::kChannel, "the printer's paper"),
+    number("index", "", "LPT port, counted from 0; the first that is free if not given", 0, 2),
+    number("iobase", "", "first of three ports; the LPT port's if not given", 0, 0xfffc),
+    number("irq", "", "interrupt line; the LPT port's if not given", 0, 15),
+};
+
+Result<std::unique_ptr<Device>> make_parallel(Board& board, const Properties& values) {
+  if (!values.given("chardev")) return error("chardev= is missing: the id of a -chardev");
+  unsigned index = 0;
+  if (values.given("index")) {
+    index = static_cast<unsigned>(values.number("index"));
+  } else if (!values.given("iobase")) {
+    while (index < 3 && board.ports().taken(kLptBase[index], 3)) ++index;
+    if (index == 3) return error("the machine has three parallel ports, all are taken");
+  }
+  const u16 base = values.given("iobase") ? static_cast<u16>(values.number("iobase")) : kLptBase[index];
+  if (board.ports().taken(base, 3)) return error("there is something at port {:#x} already", base);
+  const unsigned irq = values.given("irq") ? static_cast<unsigned>(values.number("irq")) : kLptIrq[index];
+  auto channel = board.channel(values.text("chardev"));
+  if (!channel) return channel.error();
+  return std::unique_ptr<Device>(std::make_unique<ParallelPort>(board.ports(), base, board.clock(), board.isa_irq(irq),
+                                                                [line = *channel](u8 value) { line->write(value); }));
+}
+
+}  // namespace
+
+extern const DeviceType kIsaParallelType = {
+    "isa-parallel",      "ISA",        DeviceType::Category::kInput, "a parallel port with a printer, LPT1 to LPT3",
+    kParallelProperties, make_parallel};
 
 }  // namespace xlat

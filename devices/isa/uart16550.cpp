@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/bits.h"
+#include "devices/registry.h"
 
 namespace xlat {
 
@@ -268,5 +269,45 @@ void Uart16550::write(u64 port, unsigned, u32 value) {
   }
   update();
 }
+
+namespace {
+
+constexpr u16 kComBase[] = {0x3f8, 0x2f8, 0x3e8, 0x2e8};
+constexpr unsigned kComIrq[] = {4, 3, 4, 3};
+
+constexpr Property kSerialProperties[] = {
+    back_end("chardev", Property::Kind::kChannel, "what is at the other end of the line"),
+    number("index", "", "COM port, counted from 0; the first that is free if not given", 0, 3),
+    number("iobase", "", "first of eight ports; the COM port's if not given", 0, 0xfff8),
+    number("irq", "", "interrupt line; the COM port's if not given", 0, 15),
+};
+
+Result<std::unique_ptr<Device>> make_serial(Board& board, const Properties& values) {
+  if (!values.given("chardev")) return error("chardev= is missing: the id of a -chardev");
+  unsigned index = 0;
+  if (values.given("index")) {
+    index = static_cast<unsigned>(values.number("index"));
+  } else if (!values.given("iobase")) {
+    while (index < 4 && board.ports().taken(kComBase[index], 8)) ++index;
+    if (index == 4) return error("the machine has four serial ports, all are taken");
+  }
+  const u16 base = values.given("iobase") ? static_cast<u16>(values.number("iobase")) : kComBase[index];
+  if (board.ports().taken(base, 8)) return error("there is something at port {:#x} already", base);
+  const u64 irq = values.given("irq") ? values.number("irq") : kComIrq[index];
+  auto channel = board.channel(values.text("chardev"));
+  if (!channel) return channel.error();
+  CharChannel* line = *channel;
+  auto uart = std::make_unique<Uart16550>(
+      board.ports(), base, board.clock(), board.isa_irq(static_cast<unsigned>(irq)),
+      [line](u8 value) { line->write(value); }, UartTiming::kInstant);
+  uart->on_can_receive([line] { line->feed(); });
+  line->attach(*uart);
+  return std::unique_ptr<Device>(std::move(uart));
+}
+
+}  // namespace
+
+extern const DeviceType kIsaSerialType = {
+    "isa-serial", "ISA", DeviceType::Category::kInput, "a serial port, COM1 to COM4", kSerialProperties, make_serial};
 
 }  // namespace xlat

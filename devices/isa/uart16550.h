@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/irq_line.h"
+#include "devices/char_channel.h"
 #include "devices/device.h"
 #include "devices/isa/port_range.h"
 
@@ -19,7 +20,7 @@ enum class UartTiming : u8 {
 // Data sheet: National Semiconductor PC16550D. Eight ports from `base`. All eight bits of a character go through
 // whatever length LCR says, which at first is five: the other end is a file or a program, and boot sectors send before
 // they set it.
-class Uart16550 : public Device, public IoHandler {
+class Uart16550 : public Device, public IoHandler, public CharDevice {
  public:
   static constexpr unsigned kFifo = 16;
 
@@ -30,13 +31,14 @@ class Uart16550 : public Device, public IoHandler {
             UartTiming timing = UartTiming::kBaudRate);
 
   // How many bytes receive() takes now without an overrun.
-  unsigned can_receive() const;
-  void receive(u8 value);
+  unsigned can_receive() const override;
+  void receive(u8 value) override;
   void receive_break();
   // Called when can_receive() has grown.
   void on_can_receive(std::function<void()> hook) { room_ = std::move(hook); }
   // Levels of CTS, DSR, RI, DCD; after power-on CTS, DSR and DCD are on.
   void set_modem_lines(u8 lines);
+  u16 base() const { return base_; }
   // MCR as the other end sees it: bit 0 DTR, bit 1 RTS.
   u8 modem_control() const { return mcr_ & 0x10 ? 0 : mcr_ & 3; }
 

@@ -76,6 +76,20 @@ void PciFunction::add_ram_bar(unsigned n, u32 size, u8* host, bool prefetchable)
   new_bar(n, BarKind::kRam, size, prefetchable ? 8 : 0).host = host;
 }
 
+void PciFunction::add_aperture_bar(unsigned n, u32 size, IoHandler& handler, u8* host, u32 bytes) {
+  add_memory_bar(n, size, handler, kWidthsAll, true);
+  bars_[n].host = host;
+  bars_[n].host_bytes = bars_[n].direct_bytes = bytes;
+}
+
+void PciFunction::set_direct(unsigned n, bool on) {
+  Bar& bar = bars_[n];
+  if (on == (bar.direct_bytes != 0)) return;
+  if (bus_ && bar.mapped) bus_->unmap_memory(bar);
+  bar.direct_bytes = on ? bar.host_bytes : 0;
+  if (bus_ && bar.mapped) bus_->map_memory(bar);
+}
+
 void PciFunction::add_rom_bar(std::vector<u8> bytes) {
   rom_ = std::move(bytes);
   rom_.resize(std::bit_ceil(std::max<std::size_t>(rom_.size(), 4096)), 0xff);
@@ -249,11 +263,13 @@ void PciBus::map_memory(PciFunction::Bar& bar) {
       continue;
     }
     u64 end = at + 4096;
-    while (end < bar.size && vacant(end)) end += 4096;
-    if (bar.kind == PciFunction::BarKind::kMemory) {
-      memory_.map_io(base + at, end - at, bar.window, at, bar.widths);
-    } else if (bar.kind == PciFunction::BarKind::kRam) {
+    const bool direct = at < bar.direct_bytes;
+    const u64 limit = direct ? bar.direct_bytes : bar.size;
+    while (end < limit && vacant(end)) end += 4096;
+    if (bar.kind == PciFunction::BarKind::kRam || direct) {
       memory_.map_device_ram(base + at, end - at, bar.host + at);
+    } else if (bar.kind == PciFunction::BarKind::kMemory) {
+      memory_.map_io(base + at, end - at, bar.window, at, bar.widths);
     } else {
       memory_.map_rom(base + at, end - at, bar.host + at);
     }
@@ -265,7 +281,8 @@ void PciBus::unmap_memory(PciFunction::Bar& bar) {
   const u64 base = *bar.mapped;
   const auto ours = [&](u64 offset) {
     const PageOwner& p = memory_.page(base + offset);
-    return bar.kind == PciFunction::BarKind::kMemory ? p.io == &bar.window : p.read == bar.host + offset;
+    return bar.kind == PciFunction::BarKind::kMemory && offset >= bar.direct_bytes ? p.io == &bar.window
+                                                                                  : p.read == bar.host + offset;
   };
   for (u64 at = 0; at < bar.size;) {
     if (!ours(at)) {

@@ -101,6 +101,11 @@ class PciFunction {
   void add_memory_bar(unsigned n, u32 size, IoHandler& handler, u8 widths = kWidthsAll, bool prefetchable = false);
   // Host bytes that answer directly, `size` of them, as a linear frame buffer; they must outlive the function.
   void add_ram_bar(unsigned n, u32 size, u8* host, bool prefetchable = true);
+  // A memory BAR whose first `bytes` of the range are host memory while direct, and the handler's when not; at first
+  // they are direct.
+  void add_aperture_bar(unsigned n, u32 size, IoHandler& handler, u8* host, u32 bytes);
+  void set_direct(unsigned n, bool on);
+  bool direct(unsigned n) const { return bars_[n].direct_bytes != 0; }
   // Expansion ROM; the bytes are padded to a power of two with ones.
   void add_rom_bar(std::vector<u8> bytes);
 
@@ -134,6 +139,7 @@ class PciFunction {
     u32 size = 0;
     u8 widths = 0;
     u8* host = nullptr;
+    u32 host_bytes = 0, direct_bytes = 0;  // of an aperture: there, and direct now
     Window window;
     std::optional<u32> mapped;  // where the bus has it now
   };

@@ -82,6 +82,7 @@ std::string info_linux(MonitorContext&, std::string_view);
 // monitor_devices.cpp
 std::string info_pic(MonitorContext&, std::string_view);
 std::string info_pci(MonitorContext&, std::string_view);
+std::string info_qtree(MonitorContext&, std::string_view);
 std::string info_irq(MonitorContext&, std::string_view);
 std::string info_dma(MonitorContext&, std::string_view);
 std::string info_jit(MonitorContext&, std::string_view);

@@ -1,4 +1,4 @@
-// info pic, irq, dma, chardev and pci.
+// info pic, irq, dma, chardev, qtree and pci.
 #include "frontend/monitor/commands.h"
 
 namespace xlat {
@@ -58,6 +58,8 @@ std::string info_chardev(MonitorContext& context, std::string_view) {
   for (const std::string& line : context.channels) out += line + "\n";
   return out;
 }
+
+std::string info_qtree(MonitorContext& context, std::string_view) { return context.machine.pc().tree().describe(); }
 
 std::string info_pci(MonitorContext& context, std::string_view) {
   std::string out;

@@ -53,6 +53,7 @@ constexpr MonitorCommand kInfos[] = {
     {"mtree", "", "who answers at which memory address and I/O port", info_mtree},
     {"name", "", "name of the machine", info_name},
     {"pci", "", "PCI devices", info_pci},
+    {"qtree", "", "the tree of devices and buses", info_qtree},
     {"pic", "", "interrupt controllers", info_pic},
     {"registers", "", "processor registers", info_registers},
     {"status", "", "whether the machine runs", info_status},

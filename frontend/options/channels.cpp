@@ -12,18 +12,18 @@ Status OptionParser::serial(const std::string& value) {
   if (serial_given_ == 4) return error("-serial {}: the machine has four serial ports, all are taken", value);
   auto spec = parse_char_spec(value, "-serial");
   if (!spec) return spec.error();
-  settings_.serial[serial_given_++] = *spec;
+  serial_[serial_given_++] = *spec;
   return {};
 }
 
 Status OptionParser::parallel(const std::string& value) {
-  if (parallel_given_ && settings_.parallel.kind != CharSpec::Kind::kNone) {
+  if (parallel_given_ && parallel_.kind != CharSpec::Kind::kNone) {
     return error("-parallel {}: the machine has one parallel port", value);
   }
   auto spec = parse_char_spec(value, "-parallel");
   if (!spec) return spec.error();
   if (spec->with_monitor) return error("-parallel {}: a parallel port cannot share with the monitor", value);
-  settings_.parallel = *spec;
+  parallel_ = *spec;
   parallel_given_ = true;
   return {};
 }
@@ -32,7 +32,7 @@ Status OptionParser::debugcon(const std::string& value) {
   auto spec = parse_char_spec(value, "-debugcon");
   if (!spec) return spec.error();
   if (spec->with_monitor) return error("-debugcon {}: a debug console cannot share with the monitor", value);
-  settings_.debugcon.push_back({std::nullopt, *spec});
+  debugcons_.push_back(*spec);
   return {};
 }
 
@@ -84,36 +84,45 @@ Status OptionParser::chardev(const std::string& value) {
   return {};
 }
 
-// Names become what they stand for. One that a serial port and the monitor use is shared, if it says mux=on.
-Status OptionParser::resolve_chardevs() {
-  CharSpec* first_serial = nullptr;
-  const auto resolve = [&](CharSpec& spec, const std::string& by) -> Status {
-    if (spec.kind != CharSpec::Kind::kChardev) return {};
-    const auto found = std::find_if(chardevs_.begin(), chardevs_.end(),
-                                    [&](const NamedChannel& c) { return c.chardev.id == spec.path; });
-    if (found == chardevs_.end()) return error("{}: there is no -chardev with id={}", by, spec.path);
-    if (!found->used_by.empty()) {
-      const bool shared = found->chardev.mux && by == "-monitor" && found->used_by == "-serial" && first_serial;
-      if (!shared) return error("{}: the -chardev with id={} is used by {} already", by, spec.path, found->used_by);
-      first_serial->with_monitor = true;
-      spec = {};
-      return {};
-    }
-    found->used_by = by;
-    spec = found->chardev.spec;
-    if (by == "-serial" && found->chardev.mux) first_serial = &spec;
-    return {};
-  };
-  for (CharSpec& spec : settings_.serial) {
-    if (Status s = resolve(spec, "-serial"); !s) return s;
+// A name becomes what it stands for.
+Status OptionParser::resolve_chardev(CharSpec& spec, const std::string& by) {
+  if (spec.kind != CharSpec::Kind::kChardev) return {};
+  const auto found = std::find_if(chardevs_.begin(), chardevs_.end(),
+                                  [&](const NamedChannel& c) { return c.chardev.id == spec.path; });
+  if (found == chardevs_.end()) return error("{}: there is no -chardev with id={}", by, spec.path);
+  if (!found->used_by.empty()) {
+    return error("{}: the -chardev with id={} is used by {} already", by, spec.path, found->used_by);
   }
-  if (Status s = resolve(settings_.monitor, "-monitor"); !s) return s;
-  if (Status s = resolve(settings_.parallel, "-parallel"); !s) return s;
-  if (Status s = resolve(settings_.gdb, "-gdb"); !s) return s;
-  for (DebugConSettings& d : settings_.debugcon) {
-    if (Status s = resolve(d.channel, "-debugcon"); !s) return s;
-  }
+  found->used_by = by;
+  spec = found->chardev.spec;
   return {};
+}
+
+// The monitor's may be that of a serial port, if it says mux=on: then they share it.
+Status OptionParser::resolve_chardevs() {
+  const std::string shared = settings_.monitor.kind == CharSpec::Kind::kChardev ? settings_.monitor.path : "";
+  const auto share = [&](CharSpec& spec, const std::string& id) {
+    for (const NamedChannel& named : chardevs_) {
+      if (named.chardev.id != id || id != shared || !named.chardev.mux) continue;
+      spec.with_monitor = true;
+      settings_.monitor = {};
+    }
+  };
+  for (CharSpec& spec : serial_) {
+    const std::string id = spec.kind == CharSpec::Kind::kChardev ? spec.path : "";
+    if (Status s = resolve_chardev(spec, "-serial"); !s) return s;
+    if (!id.empty()) share(spec, id);
+  }
+  if (Status s = resolve_chardev(parallel_, "-parallel"); !s) return s;
+  if (Status s = resolve_chardev(settings_.gdb, "-gdb"); !s) return s;
+  for (CharSpec& spec : debugcons_) {
+    if (Status s = resolve_chardev(spec, "-debugcon"); !s) return s;
+  }
+  if (Status s = check_back_ends(); !s) return s;
+  for (ChannelSettings& c : settings_.channels) {
+    if (c.by == "-device isa-serial") share(c.spec, c.id);
+  }
+  return resolve_chardev(settings_.monitor, "-monitor");
 }
 
 Status OptionParser::log(const std::string& value) {
@@ -130,20 +139,25 @@ Status OptionParser::log(const std::string& value) {
 // QEMU's rules: -nographic puts what was not given on this terminal, a display with consoles makes it those.
 Status OptionParser::default_channels() {
   using Kind = CharSpec::Kind;
-  bool stdio_used = false, mon_used = false;
-  for (const CharSpec& s : settings_.serial) {
-    stdio_used |= s.kind == Kind::kStdio;
-    mon_used |= s.with_monitor;
-  }
-  stdio_used |= settings_.parallel.kind == Kind::kStdio;
-  for (const DebugConSettings& d : settings_.debugcon) stdio_used |= d.channel.kind == Kind::kStdio;
-  stdio_used |= settings_.gdb.kind == Kind::kStdio;
+  bool stdio_used = settings_.gdb.kind == Kind::kStdio, mon_used = false;
+  const auto each_spec = [this](const auto& look) {
+    for (CharSpec& spec : serial_) look(spec);
+    look(parallel_);
+    for (CharSpec& spec : debugcons_) look(spec);
+    for (ChannelSettings& c : settings_.channels) look(c.spec);
+  };
+  each_spec([&](const CharSpec& spec) {
+    stdio_used |= spec.kind == Kind::kStdio;
+    mon_used |= spec.with_monitor;
+  });
+  if (device_given("isa-serial")) serial_given_ = std::max(serial_given_, 1u);
+  parallel_given_ |= device_given("isa-parallel");
   const bool monitor_on_stdio = monitor_given_ && settings_.monitor.kind == Kind::kStdio;
   if (mon_used && !monitor_given_) monitor_given_ = true;
   if (nographic_ && !nodefaults_) {
     if (serial_given_ == 0 && !stdio_used && !monitor_on_stdio) {
-      settings_.serial[0].kind = Kind::kStdio;
-      settings_.serial[0].with_monitor = !monitor_given_;
+      serial_[0].kind = Kind::kStdio;
+      serial_[0].with_monitor = !monitor_given_;
     } else if (!monitor_given_ && !stdio_used) {
       settings_.monitor.kind = Kind::kStdio;
     }
@@ -151,10 +165,10 @@ Status OptionParser::default_channels() {
   const bool window = settings_.display == DisplayKind::kWindow;
   const bool consoles = window || settings_.display == DisplayKind::kCurses;
   if (consoles && !nodefaults_ && !nographic_) {
-    if (serial_given_ == 0) settings_.serial[0].kind = Kind::kVc;
+    if (serial_given_ == 0) serial_[0].kind = Kind::kVc;
     if (!monitor_given_) settings_.monitor.kind = Kind::kVc;
     if (window && !parallel_given_) {
-      settings_.parallel.kind = Kind::kVc;
+      parallel_.kind = Kind::kVc;
       parallel_given_ = true;
     }
   }
@@ -163,15 +177,12 @@ Status OptionParser::default_channels() {
     const auto hide = [](CharSpec& spec, Kind instead) {
       if (spec.kind == Kind::kVc) spec = {.kind = instead};
     };
-    for (CharSpec& s : settings_.serial) hide(s, Kind::kNull);
-    for (DebugConSettings& d : settings_.debugcon) hide(d.channel, Kind::kNull);
-    hide(settings_.parallel, Kind::kNull);
+    each_spec([&](CharSpec& spec) { hide(spec, Kind::kNull); });
     hide(settings_.monitor, Kind::kNone);
   }
   // COM1 is there even if nothing listens.
-  if (serial_given_ == 0 && !nodefaults_ && settings_.serial[0].kind == Kind::kNone)
-    settings_.serial[0].kind = Kind::kNull;
-  if (!parallel_given_ && !nodefaults_) settings_.parallel.kind = Kind::kNull;
+  if (serial_given_ == 0 && !nodefaults_ && serial_[0].kind == Kind::kNone) serial_[0].kind = Kind::kNull;
+  if (!parallel_given_ && !nodefaults_) parallel_.kind = Kind::kNull;
   return {};
 }
 
@@ -188,16 +199,12 @@ Status OptionParser::check_channels() const {
     return {};
   };
   unsigned monitors = settings_.monitor.kind != CharSpec::Kind::kNone ? 1 : 0;
-  for (const CharSpec& spec : settings_.serial) {
-    if (Status s = claim(spec, "-serial"); !s) return s;
-    monitors += spec.with_monitor;
+  for (const ChannelSettings& c : settings_.channels) {
+    if (Status s = claim(c.spec, c.by); !s) return s;
+    monitors += c.spec.with_monitor;
   }
   if (Status s = claim(settings_.monitor, "-monitor"); !s) return s;
-  if (Status s = claim(settings_.parallel, "-parallel"); !s) return s;
   if (Status s = claim(settings_.gdb, "-gdb"); !s) return s;
-  for (const DebugConSettings& d : settings_.debugcon) {
-    if (Status s = claim(d.channel, "-debugcon"); !s) return s;
-  }
   if (monitors > 1) return error("there is one monitor; give it one channel, by -monitor or by mon:");
   return {};
 }

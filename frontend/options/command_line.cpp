@@ -212,13 +212,11 @@ Status OptionParser::finish() {
     if (!m.initrd.empty()) return error("-initrd only makes sense with -kernel");
     if (!m.append.empty()) return error("-append only makes sense with -kernel");
   }
-  if (Status s = plug_drives(); !s) return s;
-  if (nodefaults_ && !vga_given_) m.vga = false;
-  // As QEMU's PC: a CD-ROM drive and floppy drive A, empty, unless something else is in its place.
-  if (!nodefaults_ && !m.ide[2]) m.ide[2] = DriveConfig{.path = {}, .cdrom = true};
-  if (!nodefaults_ && !m.floppy[0]) m.floppy[0] = DriveConfig{};
-  for (DebugConSettings& d : settings_.debugcon) d.port = d.port.value_or(debugcon_port_);
   if (Status s = resolve_chardevs(); !s) return s;
+  default_display();
+  if (Status s = default_channels(); !s) return s;
+  list_devices();
+  set_boot_order();
   // A deterministic run looks at no clock of the host's, so the time of day is fixed as well.
   if (rtc_base_) {
     m.time.rtc_base = *rtc_base_;
@@ -227,8 +225,6 @@ Status OptionParser::finish() {
   }
   if (Status s = check_files(); !s) return s;
   if (Status s = check_audio(); !s) return s;
-  default_display();
-  if (Status s = default_channels(); !s) return s;
   return check_channels();
 }
 

@@ -1,7 +1,6 @@
 // The command line, as QEMU spells it, turned into what the frontend is to build and run.
 #pragma once
 
-#include <array>
 #include <optional>
 #include <span>
 #include <string>
@@ -17,9 +16,11 @@ namespace xlat {
 
 inline constexpr const char* kVersionText = "0.1.0";
 
-struct DebugConSettings {
-  std::optional<u16> port;  // none while the command line is read: then where -global puts it, or E9h
-  CharSpec channel;
+// A character back end that a device of the machine names by its id.
+struct ChannelSettings {
+  std::string id;
+  CharSpec spec;
+  std::string by;  // the option that asked for it, for error messages
 };
 
 // -audiodev: a WAV file, or nothing.
@@ -32,9 +33,9 @@ struct AudioSettings {
 };
 
 struct Settings {
-  MachineConfig machine;  // without the outputs of serial ports and debug consoles
-  std::array<CharSpec, 4> serial;
-  CharSpec monitor, parallel;
+  MachineConfig machine;  // without its channels
+  std::vector<ChannelSettings> channels;
+  CharSpec monitor;
   CharSpec gdb;  // kNone: no debugger
   DisplayKind display = DisplayKind::kNone;
   WindowOptions window;
@@ -43,13 +44,20 @@ struct Settings {
   const Keymap* keymap = &Keymap::us();  // what viewers' characters and pasted text are typed on
   std::vector<AudioSettings> audio;
   std::string speaker_audio;  // id of the -audiodev the PC speaker plays to; empty for none
-  std::vector<DebugConSettings> debugcon;
   std::string log_items, log_file, name, pidfile;
   bool no_shutdown = false;
   SandboxSettings sandbox;
   std::vector<std::string> warnings;
   // -help, -version and the like: print this and exit with status 0.
   std::optional<std::string> print;
+
+  // The channel with this id; of kind kNone if there is none.
+  CharSpec channel(std::string_view id) const {
+    for (const ChannelSettings& c : channels) {
+      if (c.id == id) return c.spec;
+    }
+    return {};
+  }
 };
 
 // `args` without the program's name. Looks at no file but a bare IMAGE.

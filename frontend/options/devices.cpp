@@ -1,26 +1,13 @@
-// -device and -global: devices by name, and their properties.
+// -device and -global: devices by name and their properties; the list of all that is plugged in.
 #include <algorithm>
 
+#include "devices/registry.h"
 #include "frontend/options/parser.h"
 #include "frontend/options/values.h"
 
 namespace xlat {
 
 namespace {
-
-struct DeviceInfo {
-  std::string_view name, properties, help;
-};
-constexpr DeviceInfo kDevices[] = {
-    {"floppy", "drive=ID,unit=N,bootindex=N", "a floppy drive with a -drive if=none,id=ID in it"},
-    {"ide-cd", "drive=ID,bus=ide.0|ide.1,unit=N,bootindex=N,serial=S", "a CD-ROM drive, likewise"},
-    {"ide-hd", "drive=ID,bus=ide.0|ide.1,unit=N,bootindex=N,serial=S", "a hard disk, likewise"},
-    {"isa-debug-exit", "iobase=0x501,iosize=2", "a write of N ends xlat with status N * 2 + 1"},
-    {"isa-debugcon", "iobase=0xe9,chardev=ID", "a debug console"},
-    {"isa-serial", "chardev=ID,index=N", "a serial port, COM1 to COM4"},
-    {"isa-parallel", "chardev=ID", "the parallel port LPT1"},
-    {"VGA", "", "the graphics adapter (-vga std)"},
-};
 
 // Devices QEMU's users ask for that come later, by how their names begin.
 struct LaterDevice {
@@ -53,7 +40,6 @@ constexpr LaterDevice kLater[] = {{"e1000", "networking"},
                                   {"ahci", "AHCI"},
                                   {"ich9-ahci", "AHCI"},
                                   {"virtio-", "virtio"},
-                                  {"cirrus-vga", "this graphics adapter"},
                                   {"vmware-svga", "this graphics adapter"},
                                   {"qxl", "this graphics adapter"},
                                   {"bochs-display", "this graphics adapter"},
@@ -68,113 +54,229 @@ constexpr LaterDevice kLater[] = {{"e1000", "networking"},
 
 }  // namespace
 
-Status OptionParser::global(const std::string& value) {
-  const auto dot = value.find('.'), equals = value.find('=');
-  if (dot == std::string::npos || equals == std::string::npos || equals < dot) {
-    return error("-global {}: write DRIVER.PROPERTY=VALUE", value);
+namespace {
+
+constexpr std::pair<DeviceType::Category, std::string_view> kCategories[] = {
+    {DeviceType::Category::kStorage, "Storage devices"}, {DeviceType::Category::kNetwork, "Network devices"},
+    {DeviceType::Category::kInput, "Input devices"},     {DeviceType::Category::kDisplay, "Display devices"},
+    {DeviceType::Category::kSound, "Sound devices"},     {DeviceType::Category::kUsb, "USB devices"},
+    {DeviceType::Category::kMisc, "Misc devices"},
+};
+
+std::string list_of_devices() {
+  std::string text;
+  for (const auto& [category, title] : kCategories) {
+    std::string rows;
+    for (const DeviceType* type : device_types()) {
+      if (type->category != category) continue;
+      rows += fmt::format("name \"{}\", bus {}, desc \"{}\"\n", type->name, type->bus, type->help);
+    }
+    if (!rows.empty()) text += fmt::format("{}{}:\n{}", text.empty() ? "" : "\n", title, rows);
   }
-  const std::string driver = value.substr(0, dot), property = value.substr(dot + 1, equals - dot - 1);
-  const std::string_view number_text = std::string_view(value).substr(equals + 1);
-  if (driver == "isa-debugcon" && property == "iobase") {
-    const auto port = parse_number(number_text);
-    if (!port || *port > 0xffff) return error("-global {}: give a port 0 to 0xffff", value);
-    debugcon_port_ = static_cast<u16>(*port);
+  return text;
+}
+
+std::string list_of_properties(const DeviceType& type) {
+  const auto value = [](const Property& p) {
+    switch (p.kind) {
+      case Property::Kind::kNumber: return "<uint>";
+      case Property::Kind::kSwitch: return "<bool>";
+      case Property::Kind::kText: return "<str>";
+      default: return "<id>";
+    }
+  };
+  std::string text = fmt::format("{} options:\n", type.name);
+  const Properties all = properties_of(type);
+  for (const Property& p : all.known()) {
+    text += fmt::format("  {:<22} - {}{}\n", fmt::format("{}={}", p.name, value(p)), p.help,
+                        p.standard.empty() ? "" : fmt::format(" (default: {})", p.standard));
+  }
+  return text;
+}
+
+// Devices that every PC has, and whose properties QEMU lets one set.
+constexpr std::string_view kBuiltIn[] = {"PIIX4_PM", "kvm-pit",   "isa-pit", "mc146818rtc", "isa-fdc",  "i8042",
+                                         "fw_cfg",   "piix3-ide", "PIIX3",   "i440FX",      "isa-pcspk"};
+
+}  // namespace
+
+Status OptionParser::global(const std::string& value) {
+  std::string driver, property, setting;
+  const auto dot = value.find('.'), equals = value.find('=');
+  if (value.starts_with("driver=")) {  // the long form
+    for (const SubOption& part : split_suboptions(value)) {
+      if (part.name == "driver") driver = part.value;
+      if (part.name == "property") property = part.value;
+      if (part.name == "value") setting = part.value;
+    }
+  } else if (dot != std::string::npos && equals != std::string::npos && dot < equals) {
+    driver = value.substr(0, dot);
+    property = value.substr(dot + 1, equals - dot - 1);
+    setting = value.substr(equals + 1);
+  }
+  if (driver.empty() || property.empty()) return error("-global {}: write DRIVER.PROPERTY=VALUE", value);
+  if (const DeviceType* type = find_device_type(driver)) {
+    if (Status s = properties_of(*type).set("-global " + driver, property, setting); !s) return s;
+    settings_.machine.globals.push_back({driver, property, setting});
     return {};
   }
-  if ((driver == "PIIX4_PM" || driver == "kvm-pit" || driver == "mc146818rtc") ||
-      (driver == "VGA" && property == "vgamem_mb")) {
+  if (std::find(std::begin(kBuiltIn), std::end(kBuiltIn), driver) != std::end(kBuiltIn)) {
     settings_.warnings.push_back(fmt::format("-global {}: not in this version; it has no effect", value));
     return {};
   }
-  return error("-global {}: no such property; there is: isa-debugcon.iobase", value);
+  for (const LaterDevice& later : kLater) {
+    if (!driver.starts_with(later.prefix)) continue;
+    settings_.warnings.push_back(
+        fmt::format("-global {}: {}: not in this version; it has no effect", value, later.missing));
+    return {};
+  }
+  return error("-global {}: there is no device '{}'; -device help lists them", value, driver);
 }
 
 Status OptionParser::device(const std::string& value) {
   const auto parts = split_suboptions(value, "driver");
   const std::string& driver = parts[0].value;
   if (driver == "help" || driver == "?") {
-    std::string text = "Devices:\n";
-    for (const DeviceInfo& d : kDevices) {
-      text += fmt::format("  {:<16}{}{}{}\n", d.name, d.help, d.properties.empty() ? "" : ": ", d.properties);
-    }
-    say(text);
+    say(list_of_devices());
     return {};
   }
-  const auto* info =
-      std::find_if(std::begin(kDevices), std::end(kDevices), [&](const DeviceInfo& d) { return d.name == driver; });
-  if (info == std::end(kDevices)) {
+  const DeviceType* type = find_device_type(driver);
+  if (!type) {
     for (const LaterDevice& later : kLater) {
       if (driver.starts_with(later.prefix)) return error("-device {}: {}: not in this version", driver, later.missing);
     }
     std::vector<std::string_view> names;
-    for (const DeviceInfo& d : kDevices) names.push_back(d.name);
+    for (const DeviceType* each : device_types()) names.push_back(each->name);
     return error("-device: no device '{}'; {}", driver, choices(driver, names));
   }
-  if (parts.size() > 1 && (parts[1].name == "help" || parts[1].name == "?")) {
-    say(fmt::format("{} options: {}\n", driver, info->properties.empty() ? "none" : info->properties));
-    return {};
-  }
-  if (driver == "ide-hd" || driver == "ide-cd" || driver == "floppy") return plug_drive(driver, parts);
-  DeviceProperties given;
+  DeviceConfig config{.type = std::string(type->name), .properties = {}, .id = {}, .named = true};
+  Properties values = properties_of(*type);
   for (std::size_t n = 1; n < parts.size(); ++n) {
-    const std::string& name = parts[n].name;
-    const auto number = parse_number(parts[n].value);
-    if (name == "chardev") {
-      given.channel = CharSpec{.kind = CharSpec::Kind::kChardev, .path = parts[n].value};
-    } else if (name == "iobase" || name == "readback" || name == "irq") {
-      if (!number || *number > 0xffff)
-        return error("-device {}: {}={}: give 0 to 0xffff", driver, name, parts[n].value);
-      if (name == "iobase") given.iobase = static_cast<u16>(*number);
-    } else if (name == "iosize" && driver == "isa-debug-exit") {
-      if (!number || *number < 1 || *number > 64) return error("-device: iosize={}: give 1 to 64", parts[n].value);
-      given.iosize = static_cast<u32>(*number);
-    } else if (name == "index" && (driver == "isa-serial" || driver == "isa-parallel")) {
-      if (!number || *number > 3) return error("-device {}: index={}: give 0 to 3", driver, parts[n].value);
-      given.index = static_cast<unsigned>(*number);
-    } else if (name != "id" && name != "bus" && name != "addr" && !(driver == "VGA" && name == "vgamem_mb")) {
-      static constexpr std::string_view kNames[] = {"iobase", "iosize", "chardev", "index", "id"};
-      return error("-device {}: no property '{}'; {}", driver, name, choices(name, kNames));
+    const auto& [name, setting, has_value] = parts[n];
+    if (!has_value && (name == "help" || name == "?")) {
+      say(list_of_properties(*type));
+      return {};
+    }
+    const auto& known = values.known();
+    const bool own = std::any_of(known.begin(), known.end(), [&n = name](const Property& p) { return p.name == n; });
+    if (name == "id") {
+      config.id = setting;
+      continue;
+    }
+    if (name != "bus" || own) {
+      const std::string given = has_value ? setting : "on";
+      if (Status s = values.set("-device " + driver, name, given); !s) return s;
+      config.properties.emplace_back(name, given);
+    } else {
+      config.properties.emplace_back(name, setting);
     }
   }
-  return plug(driver, given);
+  for (const DeviceConfig& other : devices_) {
+    if (!config.id.empty() && other.id == config.id)
+      return error("-device {}: id={} is there already", driver, config.id);
+  }
+  devices_.push_back(std::move(config));
+  return {};
 }
 
-Status OptionParser::plug(const std::string& driver, const DeviceProperties& given) {
-  MachineConfig& m = settings_.machine;
-  if (driver == "VGA") {
-    m.vga = vga_given_ = true;
-  } else if (driver == "isa-debug-exit") {
-    if (m.debug_exit) return error("-device: there is already an isa-debug-exit");
-    DebugExitConfig config;
-    config.iobase = given.iobase.value_or(config.iobase);
-    config.iosize = given.iosize.value_or(config.iosize);
-    if (config.iobase + config.iosize > 0x10000) return error("-device: the ports of isa-debug-exit end above 0xffff");
-    m.debug_exit = config;
-  } else if (!given.channel) {
-    return error("-device {}: chardev= is missing: the id of a -chardev", driver);
-  } else if (driver == "isa-debugcon") {
-    settings_.debugcon.push_back({given.iobase, *given.channel});
-  } else if (driver == "isa-parallel") {
-    if (parallel_given_)
-      return error("-device isa-parallel: the machine has one parallel port, which is there already");
-    settings_.parallel = *given.channel;
-    parallel_given_ = true;
-  } else {
-    constexpr u16 kBases[4] = {0x3f8, 0x2f8, 0x3e8, 0x2e8};
-    unsigned index = given.index.value_or(serial_given_);
-    if (given.iobase) {
-      const auto* base = std::find(std::begin(kBases), std::end(kBases), *given.iobase);
-      if (base == std::end(kBases))
-        return error("-device isa-serial: iobase={:#x}: no COM port is there", *given.iobase);
-      index = static_cast<unsigned>(base - std::begin(kBases));
+bool OptionParser::device_given(std::string_view type) const {
+  return std::any_of(devices_.begin(), devices_.end(), [type](const DeviceConfig& d) { return d.type == type; });
+}
+
+// What -device names by id must be there, and be nobody else's. Channels that are become the machine's.
+Status OptionParser::check_back_ends() {
+  std::vector<std::string_view> drives_taken;
+  for (const DeviceConfig& device : devices_) {
+    for (const Property& p : find_device_type(device.type)->properties) {
+      const std::string* id = device.find(p.name);
+      if (!id) continue;
+      const std::string by = "-device " + device.type;
+      if (p.kind == Property::Kind::kDrive) {
+        const bool there = std::any_of(unplugged_.begin(), unplugged_.end(),
+                                       [id](const DriveConfig& drive) { return drive.id == *id; });
+        if (!there) return error("{}: drive={}: there is no -drive if=none with this id", by, *id);
+        if (std::find(drives_taken.begin(), drives_taken.end(), *id) != drives_taken.end()) {
+          return error("{}: drive={}: another device has it", by, *id);
+        }
+        drives_taken.push_back(*id);
+      } else if (p.kind == Property::Kind::kChannel) {
+        CharSpec spec{.kind = CharSpec::Kind::kChardev, .path = *id};
+        if (Status s = resolve_chardev(spec, by); !s) return s;
+        settings_.channels.push_back({*id, std::move(spec), by});
+      }
     }
-    if (index > 3 || settings_.serial[index].kind != CharSpec::Kind::kNone) {
-      return error("-device isa-serial: COM{} is there already", index + 1);
-    }
-    settings_.serial[index] = *given.channel;
-    serial_given_ = std::max(serial_given_, index + 1);
   }
   return {};
+}
+
+void OptionParser::list_devices() {
+  MachineConfig& m = settings_.machine;
+  m.devices.clear();
+  const auto channel = [this](std::string id, CharSpec spec, std::string by) {
+    settings_.channels.push_back({std::move(id), std::move(spec), std::move(by)});
+  };
+  const bool display_named = std::any_of(devices_.begin(), devices_.end(), [](const DeviceConfig& d) {
+    return find_device_type(d.type)->category == DeviceType::Category::kDisplay;
+  });
+  if (!vga_.empty() && (vga_given_ || (!nodefaults_ && !display_named))) m.devices.push_back({.type = vga_});
+
+  // The CD-ROM drive and floppy drive A that a PC has without being asked.
+  unsigned ide_count = 0;
+  bool disc_place_taken = ide_[2].has_value() || device_given("ide-cd"), floppy_taken = floppy_[0].has_value();
+  for (const auto& drive : ide_) ide_count += drive.has_value();
+  for (const DeviceConfig& d : devices_) {
+    const std::string *bus = d.find("bus"), *unit = d.find("unit");
+    if (d.type == "ide-hd" || d.type == "ide-cd") {
+      ++ide_count;
+      disc_place_taken |= bus && *bus == "ide.1" && (!unit || *unit == "0");
+    }
+    floppy_taken |= d.type == "floppy" && (!unit || *unit == "0");
+  }
+  if (!nodefaults_ && !disc_place_taken && ide_count < 4) ide_[2] = DriveConfig{.path = {}, .cdrom = true};
+  if (!nodefaults_ && !floppy_taken) floppy_[0] = DriveConfig{};
+
+  for (unsigned n = 0; n < 4; ++n) {
+    if (ide_[n]) m.add_ide(n, *ide_[n]);
+  }
+  for (unsigned n = 0; n < 2; ++n) {
+    if (floppy_[n]) m.add_floppy(n, *floppy_[n]);
+  }
+  m.drives.insert(m.drives.end(), unplugged_.begin(), unplugged_.end());
+  for (unsigned n = 0; n < 4; ++n) {
+    if (serial_[n].kind == CharSpec::Kind::kNone) continue;
+    const std::string id = fmt::format("serial{}", n);
+    m.devices.push_back({.type = "isa-serial", .properties = {{"chardev", id}, {"index", fmt::to_string(n)}}});
+    channel(id, serial_[n], "-serial");
+  }
+  if (parallel_.kind != CharSpec::Kind::kNone) {
+    m.devices.push_back({.type = "isa-parallel", .properties = {{"chardev", "parallel0"}}});
+    channel("parallel0", parallel_, "-parallel");
+  }
+  for (std::size_t n = 0; n < debugcons_.size(); ++n) {
+    const std::string id = n == 0 ? "debugcon" : fmt::format("debugcon{}", n);
+    m.devices.push_back({.type = "isa-debugcon", .properties = {{"chardev", id}}});
+    channel(id, debugcons_[n], "-debugcon");
+  }
+  m.devices.insert(m.devices.end(), devices_.begin(), devices_.end());
+}
+
+// What has a bootindex comes first, in the order of that, then the others in their usual order.
+void OptionParser::set_boot_order() {
+  std::vector<std::pair<u64, char>> order;
+  for (const DeviceConfig& d : devices_) {
+    const std::string* index = d.find("bootindex");
+    const char letter = d.type == "floppy" ? 'a' : d.type == "ide-cd" ? 'd' : d.type == "ide-hd" ? 'c' : 'n';
+    if (index) order.emplace_back(*parse_number(*index), letter);
+  }
+  if (order.empty() || boot_given_) return;
+  std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::string letters, once;
+  for (const auto& [number, letter] : order) letters += letter;
+  letters += settings_.machine.boot_order;
+  for (const char letter : letters) {
+    if (once.find(letter) == std::string::npos) once += letter;
+  }
+  settings_.machine.boot_order = once.substr(0, 3);
 }
 
 }  // namespace xlat

@@ -208,7 +208,7 @@ Status OptionParser::web(const std::string& value) {
 
 // As QEMU: a window where there is a display server, else a VNC server for this host.
 void OptionParser::default_display() {
-  if (display_given_ || nographic_ || !settings_.machine.vga) return;
+  if (display_given_ || nographic_ || vga_.empty()) return;
   if (window_built() && display_server_named()) {
     settings_.display = DisplayKind::kWindow;
   } else if (vnc_built()) {

@@ -26,7 +26,7 @@ Status OptionParser::image(const std::string& path) {
 
 Status OptionParser::put_drive(unsigned index, DriveConfig drive, std::string_view option) {
   if (drive.path.empty() && !drive.cdrom) return error("{}: give a file name", option);
-  auto& slot = settings_.machine.ide[index];
+  auto& slot = ide_[index];
   static constexpr const char* kPlaces[] = {"primary master", "primary slave", "secondary master", "secondary slave"};
   if (slot) {
     return error("{} {}: the {} (index={}) is already '{}'", option, drive.path, kPlaces[index], index, slot->path);
@@ -38,7 +38,7 @@ Status OptionParser::put_drive(unsigned index, DriveConfig drive, std::string_vi
 Status OptionParser::put_floppy(unsigned index, DriveConfig drive, std::string_view option) {
   if (drive.path.empty() && option == "-drive") return {};  // both drives are there, with or without a floppy
   if (drive.path.empty()) return error("{}: give a file name", option);
-  auto& slot = settings_.machine.floppy[index];
+  auto& slot = floppy_[index];
   if (slot) return error("{} {}: floppy drive {} is already '{}'", option, drive.path, "AB"[index], slot -> path);
   slot = std::move(drive);
   return {};
@@ -187,108 +187,31 @@ Status OptionParser::drive(const std::string& value) {
   }
   if (unplugged) {
     if (id.empty()) return error("-drive {}: if=none: give an id, which -device then names as drive=", value);
-    const auto same = [&id](const NamedDrive& other) { return other.id == id; };
+    const auto same = [&id](const DriveConfig& other) { return other.id == id; };
     if (std::any_of(unplugged_.begin(), unplugged_.end(), same)) return error("-drive: id={} is there already", id);
-    unplugged_.push_back({id, std::move(drive)});
+    drive.id = id;
+    unplugged_.push_back(std::move(drive));
     return {};
   }
   if (index && (bus || unit)) return error("-drive: give index, or bus and unit, not both");
+  drive.id = id;
   if (floppy) {
     if (drive.cdrom) return error("-drive: media=cdrom does not go with if=floppy");
     if (!drive_errors_.empty()) return error("-drive: {} does not go with if=floppy", drive_errors_);
     if (bus.value_or(0) != 0) return error("-drive: bus={}: there is one floppy controller, 0", *bus);
     if (unit) index = unit;
-    if (!index) index = settings_.machine.floppy[0] ? 1 : 0;
+    if (!index) index = floppy_[0] ? 1 : 0;
     if (*index > 1) return error("-drive: index={}: there are floppy drives 0 and 1", *index);
     return put_floppy(static_cast<unsigned>(*index), std::move(drive), "-drive");
   }
   if (bus || unit) index = bus.value_or(0) * 2 + unit.value_or(0);
   if (!index) {
     index = drive.cdrom ? 2 : 0;
-    while (*index < 4 && settings_.machine.ide[*index]) ++*index;
+    while (*index < 4 && ide_[*index]) ++*index;
     if (*index == 4) return error("-drive {}: all four IDE drives are taken", value);
   }
   if (drive.path.empty() && !drive.cdrom) return error("-drive: file= is missing");
   return put_drive(static_cast<unsigned>(*index), std::move(drive), "-drive");
-}
-
-Status OptionParser::plug_drive(const std::string& driver, std::span<const SubOption> parts) {
-  Plug plug{.driver = driver, .drive = {}, .serial = {}, .bus = {}, .unit = {}, .boot_index = {}};
-  for (const SubOption& part : parts.subspan(1)) {
-    const auto number = parse_number(part.value);
-    if (part.name == "drive") {
-      plug.drive = part.value;
-    } else if (part.name == "serial") {
-      if (part.value.size() > 20) return error("-device {}: serial={}: at most 20 characters", driver, part.value);
-      plug.serial = part.value;
-    } else if (part.name == "bus") {
-      if (driver == "floppy" || (part.value != "ide.0" && part.value != "ide.1")) {
-        return error("-device {}: no bus '{}'{}", driver, part.value,
-                     driver == "floppy" ? "; leave it out" : "; there are: ide.0, ide.1");
-      }
-      plug.bus = part.value == "ide.1";
-    } else if (part.name == "unit" || part.name == "bootindex") {
-      if (!number || (part.name == "unit" && *number > 1)) {
-        return error("-device {}: {}={}: give {}", driver, part.name, part.value,
-                     part.name == "unit" ? "0 or 1" : "a number");
-      }
-      (part.name == "unit" ? plug.unit : plug.boot_index) = *number;
-    } else if (part.name != "id" && part.name != "model" && part.name != "ver") {
-      static constexpr std::string_view kNames[] = {"drive", "bus", "unit", "bootindex", "serial", "id"};
-      return error("-device {}: no property '{}'; {}", driver, part.name, choices(part.name, kNames));
-    }
-  }
-  if (plug.drive.empty() && driver == "ide-hd") return error("-device ide-hd: no drive specified; give drive=ID");
-  plugs_.push_back(std::move(plug));
-  return {};
-}
-
-Status OptionParser::plug_drives() {
-  std::vector<std::pair<u64, char>> order;
-  for (const Plug& plug : plugs_) {
-    const bool floppy = plug.driver == "floppy";
-    DriveConfig drive;
-    if (!plug.drive.empty()) {
-      const auto found = std::find_if(unplugged_.begin(), unplugged_.end(),
-                                      [&plug](const NamedDrive& named) { return named.id == plug.drive; });
-      if (found == unplugged_.end() || found->plugged) {
-        return error("-device {}: drive={}: {}", plug.driver, plug.drive,
-                     found == unplugged_.end() ? "there is no -drive if=none with this id" : "another device has it");
-      }
-      found->plugged = true;
-      drive = found->drive;
-    }
-    drive.cdrom = plug.driver == "ide-cd";
-    if (!plug.serial.empty()) drive.serial = plug.serial;
-    if (plug.boot_index) order.emplace_back(*plug.boot_index, floppy ? 'a' : drive.cdrom ? 'd' : 'c');
-    const std::string option = "-device " + plug.driver;
-    if (floppy) {
-      const u64 unit = plug.unit.value_or(settings_.machine.floppy[0] ? 1 : 0);
-      if (settings_.machine.floppy[unit]) return error("{}: floppy drive {} is there already", option, "AB"[unit]);
-      settings_.machine.floppy[unit] = std::move(drive);
-      continue;
-    }
-    std::optional<unsigned> place;
-    for (unsigned n = 0; n < 4 && !place; ++n) {
-      const bool fits = n / 2 == plug.bus.value_or(n / 2) && n % 2 == plug.unit.value_or(n % 2);
-      if (fits && !settings_.machine.ide[n]) place = n;
-    }
-    if (!place) return error("{}: that place on the IDE buses is taken", option);
-    if (drive.path.empty() && !drive.cdrom) return error("{}: drive={} has no file=", option, plug.drive);
-    settings_.machine.ide[*place] = std::move(drive);
-  }
-  if (order.empty() || boot_given_) return {};
-  // What has a number comes first, then the others in their usual order.
-  std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  std::string letters;
-  for (const auto& [number, letter] : order) letters += letter;
-  letters += settings_.machine.boot_order;
-  std::string once;
-  for (const char letter : letters) {
-    if (once.find(letter) == std::string::npos) once += letter;
-  }
-  settings_.machine.boot_order = once.substr(0, 3);
-  return {};
 }
 
 Status OptionParser::boot(const std::string& value) {
@@ -357,15 +280,15 @@ Status OptionParser::check_files() {
     if (!warning->empty()) settings_.warnings.push_back(std::move(*warning));
     return {};
   };
-  for (auto& drive : settings_.machine.floppy) {
-    if (!drive || drive->path.empty()) continue;
-    if (snapshot_) drive->snapshot = true;
-    if (Status s = check(*drive, check_floppy_image); !s) return s;
-  }
-  for (auto& drive : settings_.machine.ide) {
-    if (!drive || drive->path.empty()) continue;
-    if (snapshot_ && !drive->cdrom) drive->snapshot = true;
-    if (Status s = check(*drive, drive->cdrom ? check_iso_image : check_disk_image); !s) return s;
+  for (const DeviceConfig& device : settings_.machine.devices) {
+    const std::string* id = device.find("drive");
+    for (DriveConfig& drive : settings_.machine.drives) {
+      if (!id || drive.id != *id || drive.path.empty()) continue;
+      drive.cdrom |= device.type == "ide-cd";
+      if (snapshot_ && !drive.cdrom) drive.snapshot = true;
+      const auto look = device.type == "floppy" ? check_floppy_image : drive.cdrom ? check_iso_image : check_disk_image;
+      if (Status s = check(drive, look); !s) return s;
+    }
   }
   return {};
 }

@@ -19,11 +19,11 @@ bool exists(const std::string& path) {
 
 Status OptionParser::firmware_dir(const std::string& value) {
   if (value != "help" && value != "?") {
-    firmware_dirs_.push_back(value);
+    settings_.machine.rom_dirs.push_back(value);
     return {};
   }
   std::string text;
-  for (const std::string& dir : firmware_dirs_) text += dir + "\n";
+  for (const std::string& dir : settings_.machine.rom_dirs) text += dir + "\n";
   say(text + std::string(kFirmwareDir) + "\n");
   return {};
 }
@@ -33,7 +33,7 @@ Status OptionParser::firmware_file(const std::string& value, const std::string& 
   if (value.empty()) return error("{}: give a file name", name);
   to = value;
   if (exists(value) || value.find('/') != std::string::npos) return {};
-  std::vector<std::string> dirs = firmware_dirs_;
+  std::vector<std::string> dirs = settings_.machine.rom_dirs;
   dirs.emplace_back(kFirmwareDir);
   for (const std::string& dir : dirs) {
     if (const std::string path = dir + "/" + value; exists(path)) {
@@ -87,16 +87,19 @@ Status OptionParser::keyboard(const std::string& value) {
 }
 
 Status OptionParser::vga(const std::string& value) {
-  static constexpr std::string_view kLater[] = {"cirrus", "vmware", "qxl", "xenfb", "tcx", "cg3", "virtio"};
+  static constexpr std::string_view kLater[] = {"vmware", "qxl", "xenfb", "tcx", "cg3", "virtio"};
   if (value == "help" || value == "?") {
-    say("none                 no graphic card\nstd                  standard VGA (default)\n");
+    say("none                 no graphic card\nstd                  standard VGA (default)\n"
+        "cirrus               Cirrus VGA\n");
     return {};
   }
   if (std::find(std::begin(kLater), std::end(kLater), value) != std::end(kLater)) {
     return error("-vga {}: this graphics adapter: not in this version; use -vga std", value);
   }
-  if (value != "std" && value != "none") return error("-vga: no adapter '{}'; there are: std, none", value);
-  settings_.machine.vga = value == "std";
+  if (value != "std" && value != "cirrus" && value != "none") {
+    return error("-vga: no adapter '{}'; there are: std, cirrus, none", value);
+  }
+  vga_ = value == "std" ? "VGA" : value == "cirrus" ? "cirrus-vga" : "";
   vga_given_ = true;
   return {};
 }

@@ -1,6 +1,8 @@
 // One pass over the command line. Each option's function returns an error or changes the settings.
 #pragma once
 
+#include <array>
+
 #include "frontend/options/command_line.h"
 #include "frontend/options/values.h"
 
@@ -29,9 +31,6 @@ class OptionParser {
   Status smp(const std::string& value);
   Status drive(const std::string& value);
   Status drive_property(DriveConfig& drive, const SubOption& part, bool& known);
-  // -device ide-hd, ide-cd and floppy: what they plug in may come later on the command line.
-  Status plug_drive(const std::string& driver, std::span<const SubOption> parts);
-  Status plug_drives();
   Status put_drive(unsigned index, DriveConfig drive, std::string_view option);
   Status put_floppy(unsigned index, DriveConfig drive, std::string_view option);
   Status boot(const std::string& value);
@@ -40,18 +39,17 @@ class OptionParser {
   Status debugcon(const std::string& value);
   Status cpu(const std::string& value);
   Status global(const std::string& value);
-  // -device, and what it plugs in once its properties are read.
   Status device(const std::string& value);
-  struct DeviceProperties {
-    std::optional<CharSpec> channel;
-    std::optional<u16> iobase;
-    std::optional<u32> iosize;
-    std::optional<unsigned> index;
-  };
-  Status plug(const std::string& driver, const DeviceProperties& given);
+  bool device_given(std::string_view type) const;
+  Status check_back_ends();
+  // All devices in the order they are plugged in: those of options of their own, -device's, and what a PC has unless
+  // something else is in its place.
+  void list_devices();
+  void set_boot_order();
   Status chardev(const std::string& value);
   Status mon(const std::string& value);
   Status monitor_channel(const std::string& value, const std::string& name);
+  Status resolve_chardev(CharSpec& spec, const std::string& by);
   Status resolve_chardevs();
   Status firmware_dir(const std::string& value);
   Status firmware_file(const std::string& value, const std::string& name, std::string& to);
@@ -80,30 +78,26 @@ class OptionParser {
 
   Settings settings_;
   std::vector<std::string> bare_;
-  struct NamedDrive {
-    std::string id;
-    DriveConfig drive;
-    bool plugged = false;
-  };
-  struct Plug {
-    std::string driver, drive, serial;
-    std::optional<u64> bus, unit, boot_index;
-  };
-  std::vector<NamedDrive> unplugged_;  // -drive if=none
-  std::vector<Plug> plugs_;
+  // The usual places by number, as MachineConfig's functions count them.
+  std::array<std::optional<DriveConfig>, 4> ide_;
+  std::array<std::optional<DriveConfig>, 2> floppy_;
+  std::array<CharSpec, 4> serial_;
+  CharSpec parallel_;
+  std::vector<CharSpec> debugcons_;
+  std::string vga_ = "VGA";             // device of -vga; empty: none
+  std::vector<DeviceConfig> devices_;   // -device
+  std::vector<DriveConfig> unplugged_;  // -drive if=none
   bool boot_given_ = false;
   std::string drive_format_, drive_errors_;  // of the -drive being read: format=, and which of werror and rerror
   unsigned serial_given_ = 0;
   bool monitor_given_ = false, parallel_given_ = false, nographic_ = false, display_given_ = false, nodefaults_ = false,
        snapshot_ = false;
   bool vga_given_ = false, icount_given_ = false;
-  u16 debugcon_port_ = 0xe9;
   struct NamedChannel {
     Chardev chardev;
     std::string used_by;  // empty: by nobody
   };
   std::vector<NamedChannel> chardevs_;
-  std::vector<std::string> firmware_dirs_;  // -L
   std::optional<i64> rtc_base_;
 };
 

@@ -22,7 +22,7 @@ class GdbBench {
   explicit GdbBench(const std::vector<u8>& code = kLoopCode, EngineKind engine = EngineKind::kDefault) {
     MachineConfig config;
     config.ram_bytes = u64{4} << 20;
-    config.vga = false;
+    config.remove("VGA");
     config.kernel = dir_.write("kernel", multiboot_kernel(code));
     config.time.deterministic = true;
     config.engine = engine;

@@ -169,20 +169,20 @@ TEST_CASE("malformed images are taken or refused, nothing else", "[frontend]") {
     if (auto settings = parse_command_line(std::span(&path, 1)); !settings) one_line(settings.error().message);
     if (which < 3) {
       MachineConfig config;
-      config.vga = damage.random() % 4 == 0;
+      if (damage.random() % 4 != 0) config.remove("VGA");
       config.kernel = path;
       if (damage.random() % 4 == 0) config.initrd = path;
       run(config, 3000);
     } else if (which == 4) {
       MachineConfig config;
-      config.vga = false;
-      config.floppy[0] = DriveConfig{.path = path, .snapshot = true};
+      config.remove("VGA");
+      config.add_floppy(0, DriveConfig{.path = path, .snapshot = true});
       config.boot_order = std::string(1, 'a');
       run(config, seed % 16 == 0 ? 2'000'000 : 1000);
     } else if (seed % 16 == 0) {
       MachineConfig config;
-      config.vga = false;
-      config.ide[which == 5 ? 2 : 0] = DriveConfig{.path = path, .cdrom = which == 5, .snapshot = which != 5};
+      config.remove("VGA");
+      config.add_ide(which == 5 ? 2 : 0, DriveConfig{.path = path, .cdrom = which == 5, .snapshot = which != 5});
       config.boot_order = std::string(1, which == 5 ? 'd' : 'c');
       run(config, 2'000'000);
     }
@@ -215,7 +215,7 @@ TEST_CASE("malformed firmware is refused or runs", "[frontend]") {
     if (damage.random() % 4 == 0) {
       std::vector<u8> rom(4096);
       damage.apply(rom);
-      config.vga_bios = dir.write("vgabios", rom);
+      config.globals.push_back({"VGA", "romfile", dir.write("vgabios", rom)});
     }
     run(config, 20'000);
   }

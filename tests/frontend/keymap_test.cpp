@@ -3,10 +3,10 @@
 
 #include <catch2/catch.hpp>
 
+#include "firmware/rom.h"
 #include "frontend/display/console_font.h"
 #include "frontend/display/viewport.h"
 #include "frontend/input/keysym_keys.h"
-#include "machine/config.h"
 
 namespace xlat {
 

@@ -16,7 +16,7 @@ struct Bench {
   Bench() {
     MachineConfig config;
     config.ram_bytes = u64{4} << 20;
-    config.vga = false;
+    config.remove("VGA");
     config.kernel = dir.write("kernel", multiboot_kernel(kHaltCode));
     config.time.deterministic = true;
     auto made = Machine::create(config);

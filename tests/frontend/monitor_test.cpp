@@ -14,11 +14,11 @@ struct Bench {
   explicit Bench(bool vga = false) {
     MachineConfig config;
     config.ram_bytes = u64{4} << 20;
-    config.vga = vga;
+    if (!vga) config.remove("VGA");
     config.kernel = dir.write("kernel", multiboot_kernel(kHaltCode));
     config.time.deterministic = true;
-    config.floppy[0] = DriveConfig{};
-    config.ide[2] = DriveConfig{.path = {}, .cdrom = true};
+    config.add_ide(2, DriveConfig{.path = {}, .cdrom = true});
+    config.add_floppy(0, DriveConfig{});
     auto made = Machine::create(config);
     if (!made) FAIL(made.error().message);
     machine = std::move(*made);

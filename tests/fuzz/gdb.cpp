@@ -10,7 +10,7 @@ namespace {
 std::unique_ptr<Machine> make_machine() {
   MachineConfig config;
   config.ram_bytes = u64{1} << 20;
-  config.vga = false;
+  config.remove("VGA");
   config.time.deterministic = true;
   auto made = Machine::create(config);
   if (!made) fuzz::found(made.error().message);

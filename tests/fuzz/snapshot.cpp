@@ -13,8 +13,8 @@ std::unique_ptr<Machine> make_machine() {
   config.time.deterministic = true;
   config.engine = EngineKind::kInterp;
   config.no_reboot = true;
-  config.serial[0] = [](u8) {};
-  config.parallel = [](u8) {};
+  config.add_serial(0, [](u8) {});
+  config.add_parallel([](u8) {});
   auto made = Machine::create(config);
   if (!made) fuzz::found(made.error().message);
   (*made)->run_until(3'000'000);

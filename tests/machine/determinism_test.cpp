@@ -30,9 +30,7 @@ Outcome boot(u64 count, bool press_key, EngineKind engine = EngineKind::kDefault
   config.time.deterministic = true;
   config.engine = engine;
   Machine* machine = nullptr;
-  config.debugcon.push_back({0x402, [&](u8 value) {
-                               outcome.printed.push_back({machine->pc().clock.count(), value});
-                             }});
+  config.add_debugcon(0x402, [&](u8 value) { outcome.printed.push_back({machine->pc().clock.count(), value}); });
   auto created = Machine::create(config);
   REQUIRE(created.ok());
   machine = created.value().get();

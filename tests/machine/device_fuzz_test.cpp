@@ -53,19 +53,21 @@ class Torment {
     MachineConfig config;
     config.ram_bytes = u64{1 + rng_() % 8} << 20;
     config.time.deterministic = true;
-    config.vga = rng_() % 8 != 0;
-    config.ide[0] = DriveConfig{.path = files / "disk", .snapshot = true};
-    if (rng_() % 2) config.ide[1] = DriveConfig{.path = files / "odd", .snapshot = rng_() % 2 == 0, .read_only = true};
-    config.ide[2] = DriveConfig{.path = files / "cd", .cdrom = true};
-    if (rng_() % 2) config.ide[3] = DriveConfig{.path = {}, .cdrom = true};
-    config.floppy[0] = DriveConfig{.path = files / "floppy", .snapshot = true};
+    if (rng_() % 8 == 0) config.remove("VGA");
+    config.add_ide(0, DriveConfig{.path = files / "disk", .snapshot = true});
+    if (rng_() % 2)
+      config.add_ide(1, DriveConfig{.path = files / "odd", .snapshot = rng_() % 2 == 0, .read_only = true});
+    config.add_ide(2, DriveConfig{.path = files / "cd", .cdrom = true});
+    if (rng_() % 2) config.add_ide(3, DriveConfig{.path = {}, .cdrom = true});
+    config.add_floppy(0, DriveConfig{.path = files / "floppy", .snapshot = true});
     if (rng_() % 2) {
-      config.floppy[1] =
-          DriveConfig{.path = rng_() % 2 ? files / "floppy160" : std::string(), .snapshot = true, .read_only = true};
+      config.add_floppy(
+          1,
+          DriveConfig{.path = rng_() % 2 ? files / "floppy160" : std::string(), .snapshot = true, .read_only = true});
     }
-    for (auto& serial : config.serial) serial = [this](u8) { ++sent_; };
-    config.debugcon.push_back({0x402, [this](u8) { ++sent_; }});
-    config.debug_exit = DebugExitConfig{};
+    for (unsigned n = 0; n < 4; ++n) config.add_serial(n, [this](u8) { ++sent_; });
+    config.add_debugcon(0x402, [this](u8) { ++sent_; });
+    config.add_debug_exit();
     config.speaker = std::make_shared<Deaf>();
     auto made = Machine::create(config);
     if (!made) FAIL(made.error().message);
@@ -258,7 +260,7 @@ class Torment {
         }
         break;
       case 9:
-        if (Vga* vga = pc().vga(); vga && random() % 64 == 0) {
+        if (VgaCore* vga = pc().vga(); vga && random() % 64 == 0) {
           const Picture picture = vga->render();
           CHECK((picture.rgb.empty() || picture.rgb.size() == std::size_t{picture.width} * picture.height * 3));
           const auto screen = vga->text_screen();

@@ -51,9 +51,9 @@ TEST_CASE("the firmware boots in lockstep without a difference, keys pressed") {
     config.engine = engine;
     config.lockstep.window = window;
     config.lockstep.memory_every = 3'000'000;
-    config.floppy[0] = DriveConfig{};
+    config.add_floppy(0, DriveConfig{});
     std::string printed;
-    config.debugcon.push_back({0x402, [&](u8 value) { printed += static_cast<char>(value); }});
+    config.add_debugcon(0x402, [&](u8 value) { printed += static_cast<char>(value); });
     const auto machine = make(config);
     CHECK(machine->run_until(4'000'000) == Machine::Exit::kCount);
     machine->gate().post(KeyInput{*key_by_name("esc"), true});
@@ -144,8 +144,8 @@ TEST_CASE("only the first machine writes to disks, and the second one sees its o
   REQUIRE(fd >= 0);
   CHECK(write(fd, disk.data(), disk.size()) == static_cast<ssize_t>(disk.size()));
   MachineConfig config = lockstep_config();
-  config.ide[0] = DriveConfig{.path = name};
-  config.debug_exit = DebugExitConfig{.iobase = 0x501, .iosize = 1};
+  config.add_ide(0, DriveConfig{.path = name});
+  config.add_debug_exit(0x501, 1);
   {
     const auto machine = make(config);
     CHECK(machine->run_until(100'000'000) == Machine::Exit::kDebugExit);
@@ -186,20 +186,20 @@ TEST_CASE("bytes from a serial port enter both machines") {
   close(fd);
   config.kernel = name;
   std::string echoed;
-  config.serial[0] = [&](u8 value) { echoed += static_cast<char>(value); };
+  config.add_serial(0, [&](u8 value) { echoed += static_cast<char>(value); });
   std::string printed;
-  config.parallel = [&](u8 value) { printed += static_cast<char>(value); };
-  config.debug_exit = DebugExitConfig{.iobase = 0x501, .iosize = 1};
+  config.add_parallel([&](u8 value) { printed += static_cast<char>(value); });
+  config.add_debug_exit(0x501, 1);
   const auto machine = make(config);
   CHECK(machine->run_until(10'000'000) == Machine::Exit::kCount);  // the firmware has started it by then
   // More than the FIFO takes, so that some bytes wait in the machine.
   const std::string text = "all work and no play makes a machine a dull machine, q";
-  machine->enter_serial(0, {reinterpret_cast<const u8*>(text.data()), text.size()});
+  machine->enter_bytes(0, {reinterpret_cast<const u8*>(text.data()), text.size()});
   CHECK(machine->run_until(11'000'000) == Machine::Exit::kDebugExit);
   CHECK(machine->difference() == "");
   CHECK(echoed == text);
   CHECK(printed == "L");
-  CHECK(machine->serial_backlog(0) == 0);
+  CHECK(machine->backlog(0) == 0);
   std::filesystem::remove(name);
 }
 

@@ -142,7 +142,7 @@ TEST_CASE("a guest resets through ports 64h, 92h and CF9h, and by a triple fault
 TEST_CASE("isa-debug-exit ends the run with its status") {
   const Kernel kernel{0xb0, 0x10, 0xe6, 0xf4, 0xeb, 0xfe};
   MachineConfig config = with_kernel(kernel);
-  config.debug_exit = DebugExitConfig{0xf4, 4};
+  config.add_debug_exit(0xf4, 4);
   auto machine = Machine::create(config);
   REQUIRE(machine.ok());
   CHECK((*machine)->run() == Machine::Exit::kDebugExit);
@@ -167,7 +167,7 @@ TEST_CASE("serial input enters through the gate and can be recorded") {
                     0xfd, 0xec, 0xa8, 0x01, 0x74, 0xfb, 0xb2, 0xf8, 0xec, 0xee, 0xeb, 0xf3};
   MachineConfig config = with_kernel(echo);
   std::string sent;
-  config.serial[0] = [&](u8 value) { sent += static_cast<char>(value); };
+  config.add_serial(0, [&](u8 value) { sent += static_cast<char>(value); });
   auto machine = Machine::create(config);
   REQUIRE(machine.ok());
   std::vector<StampedInput> record;
@@ -176,7 +176,7 @@ TEST_CASE("serial input enters through the gate and can be recorded") {
   const u64 begun = (*machine)->pc().clock.count() + 10'000;
   CHECK((*machine)->run_until(begun) == Machine::Exit::kCount);
   for (const char c : std::string("hello, gate: more bytes than a FIFO holds")) {
-    (*machine)->gate().post(SerialInput{0, static_cast<u8>(c)});
+    (*machine)->gate().post(CharInput{0, static_cast<u8>(c)});
   }
   CHECK((*machine)->run_until(begun + 2'000'000) == Machine::Exit::kCount);
   CHECK(sent == "hello, gate: more bytes than a FIFO holds");
@@ -196,7 +196,7 @@ TEST_CASE("bad configurations are errors that name what is wrong") {
   config.bios = "/nonexistent/bios";
   CHECK(message(config).find("/nonexistent/bios") != std::string::npos);
   config = {};
-  config.ide[0] = DriveConfig{"/nonexistent/disk", false, false, false};
+  config.add_ide(0, DriveConfig{"/nonexistent/disk", false, false, false});
   CHECK(message(config).find("/nonexistent/disk") != std::string::npos);
   config = {};
   config.boot_order = "cx";
@@ -225,7 +225,7 @@ TEST_CASE("a snapshot image is not modified, a plain one is written") {
   for (const bool snapshot : {true, false}) {
     fill();
     MachineConfig config = with_kernel(writer);
-    config.ide[0] = DriveConfig{name, false, snapshot, false};
+    config.add_ide(0, DriveConfig{name, false, snapshot, false});
     CHECK(run(config) == Machine::Exit::kPowerOff);
     CHECK(first() == (snapshot ? 'z' : 0xff));
   }
@@ -261,9 +261,9 @@ TEST_CASE("the firmware boots floppies of all kinds and reads their last sector"
     config.ram_bytes = 16 << 20;
     config.time.deterministic = true;
     config.boot_order = "a";
-    config.vga = false;
-    config.floppy[0] = DriveConfig{.path = name, .read_only = true};
-    config.debug_exit = DebugExitConfig{0xf4, 4};
+    config.remove("VGA");
+    config.add_floppy(0, DriveConfig{.path = name, .read_only = true});
+    config.add_debug_exit(0xf4, 4);
     auto machine = Machine::create(config);
     if (!machine) FAIL(machine.error().message);
     CHECK((*machine)->run_until(2'000'000'000) == Machine::Exit::kDebugExit);

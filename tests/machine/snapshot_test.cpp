@@ -46,14 +46,15 @@ struct Bench {
     config.ram_bytes = 4 << 20;
     config.engine = engine;
     config.time.deterministic = true;
-    config.floppy[0] = DriveConfig{.path = disk.path(), .read_only = true, .raw = true};
-    config.ide[0] = DriveConfig{.path = disk.path(), .snapshot = true, .raw = true};
-    config.ide[2] = DriveConfig{.path = disk.path(), .cdrom = true, .raw = true};
+    config.add_floppy(0, DriveConfig{.path = disk.path(), .read_only = true, .raw = true});
+    config.add_ide(0, DriveConfig{.path = disk.path(), .snapshot = true, .raw = true});
+    config.add_ide(2, DriveConfig{.path = disk.path(), .cdrom = true, .raw = true});
     config.boot_order = "c";
-    for (unsigned n = 0; n < 2; ++n) config.serial[n] = [this](u8 value) { printed += static_cast<char>(value); };
-    config.parallel = config.serial[0];
-    config.debugcon.push_back({0x402, config.serial[0]});
-    config.debug_exit = DebugExitConfig{};
+    const auto print = [this](u8 value) { printed += static_cast<char>(value); };
+    for (unsigned n = 0; n < 2; ++n) config.add_serial(n, print);
+    config.add_parallel(print);
+    config.add_debugcon(0x402, print);
+    config.add_debug_exit();
     auto made = Machine::create(config);
     if (!made) FAIL(made.error().message);
     machine = std::move(*made);
@@ -104,7 +105,7 @@ TEST_CASE("a whole machine saved in mid-run goes on in a fresh one, byte for byt
       // Inputs of every kind, some of which the guest does not take for long.
       one.machine->gate().post(KeyInput{*key_by_name("a"), stage % 2 == 0});
       one.machine->gate().post(MouseInput{static_cast<i32>(stage), 1, 0, static_cast<u8>(stage & 7)});
-      one.machine->enter_serial(0, std::vector<u8>(40, static_cast<u8>(stage)));
+      one.machine->enter_bytes(0, std::vector<u8>(40, static_cast<u8>(stage)));
       if (stage == 9) one.machine->gate().post(PowerButtonInput{});
       if (stage == 12) one.machine->gate().post(ResetInput{});
       if (stage == 14) one.machine->pc().a20.set(false);
@@ -124,7 +125,7 @@ TEST_CASE("a whole machine saved in mid-run goes on in a fresh one, byte for byt
       CHECK(one.printed == other.printed);
       const std::vector<u8> a = one.save(), b = other.save();
       CHECK(difference(a, b) == "");
-      CHECK(one.machine->serial_backlog(0) == other.machine->serial_backlog(0));
+      CHECK(one.machine->backlog(0) == other.machine->backlog(0));
     }
   }
 }

@@ -279,7 +279,7 @@ TEST_CASE("ata: PIO write, and errors beyond the end") {
   }
   CHECK(rig.in(7) == 0x50);
   std::vector<u8> back(2);
-  REQUIRE(rig.disk->image().read(21 * 512, back));
+  REQUIRE(rig.disk->medium().read(21 * 512, back));
   CHECK(load_le<u16>(back.data()) == 0xabc1);
   rig.lba28(4095, 2);
   rig.command(0x20);
@@ -359,7 +359,7 @@ TEST_CASE("bus master: reads and writes through a PRD table") {
   rig.command(0xca);
   CHECK(rig.irq14.level);
   u8 back[4];
-  REQUIRE(rig.disk->image().read(50 * 512, back));
+  REQUIRE(rig.disk->medium().read(50 * 512, back));
   CHECK(load_le<u32>(back) == 30);
 }
 
@@ -498,7 +498,7 @@ TEST_CASE("atapi: changing the disc") {
   CHECK(rig.cd->eject(false));
   rig.packet({0});
   CHECK(rig.in(1) == 0x24);  // not ready
-  rig.cd->insert(make_memory_image(10 * 2048));
+  CHECK(rig.cd->insert(make_memory_image(10 * 2048)));
   rig.packet({0});
   CHECK(rig.in(1) == 0x64);  // unit attention, once
   rig.packet({0});

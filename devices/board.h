@@ -1,0 +1,65 @@
+// What a device can be connected to when it is made by its name.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "base/irq_line.h"
+#include "devices/block/io_error.h"
+#include "devices/block/medium_drive.h"
+#include "devices/char_channel.h"
+#include "mmu/address_space.h"
+#include "mmu/port_bus.h"
+
+namespace xlat {
+
+class Dma8237;
+class Fdc82077;
+class IdeChannel;
+class AudioSink;
+
+// The image of a drive, on its way to the device that is to have it.
+struct BlockBackend {
+  std::string name;                   // as the monitor calls it
+  std::unique_ptr<BlockImage> image;  // null: the drive is empty
+  std::string serial;                 // empty: the usual
+  IoErrorHook on_error;
+};
+
+// What an image is in.
+enum class Medium : u8 { kHardDisk, kDisc, kFloppy };
+
+class Board {
+ public:
+  virtual ~Board() = default;
+  virtual Clock& clock() = 0;
+  virtual AddressSpace& memory() = 0;
+  virtual PortBus& ports() = 0;
+  virtual Dma8237& dma() = 0;
+  virtual IrqLine isa_irq(unsigned n) = 0;
+
+  // The back end with this id, which is this device's alone from now on. Errors name the id and what is wrong.
+  virtual Result<CharChannel*> channel(const std::string& id) = 0;
+  // With an empty id: an empty drive, called `name`.
+  virtual Result<BlockBackend> drive(const std::string& id, const std::string& name, Medium medium) = 0;
+  // The monitor's commands find the drive by its back end's name from now on.
+  virtual void add_drive(const std::string& name, MediumDrive& drive) = 0;
+
+  // Sockets for drives.
+  virtual IdeChannel& ide(unsigned bus) = 0;
+  virtual Fdc82077& floppy_controller() = 0;
+
+  // A ROM file of the firmware's folders, by its name or by a path.
+  virtual Result<std::vector<u8>> rom(const std::string& file) = 0;
+  // What answers at A0000h-BFFFFh.
+  virtual void set_vga_window(IoHandler& window) = 0;
+
+  // The device being made was plugged into this one of several buses of its kind.
+  virtual void sit_on(const std::string& bus) = 0;
+
+  // Ends the run with this status.
+  virtual void exit(u32 status) = 0;
+};
+
+}  // namespace xlat

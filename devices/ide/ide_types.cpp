@@ -1,0 +1,79 @@
+// ide-hd and ide-cd, as the command line asks for them.
+#include <fmt/format.h>
+
+#include "devices/ide/ata.h"
+#include "devices/ide/atapi.h"
+#include "devices/ide/ide_channel.h"
+#include "devices/registry.h"
+
+namespace xlat {
+
+namespace {
+
+constexpr Property kProperties[] = {
+    back_end("drive", Property::Kind::kDrive, "the id of a -drive if=none"),
+    text("bus", "", "ide.0 or ide.1; the first with room if not given"),
+    number("unit", "", "0 for the master, 1 for the slave; the first free place if not given", 0, 1),
+    number("bootindex", "", "place in the order in which devices are booted"),
+    text("serial", "", "serial number, at most 20 characters"),
+    text("model", "", "model number, at most 40 characters"),
+    text("ver", "", "firmware revision, at most 8 characters"),
+};
+
+Result<std::unique_ptr<Device>> make(Board& board, const Properties& values, bool disc) {
+  const std::string bus = values.text("bus");
+  if (!bus.empty() && bus != "ide.0" && bus != "ide.1") return error("no bus '{}'; there are: ide.0, ide.1", bus);
+  std::optional<unsigned> place;
+  for (unsigned n = 0; n < 4 && !place; ++n) {
+    if (!bus.empty() && n / 2 != (bus == "ide.1")) continue;
+    if (values.given("unit") && n % 2 != values.number("unit")) continue;
+    if (!board.ide(n / 2).drive(n % 2)) place = n;
+  }
+  if (!place) {
+    return bus.empty() && !values.given("unit") ? error("all four places on the IDE buses are taken")
+                                                : error("that place on the IDE buses is taken");
+  }
+  const std::string usual = fmt::format("ide{}-{}{}", *place / 2, disc ? "cd" : "hd", *place % 2);
+  auto backend = board.drive(values.text("drive"), usual, disc ? Medium::kDisc : Medium::kHardDisk);
+  if (!backend) return backend.error();
+  DriveIdentity identity;
+  if (disc) identity.model = "XLAT CD-ROM";
+  identity.serial = backend->serial.empty() ? fmt::format("XL{:05}", *place + 1) : backend->serial;
+  for (const auto& [name, most, to] : {std::tuple{"serial", 20u, &identity.serial},
+                                       {"model", 40u, &identity.model},
+                                       {"ver", 8u, &identity.firmware}}) {
+    if (!values.given(name)) continue;
+    *to = values.text(name);
+    if (to->size() > most) return error("{}={}: at most {} characters", name, *to, most);
+  }
+  std::unique_ptr<IdeDrive> drive;
+  if (disc) {
+    auto cdrom = std::make_unique<AtapiCdrom>(board.clock(), usual, std::move(backend->image), std::move(identity));
+    board.add_drive(backend->name, *cdrom);
+    drive = std::move(cdrom);
+  } else {
+    if (!backend->image) return error("drive={} has no file=", values.text("drive"));
+    auto disk = std::make_unique<AtaDisk>(board.clock(), usual, std::move(backend->image), std::move(identity));
+    board.add_drive(backend->name, *disk);
+    drive = std::move(disk);
+  }
+  board.sit_on(fmt::format("ide.{}", *place / 2));
+  drive->on_io_error(std::move(backend->on_error));
+  board.ide(*place / 2).plug(*place % 2, std::move(drive));  // which owns, resets and saves it
+  return std::unique_ptr<Device>();
+}
+
+Result<std::unique_ptr<Device>> make_disk(Board& board, const Properties& values) {
+  if (!values.given("drive")) return error("no drive specified; give drive=ID");
+  return make(board, values, false);
+}
+Result<std::unique_ptr<Device>> make_cdrom(Board& board, const Properties& values) { return make(board, values, true); }
+
+}  // namespace
+
+extern const DeviceType kIdeHdType = {"ide-hd",      "IDE",       DeviceType::Category::kStorage,
+                                      "a hard disk", kProperties, make_disk};
+extern const DeviceType kIdeCdType = {"ide-cd",         "IDE",       DeviceType::Category::kStorage,
+                                      "a CD-ROM drive", kProperties, make_cdrom};
+
+}  // namespace xlat

@@ -1,0 +1,177 @@
+// Optional devices: made by their rows of devices/registry, put into the tree, connected to back ends by id.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/spelling.h"
+#include "machine/pc.h"
+
+namespace xlat {
+
+class Pc::Plugs final : public Board {
+ public:
+  explicit Plugs(Pc& pc) : pc_(pc) {}
+
+  Clock& clock() override { return pc_.clock; }
+  AddressSpace& memory() override { return pc_.memory; }
+  PortBus& ports() override { return pc_.ports; }
+  Dma8237& dma() override { return pc_.dma; }
+  IrqLine isa_irq(unsigned n) override { return pc_.isa_irqs.input(n); }
+  IdeChannel& ide(unsigned bus) override { return bus ? pc_.ide_secondary : pc_.ide_primary; }
+  Fdc82077& floppy_controller() override { return pc_.fdc; }
+
+  Result<CharChannel*> channel(const std::string& id) override {
+    std::vector<std::string_view> ids;
+    for (const auto& channel : pc_.channels_) {
+      ids.push_back(channel->id());
+      if (channel->id() != id) continue;
+      if (channel->taken()) return error("chardev={}: another device uses it already", id);
+      channel->take();
+      return channel.get();
+    }
+    return ids.empty() ? error("chardev={}: there is no -chardev with this id", id)
+                       : error("chardev={}: there is no -chardev with this id; {}", id, choices(id, ids));
+  }
+
+  Result<BlockBackend> drive(const std::string& id, const std::string& name, Medium medium) override {
+    DriveConfig config;
+    if (!id.empty()) {
+      const auto& all = pc_.config_.drives;
+      const auto found = std::find_if(all.begin(), all.end(), [&id](const DriveConfig& d) { return d.id == id; });
+      if (found == all.end()) return error("drive={}: there is no -drive if=none with this id", id);
+      for (const PluggedDrive& other : pc_.drives_) {
+        if (other.name == id) return error("drive={}: another device has it", id);
+      }
+      config = *found;
+    }
+    config.cdrom = medium == Medium::kDisc;
+    BlockBackend backend{id.empty() ? name : id, nullptr, config.serial, nullptr};
+    if (!config.path.empty()) {
+      auto opened = pc_.open_image(config);
+      if (!opened) return opened.error();
+      backend.image = std::move(*opened);
+    }
+    backend.on_error = [pc = &pc_, medium, config](bool write, const Error& failed) {
+      const IoErrorPolicy policy = write ? config.on_write_error : config.on_read_error;
+      // A disc is not read again by itself.
+      return pc->judge_io(
+          medium != Medium::kHardDisk && policy != IoErrorPolicy::kIgnore ? IoErrorPolicy::kReport : policy, failed);
+    };
+    pc_.drives_.push_back({backend.name, std::move(config), nullptr});
+    return backend;
+  }
+
+  void add_drive(const std::string& name, MediumDrive& drive) override {
+    for (PluggedDrive& d : pc_.drives_) {
+      if (d.name == name) d.drive = &drive;
+    }
+  }
+
+  Result<std::vector<u8>> rom(const std::string& file) override {
+    std::vector<std::string> folders = pc_.config_.rom_dirs;
+    folders.insert(folders.end(), {"/usr/share/seabios", "/usr/lib/ipxe/qemu", "/usr/share/qemu"});
+    std::string path = file;
+    if (file.find('/') == std::string::npos && access(file.c_str(), F_OK) != 0) {
+      for (const std::string& folder : folders) {
+        if (access((folder + "/" + file).c_str(), F_OK) != 0) continue;
+        path = folder + "/" + file;
+        break;
+      }
+    }
+    return read_whole_file(path, "device ROM", 1 << 20);
+  }
+
+  void set_vga_window(IoHandler& window) override {
+    pc_.vga_window_ = &window;
+    pc_.map_vga_window(false);
+  }
+
+  void sit_on(const std::string& bus) override { sits_on = bus; }
+
+  void exit(u32 status) override {
+    pc_.requests.exit_status = status;
+    pc_.interp.stop();
+  }
+
+  std::string sits_on;  // of the device just made
+
+ private:
+  Pc& pc_;
+};
+
+Status Pc::plug(const DeviceConfig& config) {
+  if (!plugs_) plugs_ = std::make_shared<Plugs>(*this);
+  const std::string where = config.named ? "-device " + config.type : "";
+  const auto failed = [&where](const Error& e) -> Status {
+    return where.empty() ? Status(e) : error("{}: {}", where, e.message);
+  };
+  const DeviceType* type = find_device_type(config.type);
+  if (!type) return error("-device: no device '{}'", config.type);
+
+  Properties values = properties_of(*type);
+  for (const GlobalConfig& global : config_.globals) {
+    if (find_device_type(global.type) != type) continue;
+    if (Status s = values.set("-global " + global.type, global.property, global.value); !s) return s;
+  }
+  std::string bus_name;
+  for (const auto& [name, value] : config.properties) {
+    const auto& known = values.known();
+    const bool own = std::any_of(known.begin(), known.end(), [&n = name](const Property& p) { return p.name == n; });
+    if (name == "bus" && !own) {
+      bus_name = value;
+    } else if (Status s = values.set("-device " + config.type, name, value); !s) {
+      return s;
+    }
+  }
+  if (!config.id.empty() && tree_.find(config.id)) return failed(error("id={} is there already", config.id));
+  if (!bus_name.empty()) {
+    const Bus* named = tree_.find_bus(bus_name);
+    if (!named) return failed(error("bus={}: there is no such bus; info qtree lists them", bus_name));
+    if (named->type != type->bus) {
+      return failed(error("bus={}: the device goes on a bus of type {}, and this is one of {}", bus_name, type->bus,
+                          named->type));
+    }
+  }
+  plugs_->sits_on = bus_name;
+  auto device = type->make(*plugs_, values);
+  if (!device) return failed(device.error());
+  if (auto* function = dynamic_cast<PciFunction*>(device->get())) {
+    if (Status s = give_slot(*function, values.text("addr")); !s) return failed(s.error());
+  }
+  Bus* bus = plugs_->sits_on.empty() ? tree_.find_bus_of(type->bus) : tree_.find_bus(plugs_->sits_on);
+  if (!bus) return failed(error("there is no bus of type {}", type->bus));
+  Object& object = ObjectTree::add(*bus, std::string(type->name), std::move(*device));
+  object.id = config.id;
+  object.properties = std::move(values);
+  if (!type->provides.empty()) {
+    unsigned n = 0;
+    const auto name = [&] { return fmt::format("{}.{}", type->provides, n); };
+    while (tree_.find_bus(name())) ++n;
+    object.add_bus(name(), std::string(type->provides));
+  }
+  return {};
+}
+
+// "05.0", "5" or 0x05.0, in hexadecimal as QEMU takes it.
+Status Pc::give_slot(PciFunction& function, const std::string& address) {
+  unsigned slot = 0, number = 0;
+  if (address.empty()) {
+    for (slot = 2; slot < 32 && pci.at(slot, 0); ++slot) {}
+    if (slot == 32) return error("all slots of the PCI bus are taken");
+  } else {
+    const std::string digits = address.starts_with("0x") ? address.substr(2) : address;
+    const auto dot = digits.find('.');
+    const auto s = parse_number("0x" + digits.substr(0, dot));
+    const auto f = dot == std::string::npos ? std::optional<u64>(0) : parse_number("0x" + digits.substr(dot + 1));
+    if (!s || *s > 31 || !f || *f > 7)
+      return error("addr={}: write SLOT[.FUNCTION] in hexadecimal, 0 to 1f.7", address);
+    slot = static_cast<unsigned>(*s);
+    number = static_cast<unsigned>(*f);
+    if (pci.at(slot, number)) return error("addr={}: there is another device in this slot", address);
+  }
+  pci.add(slot, number, function);
+  return {};
+}
+
+}  // namespace xlat
