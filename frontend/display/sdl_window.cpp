@@ -1,6 +1,7 @@
 // The window by SDL2. All of SDL is done in one thread, which is not the program's first: on Linux SDL asks for no more
 // than that. The picture is drawn by the processor into the window's own surface, and only where it has changed: no
-// graphics driver lives in this process, whose system calls are filtered.
+// graphics driver lives in this process, whose system calls are filtered. The filter refuses new memory shared with the X
+// server as well; SDL then sends the picture through the connection.
 #define SDL_MAIN_HANDLED
 #include <SDL.h>
 

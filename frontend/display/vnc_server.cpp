@@ -450,8 +450,10 @@ std::string RfbServer::info() const {
   each_client([&](rfbClientPtr client) {
     const Viewer* const viewer = viewer_of(client);
     if (!viewer) return;
-    text += fmt::format("  Client: {}{}\n    x509_dname: none\n    sasl_username: none\n", viewer->arrival.peer,
-                        viewer->arrival.websocket ? " (Websocket)" : "");
+    const std::string& peer = viewer->arrival.peer;
+    const char* const family = peer == "local" ? "unix" : peer.starts_with('[') ? "ipv6" : "ipv4";
+    text += fmt::format("  Client: {} ({}{})\n    x509_dname: none\n    sasl_username: none\n", peer, family,
+                        viewer->arrival.websocket ? ", Websocket" : "");
   });
   return text;
 }

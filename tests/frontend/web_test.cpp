@@ -114,7 +114,7 @@ TEST_CASE("the page, and the guest behind it", "[web]") {
   const std::string text = "Pasted: a=\"1\"";
   browser.send(frame("\6" + RfbClient::be(0, 3) + RfbClient::be(static_cast<u32>(text.size()), 4) + text));
   CHECK(machine.process->expect(text));
-  CHECK(machine.monitor("info vnc").find("(Websocket)") != std::string::npos);
+  CHECK(machine.monitor("info vnc").find(", Websocket)") != std::string::npos);
 }
 
 }  // namespace xlat
