@@ -26,6 +26,9 @@ say "guests: boots a few of tests/guests"
 tools/guests.sh --smoke
 say "the text display in tmux"
 tests/frontend/curses_in_tmux.sh
+say "the window under an X server, the page in a browser"
+tests/frontend/window.sh
+tests/frontend/web.sh
 say "GDB drives guests"
 tests/frontend/gdb_session.sh
 say "all passed"

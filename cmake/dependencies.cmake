@@ -13,7 +13,9 @@ endif()
 pkg_check_modules(ncursesw IMPORTED_TARGET ncursesw)
 # Without it there is no FM sound.
 pkg_check_modules(adplug IMPORTED_TARGET adplug)
-# Without it there is no -audiodev sdl.
+# Without it there are no window and no -audiodev sdl.
 pkg_check_modules(sdl2 IMPORTED_TARGET sdl2)
+# Without it there are no -vnc and no -display web.
+pkg_check_modules(libvncserver IMPORTED_TARGET libvncserver)
 # Without it there is no -sandbox.
 pkg_check_modules(libseccomp IMPORTED_TARGET libseccomp)

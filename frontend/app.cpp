@@ -11,9 +11,13 @@
 #include <new>
 #include <system_error>
 
+#include "firmware/rom.h"
 #include "frontend/channels/char_backend.h"
 #include "frontend/channels/char_mux.h"
 #include "frontend/display/curses_display.h"
+#include "frontend/display/vnc_server.h"
+#include "frontend/display/web_server.h"
+#include "frontend/display/window.h"
 #include "frontend/gdb/server.h"
 #include "frontend/host/sandbox.h"
 #include "frontend/host/signals.h"
@@ -47,6 +51,8 @@ class App {
   int run_to_end();
   std::string gdbserver(std::string_view device);
   void press(std::vector<KeyCode> keys);
+  void type(const std::u32string& text);
+  Status build_displays();
   Status write_pidfile();
   CharHandlers device_handlers(unsigned channel);
   CharHandlers monitor_handlers();
@@ -70,18 +76,22 @@ class App {
   std::unique_ptr<CharMux> mux_;
   std::vector<VirtualConsole*> consoles_;
   std::unique_ptr<KeyQueue> typed_;
-  std::unique_ptr<TextDisplay> display_;
+  std::unique_ptr<ScreenFeed> feed_;
+  std::unique_ptr<VncServer> vnc_;
+  std::vector<std::unique_ptr<Display>> displays_;
   std::vector<std::shared_ptr<HostSink>> sinks_;
   bool pidfile_written_ = false;
 };
 
 App::~App() {
-  display_.reset();
+  displays_.clear();
+  vnc_.reset();
   for (auto& channel : channels_) channel->stop();
   signals_.stop();
   if (pidfile_written_) unlink(settings_.pidfile.c_str());
   gdb_.reset();
   monitor_.reset();
+  feed_.reset();
   typed_.reset();
   machine_.reset();
   channels_.clear();
@@ -113,6 +123,60 @@ void App::press(std::vector<KeyCode> keys) {
   });
 }
 
+// From any thread: text as a person with the guest's keyboard would type it. What that keyboard does not have is left
+// out.
+void App::type(const std::u32string& text) {
+  machine_->post([this, text] {
+    for (const char32_t character : text) {
+      if (typed_->waiting() >= KeyQueue::kMostSteps) return;
+      for (const KeyStroke& stroke : settings_.keymap->type(character)) typed_->press(stroke.keys(), kKeyHold);
+    }
+  });
+}
+
+Status App::build_displays() {
+  typed_ = std::make_unique<KeyQueue>(*machine_);
+  feed_ = std::make_unique<ScreenFeed>(*machine_);
+  const auto typing = [this](const std::u32string& text) { type(text); };
+  if (settings_.display == DisplayKind::kCurses) {
+    auto display = make_curses_display({.machine = *machine_,
+                                        .terminal = terminal_,
+                                        .consoles = consoles_,
+                                        .press = [this](std::vector<KeyCode> keys) { press(std::move(keys)); },
+                                        .gone = [this] { quit(); }});
+    if (!display) return display.error();
+    displays_.push_back(std::move(*display));
+    if (!settings_.log_items.empty() && settings_.log_file.empty() && isatty(STDERR_FILENO)) {
+      return error("-d {}: the text display has this terminal; send the log to a file with -D", settings_.log_items);
+    }
+  }
+  if (settings_.display == DisplayKind::kWindow) {
+    auto window = make_window({.machine = *machine_,
+                               .feed = *feed_,
+                               .consoles = consoles_,
+                               .name = settings_.name,
+                               .vga_bios = kDefaultVgaBios,
+                               .options = settings_.window,
+                               .type = typing,
+                               .closed = [this] { quit(); }});
+    if (!window) return window.error();
+    displays_.push_back(std::move(*window));
+  }
+  if (settings_.vnc || settings_.web) {
+    auto vnc = make_vnc_server(
+        {.machine = *machine_, .feed = *feed_, .keymap = *settings_.keymap, .name = settings_.name, .type = typing},
+        settings_.vnc);
+    if (!vnc) return vnc.error();
+    vnc_ = std::move(*vnc);
+  }
+  if (settings_.web) {
+    auto web = make_web_server(*settings_.web, *vnc_);
+    if (!web) return web.error();
+    displays_.push_back(std::move(*web));
+  }
+  return {};
+}
+
 // Everything that can fail does so before anything is changed: first what is only read, then what is opened.
 Status App::build() {
   MachineConfig config = settings_.machine;
@@ -138,19 +202,7 @@ Status App::build() {
   for (auto& sink : sinks_) {
     if (Status s = sink->open(); !s) return s;
   }
-  if (settings_.display == DisplayKind::kCurses) {
-    typed_ = std::make_unique<KeyQueue>(*machine_);
-    auto display = make_curses_display({.machine = *machine_,
-                                        .terminal = terminal_,
-                                        .consoles = consoles_,
-                                        .press = [this](std::vector<KeyCode> keys) { press(std::move(keys)); },
-                                        .gone = [this] { quit(); }});
-    if (!display) return display.error();
-    display_ = std::move(*display);
-    if (!settings_.log_items.empty() && settings_.log_file.empty() && isatty(STDERR_FILENO)) {
-      return error("-d {}: the text display has this terminal; send the log to a file with -D", settings_.log_items);
-    }
-  }
+  if (Status s = build_displays(); !s) return s;
   for (auto& channel : channels_) {
     if (Status s = channel->open(); !s) return s;
   }
@@ -166,7 +218,9 @@ Status App::build() {
   }
   gdb_ = std::make_unique<GdbServer>(*machine_, terminal_, settings_.name, [this] { quit(); });
   for (Monitor* monitor : {monitor_.get(), &gdb_->monitor()}) {
-    if (monitor) monitor->on_gdbserver([this](std::string_view device) { return gdbserver(device); });
+    if (!monitor) continue;
+    monitor->on_gdbserver([this](std::string_view device) { return gdbserver(device); });
+    monitor->set_vnc(vnc_.get());
   }
   return gdb_->open(settings_.gdb);
 }
@@ -248,7 +302,13 @@ Status App::start() {
   for (auto& sink : sinks_) {
     if (Status s = sink->start(); !s) return s;
   }
-  return display_ ? display_->start() : Status{};
+  if (vnc_) {
+    if (Status s = vnc_->start(); !s) return s;
+  }
+  for (auto& display : displays_) {
+    if (Status s = display->start(); !s) return s;
+  }
+  return {};
 }
 
 // Everything is open and every thread runs: from here on guests, images and whoever is at the other end of a channel
@@ -297,7 +357,7 @@ int App::run_to_end() {
       case Machine::Exit::kReset:
       case Machine::Exit::kCount: return 0;
       case Machine::Exit::kDifference:
-        display_.reset();  // the terminal is needed
+        displays_.clear();  // the terminal is needed
         fmt::print(stderr, "{}", machine_->difference());
         return 1;
     }

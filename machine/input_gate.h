@@ -5,13 +5,14 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <variant>
 #include <vector>
 
 #include "base/types.h"
-#include "devices/input/keycode.h"
+#include "devices/input/input_hub.h"
 
 namespace xlat {
 
@@ -27,6 +28,12 @@ struct MouseInput {
   i32 dx, dy, dz;
   u8 buttons;
 };
+// The pointer is at a place on the screen; wheel as MouseInput's dz.
+struct PointerInput {
+  PointerPosition at;
+  i32 wheel;
+  u8 buttons;
+};
 struct ResetInput {};
 struct PowerButtonInput {};
 struct WakeInput {};  // ends ACPI S3
@@ -39,8 +46,8 @@ struct IdleInput {
   u64 now;
 };
 
-using Input =
-    std::variant<CharInput, KeyInput, MouseInput, ResetInput, PowerButtonInput, WakeInput, TimeInput, IdleInput>;
+using Input = std::variant<CharInput, KeyInput, MouseInput, PointerInput, ResetInput, PowerButtonInput, WakeInput,
+                           TimeInput, IdleInput>;
 
 struct StampedInput {
   u64 count;  // instructions retired when it entered

@@ -55,9 +55,18 @@ void Machine::quit() {
   gate_.nudge();
 }
 
+// Returns whether the machine ran before.
+bool Machine::change_state(RunState to) {
+  const RunState before = std::exchange(run_state_, to);
+  if (before != to) {
+    for (const auto& watcher : state_watchers_) watcher(to);
+  }
+  return before == RunState::kRunning;
+}
+
 void Machine::stop(RunState why) {
   step_.reset();
-  if (std::exchange(run_state_, why) != RunState::kRunning) return;
+  if (!change_state(why)) return;
   stopped_at_ = linear_ip();
   if (on_stop_) on_stop_(why);
 }
@@ -73,7 +82,7 @@ void Machine::cont() {
     // The breakpoint the machine stands at was seen; one where the debugger has moved EIP to was not.
     if (!step_ && stopped_at_ == linear_ip() && points->breakpoint_at(*stopped_at_)) step_ = Step{.go_on = true};
   }
-  run_state_ = RunState::kRunning;
+  change_state(RunState::kRunning);
   pacer_.part();  // the time spent stopped does not count
 }
 
@@ -128,12 +137,15 @@ void Machine::apply(const Input& input) {
     }
     void operator()(const KeyInput& in) {
       if (pc.suspended() && in.down) return pc.wake(Pc::Wake::kOther);
-      pc.kbc.key(in.key, in.down);
+      pc.input.key(in.key, in.down);
     }
     void operator()(const MouseInput& in) {
       if (pc.suspended() && in.buttons) return pc.wake(Pc::Wake::kOther);
-      pc.kbc.mouse_move(in.dx, in.dy, in.dz);
-      pc.kbc.mouse_buttons(in.buttons);
+      pc.input.move(in.dx, in.dy, in.dz, in.buttons);
+    }
+    void operator()(const PointerInput& in) {
+      if (pc.suspended() && in.buttons) return pc.wake(Pc::Wake::kOther);
+      pc.input.point(in.at, in.wheel, in.buttons);
     }
     void operator()(const ResetInput&) { pc.requests.reset = true; }
     void operator()(const PowerButtonInput&) {

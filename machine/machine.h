@@ -68,6 +68,8 @@ class Machine {
   void step(Step how);
   // Told of each stop() that ended a run, whoever asked for it; null: nobody.
   void on_stop(std::function<void(RunState)> listener) { on_stop_ = std::move(listener); }
+  // Told of each change of run_state(), on the machine's thread. They live as long as the machine.
+  void watch_state(std::function<void(RunState)> watcher) { state_watchers_.push_back(std::move(watcher)); }
   Pc& pc() { return *pc_; }
   // For what acts on the machine past the gate: that PC, and the one that follows it in lockstep.
   const std::vector<Pc*>& pcs() const { return pcs_; }
@@ -86,6 +88,7 @@ class Machine {
   // What enters by the machine itself: the host's clock.
   void enter(const Input& input);
   void note_triple_fault();
+  bool change_state(RunState to);
   Exit end(Exit why);
   void begin_step();
   void end_step(u64 count_before);
@@ -102,6 +105,7 @@ class Machine {
   std::optional<Step> step_;
   std::optional<u32> stopped_at_;  // linear address of the next instruction then
   std::function<void(RunState)> on_stop_;
+  std::vector<std::function<void(RunState)>> state_watchers_;
   std::atomic<bool> quit_ = false;
   u32 exit_status_ = 0;
   std::mutex posted_mutex_;

@@ -102,6 +102,7 @@ void Pc::plant_tree() {
   Object& root_port = ObjectTree::add(system, "i440FX-pcihost");
   Bus& pci_bus = root_port.add_bus("pci.0", "PCI", &pci);
   ObjectTree::add(system, "fw_cfg_io", &fw_cfg);
+  ObjectTree::add(system, "input-hub", &input);
   ObjectTree::add(pci_bus, "i440FX", &host_bridge);
   Bus& isa = ObjectTree::add(pci_bus, "PIIX3", &isa_bridge).add_bus("isa.0", "ISA", &isa_irqs);
   ObjectTree::add(isa, "isa-i8259", &pic);
@@ -158,6 +159,8 @@ void Pc::wire() {
     requests.reset = true;
     interp.stop();
   };
+  input.add(kbc.keyboard());
+  input.add(kbc.mouse());
   kbc.on_reset_request(reset_request);
   port92.on_reset_request(reset_request);
   isa_bridge.on_reset_request([reset_request](bool) { reset_request(); });

@@ -25,6 +25,7 @@
 #include "devices/ide/atapi.h"
 #include "devices/ide/ide_channel.h"
 #include "devices/ide/piix3_ide.h"
+#include "devices/input/input_hub.h"
 #include "devices/input/kbc8042.h"
 #include "devices/isa/uart16550.h"
 #include "firmware/acpi.h"
@@ -164,6 +165,7 @@ class Pc {
   PcSpeaker speaker;
   Dma8237 dma;
   Fdc82077 fdc;
+  InputHub input;
   Kbc8042 kbc;
   Port92 port92;
   A20Gate a20;

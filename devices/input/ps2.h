@@ -5,7 +5,7 @@
 #include <span>
 
 #include "base/clock.h"
-#include "devices/input/keycode.h"
+#include "devices/input/input_hub.h"
 
 namespace xlat {
 
@@ -68,10 +68,11 @@ class Ps2Device {
 
 // An IBM-compatible 101/102-key keyboard: scan code sets 1 and 2, typematic repeat by itself in virtual time. Host
 // auto-repeat (a second key(k, true)) is ignored.
-class Ps2Keyboard : public Ps2Device {
+class Ps2Keyboard : public Ps2Device, public KeyboardInput {
  public:
   explicit Ps2Keyboard(Clock& clock);
-  void key(KeyCode key, bool down);
+  bool active() const override { return true; }
+  void key(KeyCode key, bool down) override;
   // Bit 0 Scroll Lock, 1 Num Lock, 2 Caps Lock.
   u8 leds() const { return leds_; }
   void on_leds(std::function<void(u8)> hook) { leds_hook_ = std::move(hook); }
@@ -103,13 +104,18 @@ class Ps2Keyboard : public Ps2Device {
 };
 
 // A PS/2 mouse with wheel (IntelliMouse) and five buttons (Explorer) once the driver knocks.
-class Ps2Mouse : public Ps2Device {
+class Ps2Mouse : public Ps2Device, public RelativePointer {
  public:
   explicit Ps2Mouse(Clock& clock);
   // Counts: x to the right, y down, z towards the user (wheel down).
   void move(int dx, int dy, int dz);
-  // Bit 0 left, 1 right, 2 middle, 3 and 4 the side buttons.
+  // PointerButton.
   void buttons(unsigned mask);
+  bool active() const override { return true; }
+  void move(i32 dx, i32 dy, i32 dz, u8 pressed) override {
+    move(dx, dy, dz);
+    buttons(pressed);
+  }
 
   void command(u8 value) override;
   void reset();

@@ -77,9 +77,9 @@ constexpr struct {
     {"kDC", SpecialKey::kDelete},
 };
 
-class CursesDisplay final : public TextDisplay {
+class CursesDisplay final : public Display {
  public:
-  CursesDisplay(TextDisplaySetup setup, std::string exit_sequence)
+  CursesDisplay(CursesSetup setup, std::string exit_sequence)
       : setup_(std::move(setup)), exit_sequence_(std::move(exit_sequence)) {}
   ~CursesDisplay() override {
     stop();
@@ -117,7 +117,7 @@ class CursesDisplay final : public TextDisplay {
   void learn_keys();
   void prepare_colours();
 
-  TextDisplaySetup setup_;
+  CursesSetup setup_;
   std::string exit_sequence_;
   ReaderThread thread_;
   std::timed_mutex curses_;  // held around every call of the library
@@ -276,9 +276,13 @@ void CursesDisplay::ask_for_shot() {
   asked_at_ = now;
   setup_.machine.post([mailbox = mailbox_, &machine = setup_.machine] {
     ScreenShot shot;
-    if (const VgaCore* vga = machine.pc().vga()) {
-      const Picture size = vga->dimensions();
-      shot = {true, vga->text_screen(), size.width, size.height};
+    if (const DisplayAdapter* adapter = machine.pc().vga()) {
+      shot = {true, adapter->text_screen(), 0, 0};
+      if (shot.text.cells.empty()) {  // graphics: its size is all there is to show
+        Surface surface;
+        adapter->refresh(surface);
+        shot.width = surface.width(), shot.height = surface.height();
+      }
     }
     const std::lock_guard mail(mailbox->mutex);
     mailbox->shot = std::move(shot);
@@ -429,13 +433,13 @@ void CursesDisplay::draw() {
 
 }  // namespace
 
-Result<std::unique_ptr<TextDisplay>> make_curses_display(TextDisplaySetup setup) {
+Result<std::unique_ptr<Display>> make_curses_display(CursesSetup setup) {
   if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
     return error("-display curses: standard input and output must be a terminal; use -display none or -nographic");
   }
   auto exit_sequence = terminal_exit_sequence();
   if (!exit_sequence) return exit_sequence.error();
-  return std::unique_ptr<TextDisplay>(std::make_unique<CursesDisplay>(std::move(setup), std::move(*exit_sequence)));
+  return std::unique_ptr<Display>(std::make_unique<CursesDisplay>(std::move(setup), std::move(*exit_sequence)));
 }
 
 }  // namespace xlat

@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "base/result.h"
+#include "frontend/display/display.h"
 #include "frontend/display/terminal_keys.h"
 #include "frontend/display/virtual_console.h"
 #include "machine/machine.h"
@@ -12,16 +12,7 @@ namespace xlat {
 
 class Terminal;
 
-class TextDisplay {
- public:
-  virtual ~TextDisplay() = default;
-  // Takes the terminal; a thread shows the screen and passes keys on from now on.
-  virtual Status start() = 0;
-  // Ends the thread. The terminal is given back by Terminal::restore().
-  virtual void stop() = 0;
-};
-
-struct TextDisplaySetup {
+struct CursesSetup {
   Machine& machine;
   Terminal& terminal;
   std::vector<VirtualConsole*> consoles;  // Alt-2 and so on; Alt-1 is the screen
@@ -30,7 +21,8 @@ struct TextDisplaySetup {
   std::function<void()> gone;
 };
 
-// Changes nothing yet, but fails if there is no terminal to show things on.
-Result<std::unique_ptr<TextDisplay>> make_curses_display(TextDisplaySetup setup);
+// Changes nothing yet, but fails if there is no terminal to show things on. start() takes the terminal; it is given
+// back by Terminal::restore().
+Result<std::unique_ptr<Display>> make_curses_display(CursesSetup setup);
 
 }  // namespace xlat

@@ -3,7 +3,7 @@
 
 namespace xlat {
 
-Result<std::unique_ptr<TextDisplay>> make_curses_display(TextDisplaySetup) {
+Result<std::unique_ptr<Display>> make_curses_display(CursesSetup) {
   return error("-display curses: this xlat was built without ncurses; install libncurses-dev and build it again");
 }
 

@@ -1,7 +1,7 @@
 // What part of a text screen a terminal shows, and how the card's cells look there.
 #pragma once
 
-#include "devices/display/vga.h"
+#include "devices/display/display_adapter.h"
 #include "frontend/display/vt_screen.h"
 
 namespace xlat {

@@ -1,38 +1,18 @@
 // What the monitor's commands are made of, and their functions by file.
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "frontend/input/key_queue.h"
 #include "machine/machine.h"
 
 namespace xlat {
 
-// Keys to be pressed and released one after the other, in virtual time, through the input gate.
-class KeyQueue {
- public:
-  static constexpr std::size_t kMostSteps = 8192;  // who types on should ask waiting() first
-
-  explicit KeyQueue(Machine& machine) : machine_(machine), timer_(machine.pc().clock, [this] { next(); }) {}
-  // Presses the keys in order and releases them in reverse order, with `hold_ns` after each step.
-  void press(const std::vector<KeyCode>& keys, u64 hold_ns);
-  std::size_t waiting() const { return steps_.size(); }
-
- private:
-  struct Step {
-    KeyInput input;
-    u64 pause_ns;  // after it
-  };
-  void next();
-
-  Machine& machine_;
-  Timer timer_;
-  std::deque<Step> steps_;
-};
+class VncServer;
 
 struct MonitorContext {
   Machine& machine;
@@ -42,6 +22,7 @@ struct MonitorContext {
   std::vector<std::string> channels = {};
   u8 mouse_buttons = 0;
   std::function<std::string(std::string_view device)> gdbserver = {};
+  VncServer* vnc = nullptr;  // null: there is none
 };
 
 // Gets the rest of the line, trimmed; returns what is printed.
@@ -110,6 +91,12 @@ std::string info_chardev(MonitorContext&, std::string_view);
 
 // monitor_mtree.cpp
 std::string info_mtree(MonitorContext&, std::string_view);
+
+// vnc.cpp
+std::string monitor_set_password(MonitorContext&, std::string_view);
+std::string monitor_expire_password(MonitorContext&, std::string_view);
+std::string change_vnc(MonitorContext&, std::string_view);
+std::string info_vnc(MonitorContext&, std::string_view);
 
 // monitor_media.cpp
 std::string monitor_change(MonitorContext&, std::string_view);

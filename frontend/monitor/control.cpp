@@ -9,24 +9,6 @@
 
 namespace xlat {
 
-void KeyQueue::press(const std::vector<KeyCode>& keys, u64 hold_ns) {
-  for (const KeyCode key : keys) steps_.push_back({{key, true}, hold_ns});
-  for (std::size_t n = keys.size(); n-- > 0;) steps_.push_back({{keys[n], false}, hold_ns});
-  if (!timer_.pending()) next();
-}
-
-void KeyQueue::next() {
-  while (!steps_.empty()) {
-    const Step step = steps_.front();
-    steps_.pop_front();
-    machine_.gate().post(step.input);
-    if (step.pause_ns) {
-      timer_.schedule(machine_.pc().clock.now() + step.pause_ns);
-      return;
-    }
-  }
-}
-
 std::vector<std::string> monitor_words(std::string_view arguments) {
   std::vector<std::string> words;
   bool in_word = false, quoted = false;
@@ -154,10 +136,11 @@ std::string monitor_screendump(MonitorContext& context, std::string_view argumen
   if (format.empty()) format = words[0].ends_with(".png") ? "png" : "ppm";
   if (format != "png" && format != "ppm")
     return fmt::format("Error: no picture format '{}'; there are: ppm, png\n", format);
-  const VgaCore* vga = context.machine.pc().vga();
-  if (!vga) return "Error: there is no graphics adapter\n";
-  const Status saved =
-      save_picture(vga->render(), words[0], format == "png" ? PictureFormat::kPng : PictureFormat::kPpm);
+  const DisplayAdapter* adapter = context.machine.pc().vga();
+  if (!adapter) return "Error: there is no graphics adapter\n";
+  Surface surface;
+  adapter->refresh(surface);
+  const Status saved = save_picture(surface, words[0], format == "png" ? PictureFormat::kPng : PictureFormat::kPpm);
   return saved ? std::string() : fmt::format("Error: {}\n", saved.error().message);
 }
 

@@ -20,6 +20,7 @@ bool take_force(std::vector<std::string>& words) {
 
 std::string monitor_change(MonitorContext& context, std::string_view arguments) {
   auto words = monitor_words(arguments);
+  if (!words.empty() && words[0] == "vnc") return change_vnc(context, arguments);
   const bool force = take_force(words);
   if (words.size() < 2 || words.size() > 4) {
     return "change: [-f] device filename [raw [retain|read-only|read-write]] expected\n";

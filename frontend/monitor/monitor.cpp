@@ -14,6 +14,8 @@ constexpr MonitorCommand kCommands[] = {
      monitor_change},
     {"cont|c", "", "go on after stop or -S", monitor_cont},
     {"eject", "[-f] device", "take the medium out of a drive; -f: even if the guest has locked it", monitor_eject},
+    {"expire_password", "vnc now|never|+seconds|time", "when the password of the VNC server ends",
+     monitor_expire_password},
     {"gdbserver", "[device|none]", "let GDB debug the guest (default tcp::1234); none: no more", monitor_gdbserver},
     {"help|?", "[command]", "list the commands, or explain one", nullptr},
     {"i", "/fmt port", "read an I/O port; size b h w", monitor_in},
@@ -28,6 +30,8 @@ constexpr MonitorCommand kCommands[] = {
     {"quit|q", "", "end xlat", monitor_quit},
     {"screendump", "filename [-f format]", "save the screen as PPM, or as PNG if the name ends so", monitor_screendump},
     {"sendkey", "keys [hold_ms]", "press keys together: sendkey ctrl-alt-f1", monitor_sendkey},
+    {"set_password", "vnc password [action-if-connected]",
+     "set the password of the VNC server; keep (default), disconnect or fail", monitor_set_password},
     {"stop|s", "", "stop the machine", monitor_stop},
     {"symbols", "file [base]|none", "name functions of this ELF file in the log and in info registers",
      monitor_symbols},
@@ -55,6 +59,7 @@ constexpr MonitorCommand kInfos[] = {
     {"registers", "", "processor registers", info_registers},
     {"status", "", "whether the machine runs", info_status},
     {"tlb", "", "virtual to physical mappings", info_tlb},
+    {"vnc", "", "the VNC server and its viewers", info_vnc},
     {"version", "", "version of xlat", info_version},
 };
 

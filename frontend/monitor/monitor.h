@@ -29,6 +29,9 @@ class Monitor {
   // What the command gdbserver is to do with its device; returns what it prints.
   void on_gdbserver(std::function<std::string(std::string_view)> open) { context_.gdbserver = std::move(open); }
 
+  // The server that set_password and info vnc are about; null for none.
+  void set_vnc(VncServer* vnc) { context_.vnc = vnc; }
+
   // Runs one line and returns what it prints, with plain newlines.
   std::string execute(std::string_view line);
 

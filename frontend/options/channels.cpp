@@ -136,33 +136,7 @@ Status OptionParser::log(const std::string& value) {
   return {};
 }
 
-Status OptionParser::display(const std::string& value) {
-  const auto parts = split_suboptions(value, "type");
-  const std::string& type = parts[0].value;
-  if (type == "help" || type == "?") {
-    say("Displays:\n  none    nothing is shown\n  curses  text modes on this terminal\n");
-    return {};
-  }
-  if (type == "gtk" || type == "sdl" || type == "vnc" || type == "cocoa" || type == "spice-app" || type == "dbus" ||
-      type == "egl-headless") {
-    return error("-display {}: this display: not in this version; use -display curses or -display none", type);
-  }
-  if (type != "none" && type != "curses") return error("-display: no display '{}'; there are: none, curses", type);
-  for (std::size_t n = 1; n < parts.size(); ++n) {
-    if (type != "curses" || parts[n].name != "charset") {
-      return error("-display {}: no sub-option '{}'{}", type, parts[n].name,
-                   type == "curses" ? "; there is: charset" : "");
-    }
-    if (parts[n].value != "CP437") {
-      return error("-display curses,charset={}: the text screen is shown in CP437 only", parts[n].value);
-    }
-  }
-  settings_.display = type == "curses" ? DisplayKind::kCurses : DisplayKind::kNone;
-  display_given_ = true;
-  return {};
-}
-
-// QEMU's rules: -nographic puts what was not given on this terminal, the text display makes it consoles.
+// QEMU's rules: -nographic puts what was not given on this terminal, a display with consoles makes it those.
 Status OptionParser::default_channels() {
   using Kind = CharSpec::Kind;
   bool stdio_used = settings_.gdb.kind == Kind::kStdio, mon_used = false;
@@ -188,12 +162,18 @@ Status OptionParser::default_channels() {
       settings_.monitor.kind = Kind::kStdio;
     }
   }
-  if (settings_.display == DisplayKind::kCurses && !nodefaults_) {
+  const bool window = settings_.display == DisplayKind::kWindow;
+  const bool consoles = window || settings_.display == DisplayKind::kCurses;
+  if (consoles && !nodefaults_ && !nographic_) {
     if (serial_given_ == 0) serial_[0].kind = Kind::kVc;
     if (!monitor_given_) settings_.monitor.kind = Kind::kVc;
+    if (window && !parallel_given_) {
+      parallel_.kind = Kind::kVc;
+      parallel_given_ = true;
+    }
   }
   // A console that is not shown swallows what it is told, as QEMU's does.
-  if (settings_.display != DisplayKind::kCurses) {
+  if (!consoles) {
     const auto hide = [](CharSpec& spec, Kind instead) {
       if (spec.kind == Kind::kVc) spec = {.kind = instead};
     };
@@ -203,11 +183,6 @@ Status OptionParser::default_channels() {
   // COM1 is there even if nothing listens.
   if (serial_given_ == 0 && !nodefaults_ && serial_[0].kind == Kind::kNone) serial_[0].kind = Kind::kNull;
   if (!parallel_given_ && !nodefaults_) parallel_.kind = Kind::kNull;
-  if (!nographic_ && !display_given_ && !vga_.empty() && serial_given_ == 0 && !monitor_given_ && debugcons_.empty()) {
-    settings_.warnings.push_back(
-        "the screen is not shown anywhere; use -display curses for its text or -nographic for a serial console "
-        "on this terminal, or -display none");
-  }
   return {};
 }
 

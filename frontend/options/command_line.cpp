@@ -17,8 +17,8 @@ struct OptionInfo {
   bool lists;  // its function answers 'help' itself
 };
 constexpr bool answers_help(std::string_view name) {
-  for (const std::string_view known :
-       {"machine", "M", "cpu", "accel", "display", "device", "audiodev", "audio", "soundhw", "vga", "d", "k", "L", "chardev", "drive"}) {
+  for (const std::string_view known : {"machine", "M", "cpu", "accel", "display", "vnc", "device", "audiodev", "audio",
+                                       "soundhw", "vga", "d", "k", "L", "chardev", "drive"}) {
     if (known == name) return true;
   }
   return false;
@@ -141,6 +141,12 @@ Status OptionParser::apply(Option option, const std::string& name, const std::st
     case Option::kVga: return vga(value);
     case Option::kDisplay: return display(value);
     case Option::kCurses: return display("curses");
+    case Option::kSdl: return display("sdl");
+    case Option::kVnc: return vnc(value);
+    case Option::kFullScreen: settings_.window.full_screen = true; break;
+    case Option::kNoQuit: settings_.window.close = false; break;
+    case Option::kAltGrab: settings_.window.hotkey = WindowOptions::Hotkey::kCtrlAltShift; break;
+    case Option::kCtrlGrab: settings_.window.hotkey = WindowOptions::Hotkey::kRightCtrl; break;
     case Option::kNographic: nographic_ = settings_.machine.console_on_serial = true; break;
     case Option::kSerial: return serial(value);
     case Option::kParallel: return parallel(value);
@@ -210,6 +216,7 @@ Status OptionParser::finish() {
     if (!m.append.empty()) return error("-append only makes sense with -kernel");
   }
   if (Status s = resolve_chardevs(); !s) return s;
+  default_display();
   if (Status s = default_channels(); !s) return s;
   if (Status s = check_audio(); !s) return s;
   list_devices();

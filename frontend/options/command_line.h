@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "frontend/host/sandbox.h"
+#include "frontend/input/keymap.h"
 #include "frontend/options/char_spec.h"
+#include "frontend/options/display_settings.h"
 #include "machine/config.h"
 
 namespace xlat {
@@ -34,14 +36,16 @@ struct AudioSettings {
   u32 buffer_us = 46440;             // how far the sound card is to be behind the machine
 };
 
-enum class DisplayKind : unsigned char { kNone, kCurses };
-
 struct Settings {
   MachineConfig machine;  // without its channels
   std::vector<ChannelSettings> channels;
   CharSpec monitor;
   CharSpec gdb;  // kNone: no debugger
   DisplayKind display = DisplayKind::kNone;
+  WindowOptions window;
+  std::optional<VncSettings> vnc;
+  std::optional<WebSettings> web;
+  const Keymap* keymap = &Keymap::us();  // what viewers' characters and pasted text are typed on
   std::vector<AudioSettings> audio;
   std::string speaker_audio;  // id of the -audiodev the PC speaker plays to; empty for none
   std::string log_items, log_file, name, pidfile;

@@ -72,7 +72,15 @@ Status OptionParser::keyboard(const std::string& value) {
     say(text);
     return {};
   }
-  if (std::find(std::begin(kLayouts), std::end(kLayouts), value) != std::end(kLayouts)) return {};
+  if (const Keymap* keymap = Keymap::find(value)) {
+    settings_.keymap = keymap;
+    return {};
+  }
+  if (std::find(std::begin(kLayouts), std::end(kLayouts), value) != std::end(kLayouts)) {
+    settings_.warnings.push_back(
+        fmt::format("-k {}: this layout: not in this version; characters of viewers are typed as on en-us", value));
+    return {};
+  }
   const auto near = nearest(value, kLayouts);
   return error("-k {}: no such keyboard layout{}{}; -k help lists them", value, near.empty() ? "" : "; the nearest is ",
                near);

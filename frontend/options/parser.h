@@ -65,6 +65,10 @@ class OptionParser {
   Status log(const std::string& value);
   Status finish();
   Status display(const std::string& value);
+  Status window_option(const SubOption& part, std::string_view type);
+  Status vnc(const std::string& value);
+  Status web(const std::string& value);
+  void default_display();
   Status audiodev(const std::string& value);
   Status audio(const std::string& value);
   Status soundhw(const std::string& value);
