@@ -36,7 +36,11 @@ Status OptionParser::machine(const std::string& name, const std::string& value) 
       if (part.name == "acpi") settings_.machine.acpi = *on;
       if (part.name == "dump-guest-core") settings_.machine.dump_guest_memory = *on;
       if (part.name == "graphics" && !*on) settings_.machine.console_on_serial = true;
-    } else if (part.name == "usb" || part.name == "vmport" || part.name == "hpet" || part.name == "smm") {
+    } else if (part.name == "usb") {
+      const auto on = parse_switch(part.value);
+      if (!on) return error("{}: usb={}: give on or off", name, part.value);
+      usb_ = *on;
+    } else if (part.name == "vmport" || part.name == "hpet" || part.name == "smm") {
       if (part.value != "off" && part.value != "auto") return error("{}: {}: not in this version", name, part.name);
     } else if (part.name == "help" || part.name == "?") {
       say(fmt::format("{} options: {}\n", name, kMachineOptions));
