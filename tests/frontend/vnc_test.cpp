@@ -173,4 +173,23 @@ TEST_CASE("where the VNC server listens, and what it says if it cannot", "[vnc]"
                                      port));
 }
 
+TEST_CASE("without an option about displays and a display server, viewers of this host can look", "[vnc]") {
+  const auto without_display = [] {
+    unsetenv("DISPLAY");
+    unsetenv("WAYLAND_DISPLAY");
+  };
+  Process machine({"-m", "8"}, false, without_display, false);
+  REQUIRE(machine.expect("\n"));
+  const std::string head = "VNC server running on 127.0.0.1:";
+  REQUIRE(machine.output.starts_with(head));
+  const unsigned port = static_cast<unsigned>(std::stoul(machine.output.substr(head.size())));
+  CHECK(port >= 5900);
+  RfbClient viewer(connect_tcp(port));
+  CHECK(viewer.log_in());
+  Process second({"-m", "8"}, false, without_display, false);
+  REQUIRE(second.expect("\n"));
+  CHECK(second.output.starts_with(head));
+  CHECK(second.output != machine.output);
+}
+
 }  // namespace xlat
