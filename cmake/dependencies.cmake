@@ -11,7 +11,9 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
 endif()
 # Without it -display curses says so.
 pkg_check_modules(ncursesw IMPORTED_TARGET ncursesw)
-# Without it there is no window.
+# Without it there is no FM sound.
+pkg_check_modules(adplug IMPORTED_TARGET adplug)
+# Without it there are no window and no -audiodev sdl.
 pkg_check_modules(sdl2 IMPORTED_TARGET sdl2)
 # Without it there are no -vnc and no -display web.
 pkg_check_modules(libvncserver IMPORTED_TARGET libvncserver)

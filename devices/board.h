@@ -17,7 +17,7 @@ namespace xlat {
 class Dma8237;
 class Fdc82077;
 class IdeChannel;
-class AudioSink;
+class AudioMixer;
 
 // The image of a drive, on its way to the device that is to have it.
 struct BlockBackend {
@@ -45,6 +45,9 @@ class Board {
   virtual Result<BlockBackend> drive(const std::string& id, const std::string& name, Medium medium) = 0;
   // The monitor's commands find the drive by its back end's name from now on.
   virtual void add_drive(const std::string& name, MediumDrive& drive) = 0;
+
+  // The -audiodev with this id, or the first one for an empty id; null if nothing is heard there.
+  virtual Result<AudioMixer*> audio(const std::string& id) = 0;
 
   // Sockets for drives.
   virtual IdeChannel& ide(unsigned bus) = 0;

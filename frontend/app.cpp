@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <new>
@@ -23,7 +24,7 @@
 #include "frontend/host/terminal.h"
 #include "frontend/monitor/monitor.h"
 #include "frontend/options/command_line.h"
-#include "frontend/sound/wav_sink.h"
+#include "frontend/sound/host_sink.h"
 
 namespace xlat {
 
@@ -78,7 +79,7 @@ class App {
   std::unique_ptr<ScreenFeed> feed_;
   std::unique_ptr<VncServer> vnc_;
   std::vector<std::unique_ptr<Display>> displays_;
-  std::shared_ptr<WavSink> wav_;
+  std::vector<std::shared_ptr<HostSink>> sinks_;
   bool pidfile_written_ = false;
 };
 
@@ -189,16 +190,17 @@ Status App::build() {
   if (settings_.monitor.kind != CharSpec::Kind::kNone) monitor_channel_ = add_channel(settings_.monitor, "monitor");
 
   for (const AudioSettings& audio : settings_.audio) {
-    if (audio.id != settings_.speaker_audio || !audio.wav) continue;
-    wav_ = std::make_shared<WavSink>(audio);
-    config.speaker = wav_;
+    auto sink = make_host_sink(audio);
+    config.audio.push_back({audio.id, sink});
+    if (sink) sinks_.push_back(std::move(sink));
   }
+  config.speaker_audio = settings_.speaker_audio;
 
   auto machine = Machine::create(config);
   if (!machine) return machine.error();
   machine_ = std::move(*machine);
-  if (wav_) {
-    if (Status s = wav_->open(); !s) return s;
+  for (auto& sink : sinks_) {
+    if (Status s = sink->open(); !s) return s;
   }
   if (Status s = build_displays(); !s) return s;
   for (auto& channel : channels_) {
@@ -297,8 +299,8 @@ Status App::start() {
   }
   if (Status s = gdb_->start(ended_fd_); !s) return s;
   if (Status s = write_pidfile(); !s) return s;
-  if (wav_) {
-    if (Status s = wav_->start(); !s) return s;
+  for (auto& sink : sinks_) {
+    if (Status s = sink->start(); !s) return s;
   }
   if (vnc_) {
     if (Status s = vnc_->start(); !s) return s;
@@ -315,7 +317,10 @@ Status App::confine() {
   if (!settings_.machine.dump_guest_memory) forbid_core_files();
   using Mode = SandboxSettings::Mode;
   if (settings_.sandbox.mode == Mode::kOff || !sandbox_missing().empty()) return {};
-  const Status confined = enter_sandbox(settings_.sandbox);
+  SandboxSettings sandbox = settings_.sandbox;
+  sandbox.sound = std::any_of(settings_.audio.begin(), settings_.audio.end(),
+                              [](const AudioSettings& audio) { return audio.driver == AudioDriver::kSdl; });
+  const Status confined = enter_sandbox(sandbox);
   if (confined || settings_.sandbox.mode == Mode::kOn) return confined;
   fmt::print(stderr, "xlat: warning: {}\n", confined.error().message);
   return {};

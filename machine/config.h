@@ -12,7 +12,7 @@
 
 #include "base/types.h"
 #include "cpu/model.h"
-#include "devices/audio/audio_sink.h"
+#include "devices/audio/audio_backends.h"
 #include "firmware/rom.h"
 
 namespace xlat {
@@ -135,8 +135,8 @@ struct MachineConfig {
   // Told when the default engine is not to be had and the interpreter takes its place.
   std::function<void(const std::string&)> warn = [](const std::string&) {};
 
-  // Where the PC speaker's sound goes; null for nowhere.
-  std::shared_ptr<AudioSink> speaker;
+  std::vector<AudioOutput> audio;
+  std::string speaker_audio;  // id of the one the PC speaker plays to; empty for none
 
   TimeConfig time;
   bool no_reboot = false;  // a reset ends the run

@@ -16,7 +16,7 @@ Result<std::unique_ptr<Lockstep>> Lockstep::create(const MachineConfig& config, 
   MachineConfig mine = config;
   mine.engine = EngineKind::kInterp;
   mine.follower = true;
-  mine.speaker = nullptr;
+  for (AudioOutput& output : mine.audio) output.sink = nullptr;
   mine.warn = [](const std::string&) {};
   for (ChannelConfig& channel : mine.channels) channel.output = nullptr;
   auto follower = Pc::create(mine, lockstep->log_);

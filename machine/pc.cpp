@@ -74,7 +74,8 @@ Pc::Pc(const MachineConfig& config, Log& log, std::unique_ptr<GuestRam> guest_ra
       pit(ports, clock),
       rtc(ports, clock, isa_irqs.input(8), config.time.rtc_base),
       port61(ports, clock, pit, IrqLine(cpu, Cpu::kPinNmi)),
-      speaker(clock, pit, port61, config_.speaker.get()),
+      audio(clock, config_.audio),
+      speaker(clock, pit, port61, audio.find(config_.speaker_audio)),
       dma(ports, memory),
       fdc(ports, clock, dma, isa_irqs.input(6)),
       kbc(ports, clock, isa_irqs.input(1), isa_irqs.input(12)),
@@ -108,6 +109,7 @@ void Pc::plant_tree() {
   ObjectTree::add(isa, "isa-pit", &pit);
   ObjectTree::add(isa, "mc146818rtc", &rtc);
   ObjectTree::add(isa, "port61", &port61);
+  ObjectTree::add(system, "audio", &audio);
   ObjectTree::add(isa, "isa-pcspk", &speaker);
   ObjectTree::add(isa, "i8257", &dma);
   ObjectTree::add(isa, "isa-fdc", &fdc).add_bus("floppy-bus.0", "floppy-bus");

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "devices/audio/audio_backends.h"
 #include "devices/audio/pc_speaker.h"
 #include "devices/chipset/a20_gate.h"
 #include "devices/chipset/coprocessor_error.h"
@@ -160,6 +161,7 @@ class Pc {
   Pit8254 pit;
   Mc146818 rtc;
   Port61 port61;
+  AudioBackends audio;
   PcSpeaker speaker;
   Dma8237 dma;
   Fdc82077 fdc;

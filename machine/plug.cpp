@@ -62,6 +62,11 @@ class Pc::Plugs final : public Board {
     return backend;
   }
 
+  Result<AudioMixer*> audio(const std::string& id) override {
+    if (!id.empty() && !pc_.audio.has(id)) return error("audiodev={}: there is no -audiodev with this id", id);
+    return pc_.audio.find(id.empty() ? pc_.audio.first() : id);
+  }
+
   void add_drive(const std::string& name, MediumDrive& drive) override {
     for (PluggedDrive& d : pc_.drives_) {
       if (d.name == name) d.drive = &drive;

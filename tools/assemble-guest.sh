@@ -145,6 +145,16 @@ case $name in
     xorriso -as mkisofs -quiet -o "$out/cd.iso" "$work/noise"
     initramfs init-media ata_piix sd_mod sr_mod floppy
     ;;
+  sound-floppy)
+    nasm -f bin -o "$out/floppy.img" "$here/guest-files/sound-floppy.asm"
+    truncate -s 1440K "$out/floppy.img"
+    ;;
+  linux-sound)
+    kernel linux-image-686
+    mkdir -p "$work/root/bin"
+    gcc -m32 -march=i686 -static -O2 -s -o "$work/root/bin/tone" "$here/guest-files/tone.c" -lm
+    initramfs init-sound snd-ens1370 snd-intel8x0 snd-sb16 snd-gusclassic
+    ;;
   linux-selftests)
     kernel linux-image-686
     fetch_package linux-source-6.1 "$work/source"
@@ -183,7 +193,7 @@ case $name in
     mke2fs -q -t ext4 -L xlatroot -d "$here/guest-files" -E offset=$((100352 * 512)) "$disk" 47000k
     ;;
   *)
-    echo "xlat: no guest '$name'; there are:" linux-686 linux-686-pae linux-media linux-selftests grub-rescue grub-rescue-floppy \
+    echo "xlat: no guest '$name'; there are:" linux-686 linux-686-pae linux-media linux-selftests linux-sound sound-floppy grub-rescue grub-rescue-floppy \
       grub-legacy-floppy syslinux-disk syslinux-floppy isolinux-cd ipxe grub-invaders gnumach memtest86 u-boot >&2
     exit 1
     ;;

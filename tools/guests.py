@@ -1,5 +1,7 @@
 """Runs guests that tests/guests describes: starts xlat, waits for texts, types answers, checks how it ends."""
+import array
 import hashlib
+import math
 import os
 import re
 import selectors
@@ -11,6 +13,7 @@ import sys
 import tempfile
 import time
 import tomllib
+import wave
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "xlat", "guests")
@@ -151,6 +154,30 @@ def with_sums(text, files):
     return re.sub(r"\{md5:([^}]+)\}", md5, text)
 
 
+def check_tone(path, tone):
+    """A tone of tone["hz"] for about tone["seconds"] in a 16-bit WAV file: its pitch, and that nothing breaks it."""
+    with wave.open(path) as file:
+        rate, channels = file.getframerate(), file.getnchannels()
+        samples = array.array("h", file.readframes(file.getnframes()))[::channels]
+    loud = [n for n, sample in enumerate(samples) if abs(sample) > 500]
+    if not loud:
+        raise Failure(f"{tone['file']}: nothing is heard")
+    # Without the first and last 50 ms.
+    heard = samples[loud[0] + rate // 20:loud[-1] - rate // 20]
+    seconds = len(heard) / rate + 0.1
+    if abs(seconds - tone["seconds"]) > 0.1 * tone["seconds"]:
+        raise Failure(f"{tone['file']}: {seconds:.3f} s are heard, not {tone['seconds']}")
+    rises = [n - heard[n] / (heard[n] - heard[n - 1]) for n in range(1, len(heard)) if heard[n - 1] < 0 <= heard[n]]
+    hz = (len(rises) - 1) * rate / (rises[-1] - rises[0])
+    if abs(hz / tone["hz"] - 1) > 0.005:
+        raise Failure(f"{tone['file']}: {hz:.2f} Hz, not {tone['hz']}")
+    # A pure tone goes on by a recurrence; a click or a gap does not.
+    factor, top = 2 * math.cos(2 * math.pi * hz / rate), max(abs(sample) for sample in heard)
+    for n in range(1, len(heard) - 1):
+        if abs(heard[n + 1] - factor * heard[n] + heard[n - 1]) > tone.get("rough", 0.02) * top + 8:
+            raise Failure(f"{tone['file']}: a click or a gap {n / rate:.3f} s into the tone")
+
+
 def run_guest(name, spec, engine):
     files = os.path.join(CACHE, name)
     subprocess.run([os.path.join(ROOT, "tools/assemble-guest.sh"), spec.get("files", name)], check=True)
@@ -170,6 +197,8 @@ def run_guest(name, spec, engine):
                         value = with_sums(value, files)
                         getattr(run, {"keys": "type_keys", "screen": "expect_screen", "type": "type_text"}.get(action, action))(value)
                 run.finish(steps.get("exit"))
+                for tone in steps.get("tones", []):
+                    check_tone(os.path.join(work, tone["file"]), tone)
                 outputs.append(run.text)
             except Failure as failure:
                 raise Failure(f"{failure}; its serial output is in {transcript.name}") from None

@@ -5,15 +5,15 @@
 
 namespace xlat {
 
-PcSpeaker::PcSpeaker(Clock& clock, Pit8254& pit, Port61& port61, AudioSink* sink)
-    : clock_(clock), pit_(pit), port61_(port61), sink_(sink), timer_(clock, [this] { catch_up(); }) {
-  if (!sink_) return;
+PcSpeaker::PcSpeaker(Clock& clock, Pit8254& pit, Port61& port61, AudioMixer* mixer)
+    : clock_(clock), pit_(pit), port61_(port61), mixer_(mixer), voice_(mixer, "pcspk", [this] { catch_up(); }) {
+  if (!mixer_) return;
   pit_.before_change([this] { catch_up(); });
   port61_.before_change([this] { catch_up(); });
 }
 
 PcSpeaker::~PcSpeaker() {
-  if (!sink_) return;
+  if (!mixer_) return;
   catch_up();
   pit_.before_change({});
   port61_.before_change({});
@@ -23,7 +23,7 @@ bool PcSpeaker::moving() const { return port61_.speaker_data() && !pit_.steady(2
 
 void PcSpeaker::catch_up() {
   const u64 now = clock_.now();
-  if (!sink_ || now < done_) return;
+  if (!mixer_ || now < done_) return;
   if (!port61_.speaker_data()) {
     line(now - done_, false);
   } else if (pit_.steady(2) || now - done_ <= kMostGap) {
@@ -34,21 +34,18 @@ void PcSpeaker::catch_up() {
   done_ = now;
   flush();
   const i64 rest = port61_.speaker() ? kAmplitude : 0;
-  if (moving() || filtered_ != 0 || before_ != rest) {
-    if (!timer_.pending() || timer_.deadline() <= now) timer_.schedule(now + kInterval);
-  } else {
-    timer_.cancel();
-  }
+  const bool changing = high_ != (before_ != 0 ? passed_ : 0);  // the sample under way is not as the last one
+  voice_.set_busy(moving() || changing || filtered_ != 0 || before_ != rest);
 }
 
 // The line is at one level for `ns`.
 void PcSpeaker::line(u64 ns, bool high) {
-  unsigned __int128 left = static_cast<unsigned __int128>(ns) * sink_->rate();
+  unsigned __int128 left = static_cast<unsigned __int128>(ns) * mixer_->rate();
   while (left > 0) {
     if (passed_ == 0 && left >= kNanosPerSecond && filtered_ == 0 && before_ == (high ? kAmplitude : 0)) {
       flush();
       const u64 whole = static_cast<u64>(std::min<unsigned __int128>(left / kNanosPerSecond, u64{1} << 62));
-      sink_->silence(whole);
+      frame_ += whole;
       left -= static_cast<unsigned __int128>(whole) * kNanosPerSecond;
       continue;
     }
@@ -64,7 +61,7 @@ void PcSpeaker::sample() {
   const i64 level = static_cast<i64>(high_ * kAmplitude / kNanosPerSecond);
   // First-order high pass; 2 pi * 10 Hz with 20 fractional bits. It comes to rest at zero exactly.
   constexpr i64 kCorner = 65'883'964;
-  const i64 step = kCorner / sink_->rate();
+  const i64 step = kCorner / mixer_->rate();
   i64 decay = filtered_ * step / (1 << 20);
   if (decay == 0 && filtered_ != 0) decay = filtered_ > 0 ? 1 : -1;
   filtered_ += (level - before_) * 65536 - decay;
@@ -75,7 +72,8 @@ void PcSpeaker::sample() {
 }
 
 void PcSpeaker::flush() {
-  if (!buffer_.empty()) sink_->play(buffer_);
+  voice_.frames(frame_, buffer_);
+  frame_ += buffer_.size();
   buffer_.clear();
 }
 
@@ -84,8 +82,13 @@ void PcSpeaker::serialize(Archive& ar) {
   ar(done_).range(passed_, u64{0}, kNanosPerSecond - 1);
   ar.range(high_, u64{0}, kNanosPerSecond - 1).range(before_, i64{0}, i64{kAmplitude});
   ar.range(filtered_, i64{-2} * kAmplitude * 65536, i64{2} * kAmplitude * 65536);
-  timer_.serialize(ar);
-  if (ar.loading()) high_ = std::min(high_, passed_);
+  if (!ar.loading()) return;
+  high_ = std::min(high_, passed_);
+  if (!mixer_) return;
+  done_ = std::min(done_, clock_.now());
+  frame_ = mixer_->frame_at(done_);
+  const auto parts = static_cast<unsigned __int128>(done_) * mixer_->rate();
+  passed_ = static_cast<u64>(parts % kNanosPerSecond);
 }
 
 }  // namespace xlat

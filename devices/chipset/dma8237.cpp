@@ -44,6 +44,14 @@ void Dma8237::serialize(Archive& ar) {
   ar(pages_);
 }
 
+void Dma8237::before_access(const void* owner, std::function<void()> hook) {
+  hooks_.push_back({owner, std::move(hook)});
+}
+
+void Dma8237::forget(const void* owner) {
+  std::erase_if(hooks_, [owner](const Hook& hook) { return hook.owner == owner; });
+}
+
 bool Dma8237::ready(unsigned channel) const {
   if (channel > 7 || channel == 4) return false;
   const Controller& c = controllers_[channel / 4];
@@ -159,6 +167,7 @@ void Dma8237::write_register(Controller& c, unsigned reg, u8 value) {
 }
 
 u32 Dma8237::read(u64 port, unsigned) {
+  for (const Hook& hook : hooks_) hook.call();
   if (port < 0x10) return read_register(controllers_[0], static_cast<unsigned>(port));
   if (port >= 0xc0) return read_register(controllers_[1], static_cast<unsigned>(port - 0xc0) / 2);
   return pages_[port & 15];
@@ -166,6 +175,7 @@ u32 Dma8237::read(u64 port, unsigned) {
 
 void Dma8237::write(u64 port, unsigned, u32 value) {
   const u8 v = static_cast<u8>(value);
+  for (const Hook& hook : hooks_) hook.call();
   if (port < 0x10) {
     write_register(controllers_[0], static_cast<unsigned>(port), v);
   } else if (port >= 0xc0) {

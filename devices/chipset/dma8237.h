@@ -1,8 +1,10 @@
 // The two 8237A DMA controllers of an AT with their page registers.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "devices/device.h"
 #include "devices/isa/port_range.h"
@@ -31,6 +33,10 @@ class Dma8237 : public Device, public IoHandler {
   // Moves up to data.size() bytes between `data` and memory, stopping at the terminal count. Nothing moves when the
   // channel is not ready or programmed for the other direction; a verify transfer counts without touching memory.
   DmaResult transfer(unsigned channel, std::span<u8> data, DmaDirection direction);
+  // Called before a port of the pair is read or written: a device that moves its data later than it would has to catch
+  // up, so that addresses and counts are those of now. `owner` names the hook to take it away by.
+  void before_access(const void* owner, std::function<void()> hook);
+  void forget(const void* owner);
   // DREQ as the status register shows it.
   void set_request(unsigned channel, bool level);
 
@@ -63,7 +69,13 @@ class Dma8237 : public Device, public IoHandler {
   u8 read_register(Controller& c, unsigned reg);
   void write_register(Controller& c, unsigned reg, u8 value);
 
+  struct Hook {
+    const void* owner;
+    std::function<void()> call;
+  };
+
   AddressSpace& memory_;
+  std::vector<Hook> hooks_;
   Controller controllers_[2];
   u8 pages_[16] = {};
   PortRange low_, high_, page_ports_;

@@ -161,7 +161,7 @@ void CirrusVga::start_blit() {
   reset_blit();
   Blit b = blit_registers();
   if (b.mode & kToMemory) return;  // nothing that is known of uses it
-  constexpr u8 kKinds = kFromMemory | kTransparent | kPattern | kExpand;
+  constexpr u8 kKinds = kTransparent | kPattern | kExpand;
   if ((b.extension & kSolid) && (b.mode & kKinds) == (kPattern | kExpand)) return solid_fill(b);
   if (!(b.mode & kFromMemory)) {
     for (unsigned y = 0; y < b.height; ++y) blit_line(b, {});

@@ -68,8 +68,9 @@ class Vga final : public Device, public PciFunction, public VgaCore {
   void enable_dispi(u16 value);
   bool vbe_on() const { return vbe_[kVbeEnable] & 1; }
   unsigned vbe_bytes_per_line() const;
-  // Where the window shows the frame buffer, in banks; nothing while it shows the VGA's planes.
-  std::optional<u64> banked(u32 offset) const;
+  bool in_planes() const { return vbe_[kVbeBpp] == 4; }
+  // What the window shows in a VBE mode: a byte of the frame buffer or, of 16 colours, of each plane.
+  std::optional<u32> banked(u32 offset) const;
 
   u16 vbe_index_ = 0;
   std::array<u16, kVbeRegisters> vbe_{};

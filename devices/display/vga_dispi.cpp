@@ -51,21 +51,25 @@ void Vga::serialize(Archive& ar) {
   if (ar.loading() && vbe_[kVbeBpp] > 32) ar.fail("VBE depth out of range"), vbe_[kVbeBpp] = 8;
 }
 
-std::optional<u64> Vga::banked(u32 offset) const {
-  if (!vbe_on() || vbe_[kVbeBpp] == 4 || !(misc_ & 2) || !window_offset(offset)) return std::nullopt;
-  return (u64{vbe_[kVbeBank]} * 65536 + (offset & 0xffff)) % vram_.size();
+std::optional<u32> Vga::banked(u32 offset) const {
+  if (!vbe_on() || !(misc_ & 2) || !window_offset(offset)) return std::nullopt;
+  return (u32{vbe_[kVbeBank]} << 16 | (offset & 0xffff)) & ((in_planes() ? memory_bytes() / 4 : memory_bytes()) - 1);
 }
 
 u8 Vga::read_memory(u32 offset) {
   const auto at = banked(offset);
-  return at ? vram_[*at] : VgaCore::read_memory(offset);
+  if (!at) return VgaCore::read_memory(offset);
+  return in_planes() ? read_planes(*at) : vram_[*at];
 }
 
 void Vga::write_memory(u32 offset, u8 value) {
-  if (const auto at = banked(offset)) {
-    vram_[*at] = value;
-  } else {
+  const auto at = banked(offset);
+  if (!at) {
     VgaCore::write_memory(offset, value);
+  } else if (in_planes()) {
+    write_planes(*at, value);
+  } else {
+    vram_[*at] = value;
   }
 }
 

@@ -20,7 +20,7 @@ namespace xlat {
 
 namespace {
 
-enum Group : u8 { kAlways, kSpawn, kElevate, kResources, kObsolete };
+enum Group : u8 { kAlways, kSound, kSpawn, kElevate, kResources, kObsolete };
 
 class Filter {
  public:
@@ -99,6 +99,12 @@ void allow_by_arguments(Filter& filter, const SandboxSettings& settings) {
         0ul + _IOC(_IOC_WRITE, 'T', 0x2d, 44)}) {
     filter.allow_if("ioctl", {equals(1, request)});
   }
+  if (settings.sound) {
+    // ALSA's and OSS's for streams (types 'A' and 'P'), and those of ALSA's timers that its mixing of programs waits
+    // by. Of the latter's type only these, as TIOCSTI has it, too.
+    for (const u64 type : {u64{'A'} << 8, u64{'P'} << 8}) filter.allow_if("ioctl", {equals(1, type, 0xff00)});
+    for (const u64 timer : {0x54a0, 0x54a1, 0x54a2, 0x54a3}) filter.allow_if("ioctl", {equals(1, timer)});
+  }
   // Names of threads, and of memory.
   for (const int what : {PR_SET_NAME, PR_GET_NAME, 0x53564d41}) {
     filter.allow_if("prctl", {equals(0, static_cast<u64>(what))});
@@ -109,6 +115,7 @@ void allow_lists(Filter& filter, const SandboxSettings& settings) {
   const auto wanted = [&](Group group) {
     switch (group) {
       case kAlways: return true;
+      case kSound: return settings.sound;
       case kSpawn: return settings.spawn;
       case kElevate: return settings.elevate_privileges;
       case kResources: return settings.resource_control;

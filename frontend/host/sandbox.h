@@ -15,6 +15,7 @@ struct SandboxSettings {
   Mode mode = Mode::kDefault;
   // Groups that are refused unless they are let through here, by QEMU's names.
   bool obsolete = false, elevate_privileges = false, spawn = false, resource_control = false;
+  bool sound = false;  // there is a sound card of the host's to be played to
 };
 
 enum class SandboxReport : u8 {

@@ -86,6 +86,7 @@ std::string info_qtree(MonitorContext&, std::string_view);
 std::string info_irq(MonitorContext&, std::string_view);
 std::string info_dma(MonitorContext&, std::string_view);
 std::string info_jit(MonitorContext&, std::string_view);
+std::string info_audio(MonitorContext&, std::string_view);
 std::string info_chardev(MonitorContext&, std::string_view);
 
 // monitor_mtree.cpp

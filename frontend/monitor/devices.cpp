@@ -1,5 +1,6 @@
 // info pic, irq, dma, chardev, qtree and pci.
 #include "frontend/monitor/commands.h"
+#include "frontend/sound/host_sink.h"
 
 namespace xlat {
 
@@ -52,6 +53,17 @@ std::string info_irq(MonitorContext& context, std::string_view) {
 std::string info_jit(MonitorContext& context, std::string_view) { return context.machine.pc().interp.statistics(); }
 
 std::string info_dma(MonitorContext& context, std::string_view) { return context.machine.pc().dma.dump(); }
+
+std::string info_audio(MonitorContext& context, std::string_view) {
+  const AudioBackends& audio = context.machine.pc().audio;
+  std::string out;
+  for (const AudioOutput& output : audio.outputs()) {
+    const auto* sink = dynamic_cast<const HostSink*>(output.sink.get());
+    out += fmt::format("{}: {}\n", output.id, sink ? sink->status() : "none");
+    if (const AudioMixer* mixer = audio.find(output.id)) out += mixer->dump();
+  }
+  return out;
+}
 
 std::string info_chardev(MonitorContext& context, std::string_view) {
   std::string out;

@@ -43,6 +43,7 @@ constexpr MonitorCommand kCommands[] = {
 };
 
 constexpr MonitorCommand kInfos[] = {
+    {"audio", "", "sound outputs and what plays there", info_audio},
     {"block", "", "drives and what is in them", info_block},
     {"chardev", "", "channels of serial ports, monitor and debug consoles", info_chardev},
     {"dma", "", "DMA channels", info_dma},

@@ -17,8 +17,8 @@ struct OptionInfo {
   bool lists;  // its function answers 'help' itself
 };
 constexpr bool answers_help(std::string_view name) {
-  for (const std::string_view known : {"machine", "M", "cpu", "accel", "display", "vnc", "device", "audiodev", "vga",
-                                       "d", "k", "L", "chardev", "drive"}) {
+  for (const std::string_view known : {"machine", "M", "cpu", "accel", "display", "vnc", "device", "audiodev", "audio",
+                                       "soundhw", "vga", "d", "k", "L", "chardev", "drive"}) {
     if (known == name) return true;
   }
   return false;
@@ -157,6 +157,9 @@ Status OptionParser::apply(Option option, const std::string& name, const std::st
     case Option::kGlobal: return global(value);
     case Option::kDevice: return device(value);
     case Option::kAudiodev: return audiodev(value);
+    case Option::kAudio: return audio(value);
+    case Option::kAudioHelp: return audiodev("help");
+    case Option::kSoundhw: return soundhw(value);
     case Option::kNet:
     case Option::kNic: return only_none("networking");
     case Option::kRtc: return rtc(value);
@@ -215,6 +218,7 @@ Status OptionParser::finish() {
   if (Status s = resolve_chardevs(); !s) return s;
   default_display();
   if (Status s = default_channels(); !s) return s;
+  if (Status s = check_audio(); !s) return s;
   list_devices();
   set_boot_order();
   // A deterministic run looks at no clock of the host's, so the time of day is fixed as well.
@@ -224,7 +228,6 @@ Status OptionParser::finish() {
     m.time.rtc_base = std::time(nullptr);
   }
   if (Status s = check_files(); !s) return s;
-  if (Status s = check_audio(); !s) return s;
   return check_channels();
 }
 

@@ -23,13 +23,17 @@ struct ChannelSettings {
   std::string by;  // the option that asked for it, for error messages
 };
 
-// -audiodev: a WAV file, or nothing.
+enum class AudioDriver : unsigned char { kNone, kWav, kSdl };
+
+// -audiodev.
 struct AudioSettings {
-  std::string id;
-  bool wav = false;
+  std::string id = {};
+  AudioDriver driver = AudioDriver::kNone;
+  std::string spelling = "none";  // what the user called the driver
   std::string path = "xlat.wav";
   u32 rate = 44100;
-  unsigned channels = 2, bits = 16;
+  unsigned channels = 2, bits = 16;  // of a file
+  u32 buffer_us = 46440;             // how far the sound card is to be behind the machine
 };
 
 struct Settings {

@@ -70,6 +70,12 @@ class OptionParser {
   Status web(const std::string& value);
   void default_display();
   Status audiodev(const std::string& value);
+  Status audio(const std::string& value);
+  Status soundhw(const std::string& value);
+  Result<AudioSettings> audio_settings(std::string_view option, std::span<const SubOption> parts);
+  Status add_audio(std::string_view option, AudioSettings audio);
+  // An empty name is the PC speaker's.
+  Status plug_sound_card(std::string_view device_name, const std::string& audio_id);
   Status check_audio();
   Status default_channels();
   Status check_channels() const;
@@ -98,6 +104,7 @@ class OptionParser {
     std::string used_by;  // empty: by nobody
   };
   std::vector<NamedChannel> chardevs_;
+  std::vector<std::string> soundhw_;  // names of devices
   std::optional<i64> rtc_base_;
 };
 

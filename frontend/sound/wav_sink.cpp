@@ -33,6 +33,10 @@ Status WavSink::open() {
   return {};
 }
 
+std::string WavSink::status() const {
+  return fmt::format("wav, {} Hz, '{}'{}", settings_.rate, settings_.path, broken_ ? ", cannot be written" : "");
+}
+
 Status WavSink::start() {
   struct stat st {};
   if (fstat(fd_, &st) == 0 && S_ISREG(st.st_mode) && ftruncate(fd_, 0) != 0) {
@@ -91,38 +95,45 @@ void WavSink::flush() {
   if (!wrote || !put_header()) failed();
 }
 
-void WavSink::play(std::span<const i16> samples) {
+void WavSink::put_sample(int sample) {
+  if (settings_.bits == 8) {
+    buffer_.push_back(static_cast<u8>((sample >> 8) + 128));
+  } else {
+    buffer_.push_back(static_cast<u8>(sample));
+    buffer_.push_back(static_cast<u8>(sample >> 8));
+  }
+}
+
+void WavSink::play(std::span<const AudioFrame> frames) {
   if (broken_ || !started_) return;
-  samples = samples.first(static_cast<std::size_t>(std::min<u64>(samples.size(), frames_left())));
-  for (const i16 sample : samples) {
-    for (unsigned channel = 0; channel < settings_.channels; ++channel) {
-      if (settings_.bits == 8) {
-        buffer_.push_back(static_cast<u8>((sample >> 8) + 128));
-      } else {
-        buffer_.push_back(static_cast<u8>(sample));
-        buffer_.push_back(static_cast<u8>(sample >> 8));
-      }
+  frames = frames.first(static_cast<std::size_t>(std::min<u64>(frames.size(), frames_left())));
+  for (const AudioFrame& frame : frames) {
+    if (settings_.channels == 1) {
+      put_sample((frame.left + frame.right) >> 1);
+    } else {
+      put_sample(frame.left);
+      put_sample(frame.right);
     }
   }
   if (buffer_.size() >= u64{settings_.rate} * frame_bytes() / 10) flush();
 }
 
 // Zeros make a hole in the file, so that hours of silence take no room on the disk.
-void WavSink::silence(u64 samples) {
+void WavSink::silence(u64 frames) {
   if (broken_ || !started_) return;
-  samples = std::min(samples, frames_left());
-  if (settings_.bits == 8 || samples < 4096) {
-    static constexpr std::array<i16, 4096> kZeros{};
-    while (samples > 0 && !broken_) {
-      const u64 part = std::min<u64>(samples, kZeros.size());
+  frames = std::min(frames, frames_left());
+  if (settings_.bits == 8 || frames < 4096) {
+    static constexpr std::array<AudioFrame, 4096> kZeros{};
+    while (frames > 0 && !broken_) {
+      const u64 part = std::min<u64>(frames, kZeros.size());
       play(std::span(kZeros).first(static_cast<std::size_t>(part)));
-      samples -= part;
+      frames -= part;
     }
     return;
   }
   flush();
   if (broken_) return;
-  written_ += samples * frame_bytes();
+  written_ += frames * frame_bytes();
   struct stat st {};
   if (fstat(fd_, &st) == 0 && S_ISREG(st.st_mode) && ftruncate(fd_, static_cast<off_t>(kHeaderBytes + written_)) != 0) {
     failed();

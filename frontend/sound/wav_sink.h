@@ -3,24 +3,23 @@
 
 #include <vector>
 
-#include "base/result.h"
-#include "devices/audio/audio_sink.h"
-#include "frontend/options/command_line.h"
+#include "frontend/sound/host_sink.h"
 
 namespace xlat {
 
-class WavSink final : public AudioSink {
+class WavSink final : public HostSink {
  public:
   explicit WavSink(AudioSettings settings) : settings_(std::move(settings)) {}
   ~WavSink() override;
 
-  // As a channel's: open() finds out whether the file can be written, start() empties it.
-  Status open();
-  Status start();
+  // start() empties the file.
+  Status open() override;
+  Status start() override;
+  std::string status() const override;
 
   u32 rate() const override { return settings_.rate; }
-  void play(std::span<const i16> samples) override;
-  void silence(u64 samples) override;
+  void play(std::span<const AudioFrame> frames) override;
+  void silence(u64 frames) override;
 
  private:
   static constexpr u32 kHeaderBytes = 44;
@@ -29,6 +28,7 @@ class WavSink final : public AudioSink {
 
   u32 frame_bytes() const { return settings_.channels * settings_.bits / 8; }
   u64 frames_left() const { return (kMostData - written_ - buffer_.size()) / frame_bytes(); }
+  void put_sample(int sample);
   void flush();
   bool put(std::span<const u8> bytes, u64 at);
   bool put_header();

@@ -43,6 +43,12 @@ Wav read_wav(const std::string& path) {
   return wav;
 }
 
+std::vector<AudioFrame> mono(std::initializer_list<i16> samples) {
+  std::vector<AudioFrame> frames;
+  for (const i16 sample : samples) frames.push_back({sample, sample});
+  return frames;
+}
+
 // Samples before the first sound.
 std::size_t silence(const std::vector<i16>& samples) {
   return static_cast<std::size_t>(std::find_if(samples.begin(), samples.end(), [](i16 sample) { return sample != 0; }) -
@@ -65,13 +71,14 @@ const std::vector<u8> kToneCode = {0xb0, 0xb6, 0xe6, 0x43, 0xb0, 0x98, 0xe6, 0x4
 
 TEST_CASE("wav: header, samples, silence", "[wav]") {
   TempDir dir;
-  AudioSettings settings{.id = "a", .wav = true, .path = dir / "a.wav", .rate = 8000, .channels = 2, .bits = 16};
+  AudioSettings settings{
+      .id = "a", .driver = AudioDriver::kWav, .path = dir / "a.wav", .rate = 8000, .channels = 2, .bits = 16};
   {
     WavSink sink(settings);
     REQUIRE(sink.open().ok());
     REQUIRE(sink.start().ok());
     CHECK(read_wav(settings.path).data == 0);
-    const std::vector<i16> tone = {1, -2, 300, -32768, 32767};
+    const std::vector<AudioFrame> tone = mono({1, -2, 300, -32768, 32767});
     sink.play(tone);
     sink.silence(100'000);
     // Valid while it is being written.
@@ -93,7 +100,7 @@ TEST_CASE("wav: header, samples, silence", "[wav]") {
     REQUIRE(sink.open().ok());
     REQUIRE(sink.start().ok());
     sink.silence(u64{1} << 40);  // more than the header can say
-    sink.play(std::vector<i16>{1, 2, 3});
+    sink.play(mono({1, 2, 3}));
   }
   CHECK(std::filesystem::file_size(settings.path) > 0xffff'fe00);
   CHECK(std::filesystem::file_size(settings.path) < 0x1'0000'0000);
@@ -103,7 +110,7 @@ TEST_CASE("wav: header, samples, silence", "[wav]") {
     WavSink sink(settings);
     REQUIRE(sink.open().ok());
     REQUIRE(sink.start().ok());
-    sink.play(std::vector<i16>{0, 256, -32768});
+    sink.play(mono({0, 256, -32768}));
     sink.silence(5000);
   }
   wav = read_wav(settings.path);
@@ -115,7 +122,7 @@ TEST_CASE("wav: header, samples, silence", "[wav]") {
 
 TEST_CASE("wav: a file that was there stays until the machine starts", "[wav]") {
   TempDir dir;
-  AudioSettings settings{.id = "a", .wav = true, .path = dir.write("old.wav", {'o', 'l', 'd'})};
+  AudioSettings settings{.id = "a", .driver = AudioDriver::kWav, .path = dir.write("old.wav", {'o', 'l', 'd'})};
   {
     WavSink sink(settings);
     REQUIRE(sink.open().ok());
@@ -151,6 +158,38 @@ TEST_CASE("wav: a guest plays 440 Hz", "[wav]") {
     runs.push_back(wav.first);
   }
   CHECK(runs[0] == runs[1]);
+}
+
+TEST_CASE("wav: a deterministic run gives the same bytes each time and on each engine", "[wav]") {
+  TempDir dir;
+  // A note on the OPL, as its registers and values go to 388h, over the speaker's tone.
+  std::vector<u8> code = {0x66, 0xba, 0x88, 0x03};  // mov dx, 388h
+  for (const auto& [reg, value] : std::initializer_list<std::pair<u8, u8>>{{0x20, 0x21},
+                                                                           {0x23, 0x21},
+                                                                           {0x40, 0x10},
+                                                                           {0x60, 0xf0},
+                                                                           {0x63, 0xf0},
+                                                                           {0xc0, 0x30},
+                                                                           {0xa0, 0x44},
+                                                                           {0xb0, 0x32}}) {
+    // mov al, reg; out dx, al; inc dx; mov al, value; out dx, al; dec dx
+    for (const u8 byte : {u8{0xb0}, reg, u8{0xee}, u8{0x42}, u8{0xb0}, value, u8{0xee}, u8{0x4a}}) code.push_back(byte);
+  }
+  code.insert(code.end(), kToneCode.begin(), kToneCode.end());
+  const std::string kernel = dir.write("kernel", multiboot_kernel(code));
+  std::vector<std::vector<char>> files;
+  for (const auto& [name, engine] : {std::pair{"a.wav", "jit"}, {"b.wav", "jit"}, {"c.wav", "interp"}}) {
+    Process p({"-display", "none", "-vga", "none", "-icount", "shift=7,sleep=off", "-engine", engine, "-kernel", kernel,
+               "-device", "isa-debug-exit,iobase=0xf4,iosize=1", "-audiodev", "wav,id=snd,path=" + (dir / name),
+               "-machine", "pcspk-audiodev=snd", "-device", "sb16,audiodev=snd"});
+    CHECK(p.wait() == 1);
+    CHECK(p.errors.empty());
+    std::ifstream in(dir / name, std::ios::binary);
+    files.emplace_back(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
+  }
+  CHECK(files[0].size() > 44100);
+  CHECK(files[0] == files[1]);
+  CHECK(files[0] == files[2]);
 }
 
 TEST_CASE("wav: valid after the process was killed", "[wav]") {

@@ -19,7 +19,7 @@ namespace {
 struct Deaf : AudioSink {
   u64 samples = 0;
   u32 rate() const override { return 44100; }
-  void play(std::span<const i16> more) override { samples += more.size(); }
+  void play(std::span<const AudioFrame> more) override { samples += more.size(); }
   void silence(u64 n) override { samples += n; }
 };
 
@@ -68,7 +68,14 @@ class Torment {
     for (unsigned n = 0; n < 4; ++n) config.add_serial(n, [this](u8) { ++sent_; });
     config.add_debugcon(0x402, [this](u8) { ++sent_; });
     config.add_debug_exit();
-    config.speaker = std::make_shared<Deaf>();
+    config.audio.push_back({"snd", std::make_shared<Deaf>()});
+    config.speaker_audio = "snd";
+    const auto card = [&config](const char* type, const char* slot) {
+      DeviceConfig device{.type = type, .properties = {{"audiodev", "snd"}}};
+      if (*slot) device.properties.emplace_back("addr", slot);
+      config.devices.push_back(std::move(device));
+    };
+    card("sb16", ""), card("ES1370", "4"), card("AC97", "5");
     auto made = Machine::create(config);
     if (!made) FAIL(made.error().message);
     machine_ = std::move(*made);
@@ -115,16 +122,22 @@ class Torment {
     config_write(2, 0, 0x18, 0xe2000000);
     config_write(2, 0, 0x30, 0xe3000001);
     config_write(2, 0, 0x04, 3);
+    config_write(4, 0, 0x10, 0xc101);
+    config_write(4, 0, 0x04, 5);
+    config_write(5, 0, 0x10, 0xc201);
+    config_write(5, 0, 0x14, 0xc301);
+    config_write(5, 0, 0x04, 5);
   }
 
   u16 port() {
     static constexpr struct {
       u16 first, count;
-    } kPorts[] = {{0x00, 16},  {0x20, 2},    {0x40, 4},    {0x60, 5},    {0x70, 2},   {0x80, 16},  {0x92, 1},
-                  {0xa0, 2},   {0xb2, 2},    {0xc0, 32},   {0x170, 8},   {0x1ce, 3},  {0x1f0, 8},  {0x2e8, 8},
-                  {0x2f8, 8},  {0x376, 1},   {0x3b4, 7},   {0x3c0, 16},  {0x3d4, 7},  {0x3e8, 8},  {0x3f0, 8},
-                  {0x3f8, 8},  {0x402, 1},   {0x4d0, 2},   {0x501, 2},   {0x510, 12}, {0x600, 64}, {0x700, 16},
-                  {0xaf00, 8}, {0xafe0, 16}, {0xb100, 16}, {0xc000, 16}, {0xcf8, 8}};
+    } kPorts[] = {{0x00, 16},  {0x20, 2},    {0x40, 4},    {0x60, 5},     {0x70, 2},   {0x80, 16},  {0x92, 1},
+                  {0xa0, 2},   {0xb2, 2},    {0xc0, 32},   {0x170, 8},    {0x1ce, 3},  {0x1f0, 8},  {0x2e8, 8},
+                  {0x2f8, 8},  {0x376, 1},   {0x3b4, 7},   {0x3c0, 16},   {0x3d4, 7},  {0x3e8, 8},  {0x3f0, 8},
+                  {0x3f8, 8},  {0x402, 1},   {0x4d0, 2},   {0x501, 2},    {0x510, 12}, {0x600, 64}, {0x700, 16},
+                  {0xaf00, 8}, {0xafe0, 16}, {0xb100, 16}, {0xc000, 16},  {0xcf8, 8},  {0x220, 16}, {0x22c, 1},
+                  {0x330, 2},  {0x388, 4},   {0xc100, 64}, {0xc200, 128}, {0xc300, 64}};
     if (random() % 32 == 0) return static_cast<u16>(random());
     const auto& range = kPorts[random() % std::size(kPorts)];
     return static_cast<u16>(range.first + random() % range.count);

@@ -13,8 +13,14 @@ struct Recorder : AudioSink {
   std::vector<i16> samples;
   u64 silent = 0;
   u32 rate_ = 44100;
+  explicit Recorder(u32 rate) : rate_(rate) {}
   u32 rate() const override { return rate_; }
-  void play(std::span<const i16> more) override { samples.insert(samples.end(), more.begin(), more.end()); }
+  void play(std::span<const AudioFrame> more) override {
+    for (const AudioFrame& frame : more) {
+      CHECK(frame.left == frame.right);
+      samples.push_back(frame.left);
+    }
+  }
   void silence(u64 n) override {
     silent += n;
     samples.resize(samples.size() + n);
@@ -26,13 +32,17 @@ struct NoNmi : IrqSink {
 };
 
 struct Rig {
+  explicit Rig(u32 hz = 44100) : rate(hz) {}
+  u32 rate;
   PortBus ports;
   Clock clock;
   NoNmi nmi;
-  Recorder recorder;
+  std::shared_ptr<Recorder> sink = std::make_shared<Recorder>(rate);
+  Recorder& recorder = *sink;
+  AudioMixer mixer{clock, "snd", sink};
   Pit8254 pit{ports, clock};
   Port61 port61{ports, clock, pit, IrqLine(nmi, 0)};
-  PcSpeaker speaker{clock, pit, port61, &recorder};
+  PcSpeaker speaker{clock, pit, port61, &mixer};
 
   void out(u16 port, u8 value) { ports.write(port, 1, value); }
   void count(u8 control, unsigned divisor) {
@@ -63,13 +73,14 @@ TEST_CASE("pc speaker: 440 Hz for a second") {
   rig.out(0x61, 3);
   rig.to(1'000'000'000);
   rig.out(0x61, 0);
+  rig.mixer.finish();
   CHECK(rig.recorder.samples.size() == 44100);
   CHECK(std::abs(static_cast<int>(crossings(rig.recorder.samples)) - 880) <= 1);
   const auto [low, high] = std::minmax_element(rig.recorder.samples.begin() + 10000, rig.recorder.samples.end());
   CHECK(*high > PcSpeaker::kAmplitude * 2 / 5);
   CHECK(*low < -PcSpeaker::kAmplitude * 2 / 5);
   rig.to(3'000'000'000);
-  rig.speaker.catch_up();
+  rig.mixer.finish();
   CHECK(rig.recorder.samples.size() == 3 * 44100);
   CHECK(rig.recorder.samples.back() == 0);
   CHECK(rig.recorder.silent > 44100);
@@ -84,14 +95,13 @@ TEST_CASE("pc speaker: a level that stays is silence without events") {
   CHECK(rig.clock.next_deadline() == Clock::kNever);
   CHECK(rig.recorder.samples[1] > PcSpeaker::kAmplitude * 9 / 10);
   rig.to(u64{3600} * 1'000'000'000);
-  rig.speaker.catch_up();
+  rig.mixer.finish();
   CHECK(rig.recorder.samples.size() == u64{3600} * 44100);
 }
 
 TEST_CASE("pc speaker: edges by port 61h are placed to the nanosecond") {
-  Rig rig;
-  rig.recorder.rate_ = 10'000;  // a sample is 100,000 ns
-  rig.out(0x43, 0xb0);          // mode 0 without a count: OUT is low
+  Rig rig{10'000};      // a sample is 100,000 ns
+  rig.out(0x43, 0xb0);  // mode 0 without a count: OUT is low
   rig.to(300'000);
   rig.out(0x43, 0xb6);  // mode 3, not counting: OUT is high
   rig.to(310'007);
@@ -99,7 +109,7 @@ TEST_CASE("pc speaker: edges by port 61h are placed to the nanosecond") {
   rig.to(360'008);
   rig.out(0x61, 0);
   rig.to(1'000'000);
-  rig.speaker.catch_up();
+  rig.mixer.finish();
   REQUIRE(rig.recorder.samples.size() == 10);
   CHECK(rig.recorder.samples[2] == 0);
   CHECK(rig.recorder.samples[3] == PcSpeaker::kAmplitude * 50'001 / 100'000);
@@ -112,7 +122,7 @@ TEST_CASE("pc speaker: the duty of short pulses is heard") {
   rig.count(0xb4, 4);  // mode 2: one CLK in four low
   rig.out(0x61, 3);
   rig.to(1'000'000);
-  rig.speaker.catch_up();
+  rig.mixer.finish();
   // Three quarters of the amplitude at once, then the high pass takes it away slowly.
   CHECK(rig.recorder.samples[1] > PcSpeaker::kAmplitude * 74 / 100);
   CHECK(rig.recorder.samples[1] < PcSpeaker::kAmplitude * 76 / 100);
@@ -150,7 +160,7 @@ TEST_CASE("pc speaker: what is heard does not depend on when one looks") {
           break;
       }
     }
-    rig.speaker.catch_up();
+    rig.mixer.finish();
     return rig.recorder.samples;
   };
   const auto plain = play(false);
@@ -162,7 +172,8 @@ TEST_CASE("pc speaker: what is heard does not depend on when one looks") {
 TEST_CASE("pc speaker: saved and loaded in the middle of a tone") {
   const auto save = [](Rig& rig) {
     Archive ar = Archive::saver();
-    rig.clock.serialize(ar), rig.pit.serialize(ar), rig.port61.serialize(ar), rig.speaker.serialize(ar);
+    rig.clock.serialize(ar), rig.pit.serialize(ar), rig.port61.serialize(ar), rig.mixer.serialize(ar);
+    rig.speaker.serialize(ar);
     return ar.bytes();
   };
   Rig rig;
@@ -172,13 +183,14 @@ TEST_CASE("pc speaker: saved and loaded in the middle of a tone") {
   const auto bytes = save(rig);
   const std::size_t before = rig.recorder.samples.size();
   rig.to(200'000'000);
-  rig.speaker.catch_up();
+  rig.mixer.finish();
   Rig other;
   Archive ar = Archive::loader(bytes);
-  other.clock.serialize(ar), other.pit.serialize(ar), other.port61.serialize(ar), other.speaker.serialize(ar);
+  other.clock.serialize(ar), other.pit.serialize(ar), other.port61.serialize(ar), other.mixer.serialize(ar);
+  other.speaker.serialize(ar);
   REQUIRE(ar.ok());
   other.to(200'000'000);
-  other.speaker.catch_up();
+  other.mixer.finish();
   const std::vector<i16> after(rig.recorder.samples.begin() + static_cast<std::ptrdiff_t>(before),
                                rig.recorder.samples.end());
   CHECK(other.recorder.samples == after);
