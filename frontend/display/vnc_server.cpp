@@ -12,6 +12,7 @@ extern "C" {  // which this header leaves to others
 }
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <map>
@@ -355,21 +356,24 @@ void RfbServer::adopt(int fd, Arrival arrival) {
 }
 
 rfbNewClientAction RfbServer::arrived(rfbClientPtr client) {
+  // The library frees this each time it closes the client, which its two threads may both do.
+  std::free(std::exchange(client->wspath, nullptr));
   std::size_t viewers = 0;
   each_client([&](rfbClientPtr) { ++viewers; });
+  client->clientGoneHook = [](rfbClientPtr c) { server_of(c->screen).gone(c); };
   const std::lock_guard lock(mutex_);
   const auto known = arriving_.find(client->sock);
   if (known == arriving_.end() || viewers > kMostViewers) return RFB_CLIENT_REFUSE;
   const Arrival& arrival = known->second;
   if (arrival.websocket != (client->wsctx != nullptr)) return RFB_CLIENT_REFUSE;
   client->clientData = new Viewer{*this, arrival, KeysymKeys(setup_.keymap)};
-  client->clientGoneHook = [](rfbClientPtr c) { server_of(c->screen).gone(c); };
   // The library asks nobody for a password whom it has called itself.
   if (arrival.browser) client->reverseConnection = TRUE;
   return RFB_CLIENT_ON_HOLD;
 }
 
 void RfbServer::gone(rfbClientPtr client) {
+  std::free(std::exchange(client->wsctx, nullptr));  // which the library does nowhere
   const std::unique_ptr<Viewer> viewer(viewer_of(client));
   client->clientData = nullptr;
   watch(has_viewers());
