@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <vector>
 
 namespace xlat {
 
@@ -45,6 +46,8 @@ class Filter {
     // All threads at once; and no privileges by programs that are started.
     note(seccomp_attr_set(context_, SCMP_FLTATR_CTL_TSYNC, 1));
     note(seccomp_attr_set(context_, SCMP_FLTATR_CTL_NNP, 1));
+    // The library writes through what it could not allocate; who has no room for its program is told so here.
+    { const std::vector<u8> room(4 << 20); }
     if (!wrong_) note(seccomp_load(context_));
     return wrong_;
   }
