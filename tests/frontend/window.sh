@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 for tool in Xvfb xdotool xwd xclip openbox wmctrl nasm python3; do
   if ! command -v $tool >/dev/null; then
-    echo "skipped: -display sdl in a window, as there is no $tool"
+    echo "skipped: -display sdl in a window, as there is no $tool; tools/install-deps.sh --displays"
     exit 0
   fi
 done
