@@ -105,6 +105,21 @@ TEST_CASE("with password=on nobody gets in without the password", "[vnc]") {
   machine.monitor("change vnc password other");
   CHECK_FALSE(tries("secret"));
   CHECK(tries("other"));
+  {
+    Socket monitor(Socket::connect_unix(machine.dir / "mon"));
+    CHECK(monitor.expect("(xlat) "));
+    monitor.send("change vnc password\r\n");
+    CHECK(monitor.expect("Password: "));
+    monitor.got.clear();
+    monitor.send(
+        "asket\x7f"
+        "d\r\n");
+    CHECK(monitor.expect("(xlat) "));
+    CHECK(monitor.got.find("ask") == std::string::npos);
+  }
+  CHECK_FALSE(tries("other"));
+  CHECK(tries("asked"));
+  machine.monitor("change vnc password other");
   machine.monitor("expire_password vnc now");
   CHECK_FALSE(tries("other"));
   machine.monitor("expire_password vnc +1000");
