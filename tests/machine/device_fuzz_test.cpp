@@ -75,7 +75,7 @@ class Torment {
       if (*slot) device.properties.emplace_back("addr", slot);
       config.devices.push_back(std::move(device));
     };
-    card("sb16", ""), card("ES1370", "4"), card("AC97", "5");
+    card("sb16", ""), card("gus", ""), card("ES1370", "4"), card("AC97", "5");
     auto made = Machine::create(config);
     if (!made) FAIL(made.error().message);
     machine_ = std::move(*made);
@@ -132,12 +132,12 @@ class Torment {
   u16 port() {
     static constexpr struct {
       u16 first, count;
-    } kPorts[] = {{0x00, 16},  {0x20, 2},    {0x40, 4},    {0x60, 5},     {0x70, 2},   {0x80, 16},  {0x92, 1},
-                  {0xa0, 2},   {0xb2, 2},    {0xc0, 32},   {0x170, 8},    {0x1ce, 3},  {0x1f0, 8},  {0x2e8, 8},
-                  {0x2f8, 8},  {0x376, 1},   {0x3b4, 7},   {0x3c0, 16},   {0x3d4, 7},  {0x3e8, 8},  {0x3f0, 8},
-                  {0x3f8, 8},  {0x402, 1},   {0x4d0, 2},   {0x501, 2},    {0x510, 12}, {0x600, 64}, {0x700, 16},
-                  {0xaf00, 8}, {0xafe0, 16}, {0xb100, 16}, {0xc000, 16},  {0xcf8, 8},  {0x220, 16}, {0x22c, 1},
-                  {0x330, 2},  {0x388, 4},   {0xc100, 64}, {0xc200, 128}, {0xc300, 64}};
+    } kPorts[] = {{0x00, 16},  {0x20, 2},    {0x40, 4},    {0x60, 5},    {0x70, 2},    {0x80, 16},    {0x92, 1},
+                  {0xa0, 2},   {0xb2, 2},    {0xc0, 32},   {0x170, 8},   {0x1ce, 3},   {0x1f0, 8},    {0x2e8, 8},
+                  {0x2f8, 8},  {0x376, 1},   {0x3b4, 7},   {0x3c0, 16},  {0x3d4, 7},   {0x3e8, 8},    {0x3f0, 8},
+                  {0x3f8, 8},  {0x402, 1},   {0x4d0, 2},   {0x501, 2},   {0x510, 12},  {0x600, 64},   {0x700, 16},
+                  {0xaf00, 8}, {0xafe0, 16}, {0xb100, 16}, {0xc000, 16}, {0xcf8, 8},   {0x220, 16},   {0x240, 16},
+                  {0x340, 8},  {0x22c, 1},   {0x330, 2},   {0x388, 4},   {0xc100, 64}, {0xc200, 128}, {0xc300, 64}};
     if (random() % 32 == 0) return static_cast<u16>(random());
     const auto& range = kPorts[random() % std::size(kPorts)];
     return static_cast<u16>(range.first + random() % range.count);
