@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# install-deps.sh [--bench|--fuzz|--displays]: installs what building, testing and the demo need, from Debian packages; with --bench
-# what tests/bench/run needs, too, with --fuzz what tools/fuzz.sh needs, with --displays what tests/frontend/window.sh and web.sh need. Does
-# nothing when all is there.
+# install-deps.sh [--bench|--fuzz|--displays]: installs what building, testing and the demo need, from Debian packages; with
+# --bench what tests/bench/run needs, too, with --fuzz what tools/fuzz.sh needs, with --displays what tests/frontend/window.sh
+# and web.sh need. Does nothing when all is there.
 set -euo pipefail
 . "$(dirname "$0")/lib/progress.sh"
 

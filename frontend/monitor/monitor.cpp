@@ -12,8 +12,8 @@ namespace {
 constexpr std::string_view kPrompt = "(xlat) ";
 
 constexpr MonitorCommand kCommands[] = {
-    {"change", "[-f] device filename [raw [retain|read-only|read-write]]", "put another medium into a drive",
-     monitor_change},
+    {"change", "[-f] device filename [raw [retain|read-only|read-write]]",
+     "put another medium into a drive; change vnc password [password]: the VNC server's", monitor_change},
     {"cont|c", "", "go on after stop or -S", monitor_cont},
     {"eject", "[-f] device", "take the medium out of a drive; -f: even if the guest has locked it", monitor_eject},
     {"expire_password", "vnc now|never|+seconds|time", "when the password of the VNC server ends",
