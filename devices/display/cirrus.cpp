@@ -211,7 +211,9 @@ void CirrusVga::write_port(u16 port, u8 value) {
 
 // SR7 bit 0: packed pixels, bits 3-1 their size; which of the two 16-bit forms it is, the hidden DAC register says.
 std::optional<VgaCore::LinearMode> CirrusVga::linear_mode() const {
-  if (!packed() || !(gfx_[6] & 1) || blank()) return std::nullopt;
+  // SeaBIOS' VGA BIOS for this chip sets "screen off" (SR1 bit 5) in its packed modes, and Linux' driver leaves the CRTC's
+  // reset bit (CR17 bit 7) clear; both are written for emulators that show a picture all the same.
+  if (!packed() || !(gfx_[6] & 1) || !(attr_index_ & 0x20)) return std::nullopt;
   LinearMode mode;
   switch (sr_[7] & 0x0e) {
     case 0x02:
