@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 . tools/lib/progress.sh
 
-tools/install-deps.sh
+tools/install-deps.sh --displays
 build release
 say "unit tests, release"
 ctest --preset release

@@ -18,6 +18,9 @@ class Dma8237;
 class Fdc82077;
 class IdeChannel;
 class AudioMixer;
+class InputHub;
+class UsbBus;
+class UsbPort;
 
 // The image of a drive, on its way to the device that is to have it.
 struct BlockBackend {
@@ -52,6 +55,12 @@ class Board {
   // Sockets for drives.
   virtual IdeChannel& ide(unsigned bus) = 0;
   virtual Fdc82077& floppy_controller() = 0;
+
+  // Ports of the USB: that with this path ("1", "2.3"), or for an empty one the first that is free.
+  virtual void add_usb_bus(UsbBus& bus) = 0;
+  virtual UsbBus& usb_bus() = 0;
+  virtual Result<UsbPort*> usb_port(const std::string& path) = 0;
+  virtual InputHub& input() = 0;
 
   // A ROM file of the firmware's folders, by its name or by a path.
   virtual Result<std::vector<u8>> rom(const std::string& file) = 0;

@@ -20,7 +20,6 @@ constexpr const DeviceType* kTypes[] = {
 
 constexpr Property kPciProperties[] = {
     text("addr", "", "slot and function, as 05.0; the first free slot if not given"),
-    text("romfile", "", "file of the expansion ROM; romfile= for none"),
 };
 
 bool same(std::string_view a, std::string_view b) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/spelling.h"
+#include "devices/usb/usb_bus.h"
 #include "machine/pc.h"
 
 namespace xlat {
@@ -73,6 +74,18 @@ class Pc::Plugs final : public Board {
     }
   }
 
+  void add_usb_bus(UsbBus& bus) override {
+    if (!usb_) usb_ = &bus;
+  }
+  UsbBus& usb_bus() override { return *usb_; }
+  Result<UsbPort*> usb_port(const std::string& path) override {
+    if (!usb_) return error("the machine has no USB; add -usb");
+    if (UsbPort* port = usb_->free_port(path)) return port;
+    return path.empty() ? error("all USB ports are taken; add -device usb-hub before it")
+                        : error("port={}: there is no such USB port, or it is taken", path);
+  }
+  InputHub& input() override { return pc_.input; }
+
   Result<std::vector<u8>> rom(const std::string& file) override {
     std::vector<std::string> folders = pc_.config_.rom_dirs;
     folders.insert(folders.end(), {"/usr/share/seabios", "/usr/lib/ipxe/qemu", "/usr/share/qemu"});
@@ -102,6 +115,7 @@ class Pc::Plugs final : public Board {
   std::string sits_on;  // of the device just made
 
  private:
+  UsbBus* usb_ = nullptr;
   Pc& pc_;
 };
 

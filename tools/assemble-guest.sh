@@ -63,6 +63,9 @@ syslinux_floppy() {
   syslinux --install "$1"
 }
 
+# Bytes without a pattern that a misplaced sector could hide in.
+noise() { openssl enc -aes-128-ctr -nosalt -pbkdf2 -pass "pass:$1" </dev/zero 2>/dev/null | head -c "$2" || true; }
+
 case $name in
   linux-686)
     kernel linux-image-686
@@ -136,8 +139,6 @@ case $name in
     ;;
   linux-media)
     kernel linux-image-686
-    # Bytes without a pattern that a misplaced sector could hide in.
-    noise() { openssl enc -aes-128-ctr -nosalt -pbkdf2 -pass "pass:$1" </dev/zero 2>/dev/null | head -c "$2" || true; }
     noise floppy 1474560 >"$out/floppy.img"
     noise small 368640 >"$out/floppy360.img"
     noise disk 4194304 >"$out/disk.img"
@@ -154,6 +155,11 @@ case $name in
     mkdir -p "$work/root/bin"
     gcc -m32 -march=i686 -static -O2 -s -o "$work/root/bin/tone" "$here/guest-files/tone.c" -lm
     initramfs init-sound snd-ens1370 snd-intel8x0 snd-sb16 snd-gusclassic
+    ;;
+  linux-usb)
+    kernel linux-image-686
+    noise usb 8388608 >"$out/disk.img"
+    initramfs init-usb uhci-hcd usbhid hid-generic usb-storage sd_mod
     ;;
   linux-selftests)
     kernel linux-image-686
@@ -193,7 +199,7 @@ case $name in
     mke2fs -q -t ext4 -L xlatroot -d "$here/guest-files" -E offset=$((100352 * 512)) "$disk" 47000k
     ;;
   *)
-    echo "xlat: no guest '$name'; there are:" linux-686 linux-686-pae linux-media linux-selftests linux-sound sound-floppy grub-rescue grub-rescue-floppy \
+    echo "xlat: no guest '$name'; there are:" linux-686 linux-686-pae linux-media linux-selftests linux-sound linux-usb sound-floppy grub-rescue grub-rescue-floppy \
       grub-legacy-floppy syslinux-disk syslinux-floppy isolinux-cd ipxe grub-invaders gnumach memtest86 u-boot >&2
     exit 1
     ;;

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# install-deps.sh [--bench|--fuzz]: installs what building, testing and the demo need, from Debian packages; with --bench
-# what tests/bench/run needs, too, with --fuzz what tools/fuzz.sh needs. Does nothing when all is there.
+# install-deps.sh [--bench|--fuzz|--displays]: installs what building, testing and the demo need, from Debian packages; with
+# --bench what tests/bench/run needs, too, with --fuzz what tools/fuzz.sh needs, with --displays what tests/frontend/window.sh
+# and web.sh need. Does nothing when all is there.
 set -euo pipefail
 . "$(dirname "$0")/lib/progress.sh"
 
@@ -8,11 +9,11 @@ packages=(
   build-essential binutils g++ gcc-multilib cmake ninja-build ccache pkg-config lld
   libasmjit-dev libcapstone-dev libsdl2-dev catch2 zlib1g-dev libfmt-dev libpng-dev nlohmann-json3-dev libmpfr-dev
   libncurses-dev libseccomp-dev libadplug-dev libvncserver-dev novnc tmux nasm
-  xvfb openbox wmctrl xdotool xclip x11-apps chromium
   seabios acpica-tools
   gdb cpio xz-utils kmod fdisk mtools xorriso openssl e2fsprogs syslinux syslinux-common python3
 )
 [ "${1:-}" = --bench ] && packages+=(libc6-dev-i386 qemu-system-x86)
+[ "${1:-}" = --displays ] && packages+=(xvfb openbox wmctrl xdotool xclip x11-apps chromium)
 [ "${1:-}" = --fuzz ] && packages+=(clang-14 libclang-rt-14-dev)
 
 missing=()

@@ -1,7 +1,7 @@
 // The window by SDL2. All of SDL is done in one thread, which is not the program's first: on Linux SDL asks for no more
 // than that. The picture is drawn by the processor into the window's own surface, and only where it has changed: no
-// graphics driver lives in this process, whose system calls are filtered. The filter refuses new memory shared with the X
-// server as well; SDL then sends the picture through the connection.
+// graphics driver lives in this process, whose system calls are filtered. The filter refuses new memory shared with the
+// X server as well; SDL then sends the picture through the connection.
 #define SDL_MAIN_HANDLED
 #include <SDL.h>
 
@@ -62,6 +62,11 @@ u8 button_of(u8 sdl) {
   }
 }
 
+bool named(const char* variable) {
+  const char* const value = std::getenv(variable);
+  return value && *value;
+}
+
 // SDL's texts are UTF-8 and well-formed; what is not is left out.
 std::u32string from_utf8(std::string_view text) {
   std::u32string out;
@@ -120,7 +125,7 @@ class SdlWindow final : public Display {
   void draw_shown_console();
   void draw();
   void draw_part(SDL_Surface* from, SDL_Surface* to, const Rect& part);
-  void update_title();
+  void update_title_and_pointer();
   bool absolute() const { return setup_.machine.pc().input.absolute(); }
   InputGate& gate() { return setup_.machine.gate(); }
   VirtualConsole* console() const { return shown_ ? setup_.consoles[shown_ - 1] : nullptr; }
@@ -158,6 +163,9 @@ Status SdlWindow::open() {
   SDL_SetHint(SDL_HINT_VIDEO_ALLOW_SCREENSAVER, "1");
   SDL_SetHint(SDL_HINT_FRAMEBUFFER_ACCELERATION, "0");
   SDL_SetHint(SDL_HINT_VIDEO_X11_NET_WM_BYPASS_COMPOSITOR, "0");
+  // The servers that are named, and no others: SDL would fall back on windows that nobody sees.
+  const bool x11 = named("DISPLAY"), wayland = named("WAYLAND_DISPLAY");
+  SDL_SetHint(SDL_HINT_VIDEODRIVER, x11 && wayland ? "x11,wayland" : wayland ? "wayland" : "x11");
   SDL_SetMainReady();
   if (SDL_InitSubSystem(SDL_INIT_VIDEO) != 0) {
     return error("-display sdl: no display server can be reached: {}; use -display curses, -vnc :0 or -nographic",
@@ -169,7 +177,7 @@ Status SdlWindow::open() {
     return error("-display sdl: cannot open a window: {}", SDL_GetError());
   }
   SDL_StopTextInput();
-  update_title();
+  update_title_and_pointer();
   if (setup_.options.full_screen) toggle_full_screen();
   return {};
 }
@@ -188,7 +196,7 @@ void SdlWindow::run(std::promise<Status> opened) {
     }
     take_picture();
     if (console()) draw_shown_console();
-    update_title();
+    update_title_and_pointer();
     draw();
   }
   if (window_) SDL_DestroyWindow(window_);
@@ -231,7 +239,7 @@ void SdlWindow::toggle_full_screen() {
   all_changed_ = true;
 }
 
-void SdlWindow::update_title() {
+void SdlWindow::update_title_and_pointer() {
   std::string title = setup_.name.empty() ? "xlat" : fmt::format("xlat ({})", setup_.name);
   if (console()) title += " - " + console()->label();
   if (*paused_) title += " [Paused]";
@@ -244,6 +252,8 @@ void SdlWindow::update_title() {
   }
   if (title != title_) SDL_SetWindowTitle(window_, title.c_str());
   title_ = std::move(title);
+  // The guest's driver for a tablet may come and go while the window has the mouse.
+  SDL_SetRelativeMouseMode(grabbed_ && !absolute() ? SDL_TRUE : SDL_FALSE);
   const bool own_pointer = !console() && absolute() && view_.contains(pointer_x_, pointer_y_);
   SDL_ShowCursor(own_pointer && !setup_.options.show_cursor ? SDL_DISABLE : SDL_ENABLE);
 }
@@ -295,9 +305,7 @@ void SdlWindow::window_event(const SDL_WindowEvent& event) {
     case SDL_WINDOWEVENT_MINIMIZED: return hide(true);
     case SDL_WINDOWEVENT_SHOWN:
     case SDL_WINDOWEVENT_RESTORED:
-    case SDL_WINDOWEVENT_MAXIMIZED:
-      all_changed_ = true;
-      return hide(false);
+    case SDL_WINDOWEVENT_MAXIMIZED: all_changed_ = true; return hide(false);
     default: return;
   }
 }
@@ -402,7 +410,7 @@ void SdlWindow::motion(const SDL_MouseMotionEvent& event) {
     pointer_x_ = event.x * surface->w / width;
     pointer_y_ = event.y * surface->h / height;
   }
-  if (console()) return;
+  if (console() || *paused_) return;  // where the machine stands still, motion would wait without end
   if (absolute()) return pointer(0);
   if (grabbed_) gate().post(MouseInput{event.xrel, event.yrel, 0, buttons_});
 }
@@ -432,7 +440,6 @@ void SdlWindow::button(const SDL_MouseButtonEvent& event) {
 void SdlWindow::grab(bool on) {
   if (grabbed_ == on) return;
   grabbed_ = on;
-  SDL_SetRelativeMouseMode(on && !absolute() ? SDL_TRUE : SDL_FALSE);
   SDL_SetWindowKeyboardGrab(window_, on || full_screen_ ? SDL_TRUE : SDL_FALSE);
 }
 
@@ -534,16 +541,10 @@ void SdlWindow::draw() {
 
 bool window_built() { return true; }
 
-bool display_server_named() {
-  for (const char* name : {"DISPLAY", "WAYLAND_DISPLAY"}) {
-    const char* value = std::getenv(name);
-    if (value && *value) return true;
-  }
-  return false;
-}
+bool display_server_named() { return named("DISPLAY") || named("WAYLAND_DISPLAY"); }
 
 Result<std::unique_ptr<Display>> make_window(WindowSetup setup) {
-  if (!display_server_named() && !std::getenv("SDL_VIDEODRIVER")) {
+  if (!display_server_named() && !named("SDL_VIDEODRIVER")) {
     return error(
         "-display sdl: there is no display server, as neither DISPLAY nor WAYLAND_DISPLAY is set; use -display "
         "curses, -vnc :0 or -nographic");

@@ -3,6 +3,7 @@
 // VNC port takes no WebSocket: any page in the user's browser could open one.
 #include "frontend/display/vnc_server.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <rfb/rfb.h>
 #include <sys/mman.h>
@@ -12,9 +13,11 @@ extern "C" {  // which this header leaves to others
 }
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <map>
+#include <shared_mutex>
 
 #include "frontend/display/listener.h"
 #include "frontend/input/key_queue.h"
@@ -67,6 +70,7 @@ class RfbServer final : public VncServer {
   rfbNewClientAction arrived(rfbClientPtr client);
   void gone(rfbClientPtr client);
   bool let_in(rfbClientPtr client, std::span<const char> response) const;
+  void serve(rfbClientPtr client);
   void send(const std::vector<KeyInput>& keys);
   void point(Viewer& viewer, int buttons, int x, int y);
   void pasted(const Viewer& viewer, std::string_view latin1);
@@ -74,6 +78,7 @@ class RfbServer final : public VncServer {
  private:
   static constexpr std::size_t kMostViewers = 64;
   static constexpr int kMostKeysPosted = 4096;
+  static constexpr int kFrameMs = 15;  // between two looks at the picture
 
   void adopt(int fd, Arrival arrival);
   void watch(bool on);
@@ -96,6 +101,7 @@ class RfbServer final : public VncServer {
   std::atomic<int> keys_posted_ = 0;
   std::shared_ptr<std::atomic<bool>> running_ = std::make_shared<std::atomic<bool>>(true);
 
+  std::shared_mutex size_;    // of the picture: shared by who reads it
   mutable std::mutex mutex_;  // what follows
   std::map<int, Arrival> arriving_;
   std::string password_;
@@ -212,8 +218,9 @@ Status RfbServer::start() {
   screen_->desktopName = title_.c_str();
   screen_->port = screen_->ipv6port = -1;
   screen_->cursor = nullptr;
-  screen_->backgroundLoop = TRUE;  // threads for each viewer; the one that would listen is ours
-  screen_->maxClientWait = 5000;   // ms; who takes nothing for so long is dropped
+  screen_->backgroundLoop = TRUE;  // a viewer is closed by its thread
+  screen_->deferUpdateTime = 0;
+  screen_->maxClientWait = 5000;  // ms; who takes nothing for so long is dropped
   screen_->alwaysShared = !settings_ || settings_->shared;
   screen_->newClientHook = [](rfbClientPtr client) { return server_of(client->screen).arrived(client); };
   // The guest's pointer is part of the picture, and the viewer's own stays as it is.
@@ -318,6 +325,7 @@ void RfbServer::pump() {
 // The library's rfbNewFramebuffer() waits for every viewer that is being sent something, and one that leaves meanwhile
 // is left with a lock. The buffer stays where it is, so all there is to do is to tell of the size.
 void RfbServer::resize(unsigned width, unsigned height) {
+  const std::lock_guard lock(size_);
   screen_->width = static_cast<int>(width);
   screen_->height = static_cast<int>(height);
   screen_->paddedWidthInBytes = static_cast<int>(width * 4);
@@ -351,25 +359,61 @@ void RfbServer::adopt(int fd, Arrival arrival) {
     const std::lock_guard lock(mutex_);
     ++started_;
   }
-  rfbStartOnHoldClient(client);
+  client->onHold = FALSE;
+  pthread_t thread;
+  if (pthread_create(
+          &thread, nullptr,
+          [](void* c) -> void* {
+            const auto served = static_cast<rfbClientPtr>(c);
+            server_of(served->screen).serve(served);
+            return nullptr;
+          },
+          client) != 0) {  // no more threads
+    viewer_of(client)->started = false;
+    {
+      const std::lock_guard lock(mutex_);
+      --started_;
+    }
+    rfbCloseClient(client);
+    rfbClientConnectionGone(client);
+  }
+}
+
+// The thread of a viewer. The library would have two, one of which changes the encoding and the format of pixels while
+// the other sends some.
+void RfbServer::serve(rfbClientPtr client) {
+  while (client->sock != RFB_INVALID_SOCKET && client->state != rfbClientRec::RFB_SHUTDOWN) {
+    pollfd input{client->sock, POLLIN, 0};
+    const int ready = poll(&input, 1, kFrameMs);
+    const std::shared_lock lock(size_);
+    if (ready > 0) {
+      do rfbProcessClientMessage(client);
+      while (client->state != rfbClientRec::RFB_SHUTDOWN && webSocketsHasDataInBuffer(client));
+    }
+    if (client->state == rfbClientRec::RFB_NORMAL) rfbUpdateClient(client);
+  }
+  rfbClientConnectionGone(client);
 }
 
 rfbNewClientAction RfbServer::arrived(rfbClientPtr client) {
+  // The library frees this each time it closes the client, which its two threads may both do.
+  std::free(std::exchange(client->wspath, nullptr));
   std::size_t viewers = 0;
   each_client([&](rfbClientPtr) { ++viewers; });
+  client->clientGoneHook = [](rfbClientPtr c) { server_of(c->screen).gone(c); };
   const std::lock_guard lock(mutex_);
   const auto known = arriving_.find(client->sock);
   if (known == arriving_.end() || viewers > kMostViewers) return RFB_CLIENT_REFUSE;
   const Arrival& arrival = known->second;
   if (arrival.websocket != (client->wsctx != nullptr)) return RFB_CLIENT_REFUSE;
   client->clientData = new Viewer{*this, arrival, KeysymKeys(setup_.keymap)};
-  client->clientGoneHook = [](rfbClientPtr c) { server_of(c->screen).gone(c); };
   // The library asks nobody for a password whom it has called itself.
   if (arrival.browser) client->reverseConnection = TRUE;
   return RFB_CLIENT_ON_HOLD;
 }
 
 void RfbServer::gone(rfbClientPtr client) {
+  std::free(std::exchange(client->wsctx, nullptr));  // which the library does nowhere
   const std::unique_ptr<Viewer> viewer(viewer_of(client));
   client->clientData = nullptr;
   watch(has_viewers());

@@ -23,6 +23,8 @@ struct MonitorContext {
   u8 mouse_buttons = 0;
   std::function<std::string(std::string_view device)> gdbserver = {};
   VncServer* vnc = nullptr;  // null: there is none
+  // Set by a command that asks for a password: gets it and returns what is printed.
+  std::function<std::string(std::string_view)> secret = {};
 };
 
 // Gets the rest of the line, trimmed; returns what is printed.

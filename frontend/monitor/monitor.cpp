@@ -1,6 +1,8 @@
 // The monitor's lines: finding and completing the command.
 #include "frontend/monitor/monitor.h"
 
+#include <utility>
+
 #include "frontend/options/command_line.h"
 
 namespace xlat {
@@ -10,8 +12,8 @@ namespace {
 constexpr std::string_view kPrompt = "(xlat) ";
 
 constexpr MonitorCommand kCommands[] = {
-    {"change", "[-f] device filename [raw [retain|read-only|read-write]]", "put another medium into a drive",
-     monitor_change},
+    {"change", "[-f] device filename [raw [retain|read-only|read-write]]",
+     "put another medium into a drive; change vnc password [password]: the VNC server's", monitor_change},
     {"cont|c", "", "go on after stop or -S", monitor_cont},
     {"eject", "[-f] device", "take the medium out of a drive; -f: even if the guest has locked it", monitor_eject},
     {"expire_password", "vnc now|never|+seconds|time", "when the password of the VNC server ends",
@@ -134,11 +136,37 @@ void Monitor::greet() {
 
 void Monitor::feed(std::span<const u8> keys) {
   for (const u8 key : keys) {
+    if (context_.secret) {
+      feed_secret(key);
+      continue;
+    }
     const auto line = editor_.feed(key);
     if (!line) continue;
     print(execute(*line));
     if (ended_) return;
+    after_cr_ = key == '\r';
+    if (context_.secret) {
+      print("Password: ");
+    } else {
+      editor_.start();
+    }
+  }
+}
+
+// Keys of a password, which nobody is shown. Ctrl-C leaves it as it was.
+void Monitor::feed_secret(u8 key) {
+  constexpr std::size_t kMost = 256;
+  constexpr u8 kCtrlC = 3, kBackspace = 8, kDelete = 0x7f;
+  if (std::exchange(after_cr_, false) && key == '\n') return;
+  if (key == kBackspace || key == kDelete) {
+    if (!secret_.empty()) secret_.pop_back();
+  } else if (key == '\r' || key == '\n' || key == kCtrlC) {
+    const auto take = std::exchange(context_.secret, {});
+    const std::string typed = std::exchange(secret_, {});
+    print("\n" + (key == kCtrlC ? std::string() : take(typed)));
     editor_.start();
+  } else if (key >= 0x20 && secret_.size() < kMost) {
+    secret_ += static_cast<char>(key);
   }
 }
 
@@ -172,6 +200,7 @@ LineEditor::Completions Monitor::complete(std::string_view before_cursor) {
 }
 
 std::string Monitor::execute(std::string_view line) {
+  context_.secret = {};
   line = trim(line);
   if (line.empty()) return {};
   // "x/10i" is the command x with a format.

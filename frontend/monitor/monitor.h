@@ -37,12 +37,15 @@ class Monitor {
 
  private:
   void print(std::string_view text);
+  void feed_secret(u8 key);
   static LineEditor::Completions complete(std::string_view before_cursor);
 
   std::function<void(std::string_view)> output_;
   KeyQueue keys_;
   MonitorContext context_;
   LineEditor editor_;
+  std::string secret_;     // a password as far as it is typed
+  bool after_cr_ = false;  // the line that asked for it ended so
   bool greeted_ = false;
   bool ended_ = false;
 };

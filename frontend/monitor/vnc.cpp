@@ -57,8 +57,12 @@ std::string monitor_expire_password(MonitorContext& context, std::string_view ar
 
 std::string change_vnc(MonitorContext& context, std::string_view arguments) {
   const auto words = monitor_words(arguments);
-  if (words.size() != 3 || (words[1] != "password" && words[1] != "passwd")) {
-    return "change vnc: password PASSWORD expected\n";
+  if (words.size() < 2 || words.size() > 3 || (words[1] != "password" && words[1] != "passwd")) {
+    return "change vnc: password [PASSWORD] expected\n";
+  }
+  if (words.size() == 2 && context.vnc) {
+    context.secret = [vnc = context.vnc](std::string_view typed) { return new_password(*vnc, std::string(typed)); };
+    return {};
   }
   return context.vnc ? new_password(*context.vnc, words[2]) : kNoServer;
 }

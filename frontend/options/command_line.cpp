@@ -156,6 +156,8 @@ Status OptionParser::apply(Option option, const std::string& name, const std::st
     case Option::kDebugcon: return debugcon(value);
     case Option::kGlobal: return global(value);
     case Option::kDevice: return device(value);
+    case Option::kUsb: usb_ = true; break;
+    case Option::kUsbdevice: return usbdevice(value);
     case Option::kAudiodev: return audiodev(value);
     case Option::kAudio: return audio(value);
     case Option::kAudioHelp: return audiodev("help");

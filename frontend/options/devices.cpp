@@ -20,20 +20,13 @@ constexpr LaterDevice kLater[] = {{"e1000", "networking"},
                                   {"i825", "networking"},
                                   {"virtio-net", "networking"},
                                   {"vmxnet", "networking"},
-                                  {"usb-", "USB"},
-                                  {"piix3-usb", "USB"},
-                                  {"ich9-usb", "USB"},
-                                  {"qemu-xhci", "USB"},
-                                  {"nec-usb", "USB"},
-                                  {"sb16", "sound cards"},
-                                  {"ac97", "sound cards"},
-                                  {"AC97", "sound cards"},
-                                  {"adlib", "sound cards"},
-                                  {"ES1370", "sound cards"},
-                                  {"es1370", "sound cards"},
+                                  {"usb-", "this USB device"},
+                                  {"piix4-usb", "this USB controller"},
+                                  {"ich9-usb", "this USB controller"},
+                                  {"qemu-xhci", "this USB controller"},
+                                  {"nec-usb", "this USB controller"},
                                   {"intel-hda", "sound cards"},
                                   {"hda-", "sound cards"},
-                                  {"gus", "sound cards"},
                                   {"cs4231a", "sound cards"},
                                   {"scsi-", "SCSI"},
                                   {"lsi", "SCSI"},
@@ -179,6 +172,18 @@ Status OptionParser::device(const std::string& value) {
   return {};
 }
 
+// The old spelling.
+Status OptionParser::usbdevice(const std::string& value) {
+  static constexpr std::string_view kNames[] = {"tablet", "mouse", "keyboard"};
+  if (std::find(std::begin(kNames), std::end(kNames), value) == std::end(kNames)) {
+    return error("-usbdevice {}: {}; or use -device", value, choices(value, kNames));
+  }
+  usb_ = true;
+  settings_.warnings.push_back(
+      fmt::format("-usbdevice is old; write -device usb-{}", value == "keyboard" ? "kbd" : value));
+  return device(value == "keyboard" ? "usb-kbd" : "usb-" + value);
+}
+
 bool OptionParser::device_given(std::string_view type) const {
   return std::any_of(devices_.begin(), devices_.end(), [type](const DeviceConfig& d) { return d.type == type; });
 }
@@ -235,6 +240,8 @@ void OptionParser::list_devices() {
   if (!nodefaults_ && !disc_place_taken && ide_count < 4) ide_[2] = DriveConfig{.path = {}, .cdrom = true};
   if (!nodefaults_ && !floppy_taken) floppy_[0] = DriveConfig{};
 
+  // Where the PIIX3 has it.
+  if (usb_) m.devices.push_back({.type = "piix3-usb-uhci", .properties = {{"addr", "01.2"}}});
   for (unsigned n = 0; n < 4; ++n) {
     if (ide_[n]) m.add_ide(n, *ide_[n]);
   }
@@ -265,7 +272,10 @@ void OptionParser::set_boot_order() {
   std::vector<std::pair<u64, char>> order;
   for (const DeviceConfig& d : devices_) {
     const std::string* index = d.find("bootindex");
-    const char letter = d.type == "floppy" ? 'a' : d.type == "ide-cd" ? 'd' : d.type == "ide-hd" ? 'c' : 'n';
+    const char letter = d.type == "floppy"                              ? 'a'
+                        : d.type == "ide-cd"                            ? 'd'
+                        : d.type == "ide-hd" || d.type == "usb-storage" ? 'c'
+                                                                        : 'n';
     if (index) order.emplace_back(*parse_number(*index), letter);
   }
   if (order.empty() || boot_given_) return;

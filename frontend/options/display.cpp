@@ -206,14 +206,15 @@ Status OptionParser::web(const std::string& value) {
   return {};
 }
 
-// As QEMU: a window where there is a display server, else a VNC server for this host.
+// As QEMU: a window where there is a display server, else a VNC server for this host, as -vnc localhost:0,to=99.
 void OptionParser::default_display() {
   if (display_given_ || nographic_ || vga_.empty()) return;
   if (window_built() && display_server_named()) {
     settings_.display = DisplayKind::kWindow;
   } else if (vnc_built()) {
     VncSettings vnc;
-    vnc.address.port = vnc.address.last_port = kVncPort;
+    vnc.address.port = kVncPort;
+    vnc.address.last_port = kVncPort + 99;
     vnc.announce = true;
     settings_.vnc = std::move(vnc);
   } else {

@@ -40,7 +40,11 @@ Status OptionParser::machine(const std::string& name, const std::string& value) 
       const auto on = part.value == "auto" ? true : parse_switch(part.value);
       if (!on) return error("{}: vmport={}: give on, off or auto", name, part.value);
       settings_.machine.vmport = *on;
-    } else if (part.name == "usb" || part.name == "hpet" || part.name == "smm") {
+    } else if (part.name == "usb") {
+      const auto on = parse_switch(part.value);
+      if (!on) return error("{}: usb={}: give on or off", name, part.value);
+      usb_ = *on;
+    } else if (part.name == "hpet" || part.name == "smm") {
       if (part.value != "off" && part.value != "auto") return error("{}: {}: not in this version", name, part.name);
     } else if (part.name == "help" || part.name == "?") {
       say(fmt::format("{} options: {}\n", name, kMachineOptions));

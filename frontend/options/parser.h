@@ -40,6 +40,7 @@ class OptionParser {
   Status cpu(const std::string& value);
   Status global(const std::string& value);
   Status device(const std::string& value);
+  Status usbdevice(const std::string& value);
   bool device_given(std::string_view type) const;
   Status check_back_ends();
   // All devices in the order they are plugged in: those of options of their own, -device's, and what a PC has unless
@@ -90,6 +91,7 @@ class OptionParser {
   std::array<CharSpec, 4> serial_;
   CharSpec parallel_;
   std::vector<CharSpec> debugcons_;
+  bool usb_ = false;  // -usb
   std::string vga_ = "VGA";             // device of -vga; empty: none
   std::vector<DeviceConfig> devices_;   // -device
   std::vector<DriveConfig> unplugged_;  // -drive if=none

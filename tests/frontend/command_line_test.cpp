@@ -432,7 +432,7 @@ TEST_CASE("options of QEMU's are known by name, and far-fetched guesses are not 
   CHECK(bad({"-spice", "port=1"}) == "-spice: SPICE: not in this version");
   CHECK(bad({"-nic", "user"}).find("networking: not in this version") != std::string::npos);
   CHECK(bad({"-device", "e1000"}) == "-device e1000: networking: not in this version");
-  CHECK(bad({"-device", "usb-tablet"}) == "-device usb-tablet: USB: not in this version");
+  CHECK(bad({"-device", "qemu-xhci"}) == "-device qemu-xhci: this USB controller: not in this version");
   CHECK(bad({"-M", "q35"}).find("not in this version") != std::string::npos);
   CHECK(bad({"-frobnicate"}) == "-frobnicate: no such option; -help lists all");
   CHECK(bad({"-xyzzy"}) == "-xyzzy: no such option; -help lists all");

@@ -21,9 +21,11 @@ class Process {
 
   // `on_terminal`: stdin, stdout and stderr are a new pseudo-terminal, else pipes.
   // `prepare` runs in the new process, before the binary does.
-  explicit Process(std::vector<std::string> args, bool on_terminal = false, void (*prepare)() = nullptr) {
-    // Without a display it would open a window, or listen on a port of this host.
-    args.insert(args.begin(), {XLAT_BINARY, "-display", "none"});
+  explicit Process(std::vector<std::string> args, bool on_terminal = false, void (*prepare)() = nullptr,
+                   bool without_display = true) {
+    // Else it would open a window, or listen on a port of this host.
+    if (without_display) args.insert(args.begin(), {"-display", "none"});
+    args.insert(args.begin(), XLAT_BINARY);
     std::vector<char*> argv;
     for (std::string& arg : args) argv.push_back(arg.data());
     argv.push_back(nullptr);

@@ -145,8 +145,8 @@ struct EchoMachine {
   // Keys typed before the firmware listens are lost.
   bool wait_for_guest() {
     for (int tries = 0; tries < 50; ++tries) {
-      monitor("sendkey dot");
-      if (process->expect(".", 1)) return true;
+      monitor("sendkey asterisk");
+      if (process->expect("*", 1)) return true;
     }
     return false;
   }

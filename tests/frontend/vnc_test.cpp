@@ -105,6 +105,21 @@ TEST_CASE("with password=on nobody gets in without the password", "[vnc]") {
   machine.monitor("change vnc password other");
   CHECK_FALSE(tries("secret"));
   CHECK(tries("other"));
+  {
+    Socket monitor(Socket::connect_unix(machine.dir / "mon"));
+    CHECK(monitor.expect("(xlat) "));
+    monitor.send("change vnc password\r\n");
+    CHECK(monitor.expect("Password: "));
+    monitor.got.clear();
+    monitor.send(
+        "asket\x7f"
+        "d\r\n");
+    CHECK(monitor.expect("(xlat) "));
+    CHECK(monitor.got.find("ask") == std::string::npos);
+  }
+  CHECK_FALSE(tries("other"));
+  CHECK(tries("asked"));
+  machine.monitor("change vnc password other");
   machine.monitor("expire_password vnc now");
   CHECK_FALSE(tries("other"));
   machine.monitor("expire_password vnc +1000");
@@ -171,6 +186,25 @@ TEST_CASE("where the VNC server listens, and what it says if it cannot", "[vnc]"
   CHECK(second.errors == fmt::format("xlat: -vnc: cannot listen on 127.0.0.1:{}: Address already in use; another "
                                      "program has it, choose another or stop that one\n",
                                      port));
+}
+
+TEST_CASE("without an option about displays and a display server, viewers of this host can look", "[vnc]") {
+  const auto without_display = [] {
+    unsetenv("DISPLAY");
+    unsetenv("WAYLAND_DISPLAY");
+  };
+  Process machine({"-m", "8"}, false, without_display, false);
+  REQUIRE(machine.expect("\n"));
+  const std::string head = "VNC server running on 127.0.0.1:";
+  REQUIRE(machine.output.starts_with(head));
+  const unsigned port = static_cast<unsigned>(std::stoul(machine.output.substr(head.size())));
+  CHECK(port >= 5900);
+  RfbClient viewer(connect_tcp(port));
+  CHECK(viewer.log_in());
+  Process second({"-m", "8"}, false, without_display, false);
+  REQUIRE(second.expect("\n"));
+  CHECK(second.output.starts_with(head));
+  CHECK(second.output != machine.output);
 }
 
 }  // namespace xlat

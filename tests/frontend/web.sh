@@ -3,10 +3,14 @@
 # reach the guest, and the page must show the screen.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-if [ ! -f /usr/share/novnc/vnc.html ] || ! command -v chromium nasm python3 >/dev/null; then
-  echo "skipped: -display web in a browser, as there is no noVNC, Chromium, nasm or python3"
+skip() {
+  echo "skipped: -display web in a browser, as there is no $1; tools/install-deps.sh --displays"
   exit 0
-fi
+}
+[ -f /usr/share/novnc/vnc.html ] || skip noVNC
+for tool in chromium nasm python3; do
+  command -v $tool >/dev/null || skip $tool
+done
 work=$(mktemp -d)
 xlat=
 trap '[ -z "$xlat" ] || kill $xlat 2>/dev/null || true; wait; rm -rf "$work"' EXIT

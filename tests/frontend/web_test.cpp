@@ -115,6 +115,22 @@ TEST_CASE("the page, and the guest behind it", "[web]") {
   browser.send(frame("\6" + RfbClient::be(0, 3) + RfbClient::be(static_cast<u32>(text.size()), 4) + text));
   CHECK(machine.process->expect(text));
   CHECK(machine.monitor("info vnc").find(", Websocket)") != std::string::npos);
+
+  // Browsers that go in the middle of an update: both threads of the library find out.
+  for (int n = 0; n < 20; ++n) {
+    RfbClient leaving(connect_tcp(port));
+    open_socket(leaving, token);
+    while (!answer.empty() && leaving.read(1) != "R") {}
+    leaving.send(frame("RFB 003.008\n") + frame("\1") + frame("\1"));
+    leaving.read(11 + 4 + 6 + 30);
+    for (int m = 0; m < 30; ++m) leaving.send(frame("\3" + RfbClient::be(0, 5) + RfbClient::be(0x02d00190, 4)));
+    if (n % 2) leaving.read(4096);
+  }
+  CHECK(machine.monitor("info status").find("running") != std::string::npos);
+  Socket last(Socket::connect_unix(machine.dir / "mon"));
+  last.expect("(xlat) ");
+  last.send("quit\n");
+  CHECK(machine.process->wait() == 0);
 }
 
 }  // namespace xlat

@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 for tool in Xvfb xdotool xwd xclip openbox wmctrl nasm python3; do
   if ! command -v $tool >/dev/null; then
-    echo "skipped: -display sdl in a window, as there is no $tool"
+    echo "skipped: -display sdl in a window, as there is no $tool; tools/install-deps.sh --displays"
     exit 0
   fi
 done
@@ -98,7 +98,7 @@ xdotool key ctrl+alt+u
 until_true 5 sized 720x400
 
 before=$(cat "$work/serial")
-printf 'Pasted: a=1; b="2"' | xclip -selection clipboard -in
+printf 'Pasted: a=1; b="2"' | xclip -selection clipboard -in >/dev/null 2>&1
 xdotool key ctrl+alt+v
 until_true 10 typed "$before"'Pasted: a=1; b="2"'
 
@@ -142,4 +142,6 @@ until_true 10 ended
 wait $xlat || fail "status $? after quit in the monitor's console"
 if DISPLAY= build/release/xlat -display sdl 2>"$work/err"; then fail "no display server, and no error"; fi
 [ "$(wc -l <"$work/err")" = 1 ] || fail "without a display server it says: $(cat "$work/err")"
+if DISPLAY=:4999 build/release/xlat -display sdl 2>"$work/err"; then fail "a display server that is not there, and no error"; fi
+[ "$(wc -l <"$work/err")" = 1 ] || fail "with a wrong DISPLAY it says: $(cat "$work/err")"
 echo "-display sdl in a window: passed"
