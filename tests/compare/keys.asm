@@ -1,4 +1,4 @@
-; Boot sector: selects scan code set SET (1 to 3) with the 8042's translation on or off (TRANSLATE), then prints every
+; Boot sector: selects scan code set SET (1 to 3), in set 3 with a break code for each key, with the 8042's translation on or off (TRANSLATE), then prints every
 ; byte that the keyboard sends in hexadecimal on port E9h, for ever.
 org 0x7c00
     cli
@@ -17,6 +17,10 @@ org 0x7c00
     call send
     mov al, SET
     call send
+%if SET = 3
+    mov al, 0xfa  ; all keys have a break code, as they always have in QEMU
+    call send
+%endif
     mov al, 0x60
     call ready
     out 0x64, al
