@@ -31,6 +31,10 @@ class CharChannel {
   void write(u8 value) {
     if (output_) output_(value);
   }
+  // A serial port's outputs, for what hangs on its line.
+  void modem_control(bool dtr, bool rts) {
+    if (modem_control_) modem_control_(dtr, rts);
+  }
   // can_receive() has grown.
   void feed() {
     while (device_ && !waiting_.empty() && device_->can_receive() > 0) {
@@ -42,6 +46,7 @@ class CharChannel {
   }
 
   // ---- The machine ----
+  std::size_t waiting() const { return waiting_.size(); }
   // A byte that came in through the gate. It waits while the device is full; a channel without one drops it.
   void enter(u8 value) {
     if (!device_) {
@@ -51,6 +56,8 @@ class CharChannel {
     waiting_.push_back(value);
     feed();
   }
+  // For a device of the machine's at the other end.
+  void on_modem_control(std::function<void(bool dtr, bool rts)> hook) { modem_control_ = std::move(hook); }
   // Told how many bytes have left the queue; less than none after a load.
   void on_passed(std::function<void(i64)> passed) { passed_ = std::move(passed); }
   void serialize(Archive& ar) {
@@ -66,6 +73,7 @@ class CharChannel {
   std::string id_;
   std::function<void(u8)> output_;
   std::function<void(i64)> passed_;
+  std::function<void(bool, bool)> modem_control_;
   CharDevice* device_ = nullptr;
   bool taken_ = false;
   std::deque<u8> waiting_;

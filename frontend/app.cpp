@@ -184,7 +184,7 @@ Status App::build() {
   const auto output_to = [](CharBackend* channel) { return [channel](u8 value) { channel->write({&value, 1}); }; };
   for (const ChannelSettings& c : settings_.channels) {
     device_channels_.push_back(add_channel(c.spec, c.id));
-    config.channels.push_back({c.id, output_to(device_channels_.back())});
+    config.channels.push_back({c.id, output_to(device_channels_.back()), c.spec.kind == CharSpec::Kind::kMsmouse});
     if (c.spec.with_monitor) monitor_channel_ = device_channels_.back();
   }
   if (settings_.monitor.kind != CharSpec::Kind::kNone) monitor_channel_ = add_channel(settings_.monitor, "monitor");

@@ -42,6 +42,7 @@ struct DriveConfig {
 struct ChannelConfig {
   std::string id;
   std::function<void(u8)> output;
+  bool serial_mouse = false;  // a mouse is at the other end, and no back end
 };
 
 // -device: a row of devices/registry with values for its properties.
@@ -100,6 +101,7 @@ struct MachineConfig {
   u32 boot_retry_wait = 0xffffffff;   // ms before all is tried again; all ones: never
   std::string boot_splash;            // picture the firmware shows; empty for none
   bool acpi = true;                   // tables, and the power management function they speak of
+  bool vmport = true;                 // VMware's backdoor with its pointer
   std::vector<std::string> option_roms;
   std::array<u8, 16> uuid{};
   bool check_floppy_signature = true;  // a floppy whose boot sector does not say it is one is passed over

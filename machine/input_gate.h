@@ -34,6 +34,10 @@ struct PointerInput {
   i32 wheel;
   u8 buttons;
 };
+// The user has chosen the mouse or tablet with this number.
+struct ChoosePointerInput {
+  unsigned number;
+};
 struct ResetInput {};
 struct PowerButtonInput {};
 struct WakeInput {};  // ends ACPI S3
@@ -46,8 +50,8 @@ struct IdleInput {
   u64 now;
 };
 
-using Input = std::variant<CharInput, KeyInput, MouseInput, PointerInput, ResetInput, PowerButtonInput, WakeInput,
-                           TimeInput, IdleInput>;
+using Input = std::variant<CharInput, KeyInput, MouseInput, PointerInput, ChoosePointerInput, ResetInput,
+                           PowerButtonInput, WakeInput, TimeInput, IdleInput>;
 
 struct StampedInput {
   u64 count;  // instructions retired when it entered

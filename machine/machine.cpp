@@ -147,6 +147,7 @@ void Machine::apply(const Input& input) {
       if (pc.suspended() && in.buttons) return pc.wake(Pc::Wake::kOther);
       pc.input.point(in.at, in.wheel, in.buttons);
     }
+    void operator()(const ChoosePointerInput& in) { pc.input.choose(in.number); }
     void operator()(const ResetInput&) { pc.requests.reset = true; }
     void operator()(const PowerButtonInput&) {
       pc.suspended() ? pc.wake(Pc::Wake::kOther) : pc.pm.press_power_button();

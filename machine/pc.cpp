@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "devices/input/serial_mouse.h"
 #include "firmware/e820.h"
 
 namespace xlat {
@@ -37,6 +38,18 @@ Result<jit::EngineMaker> engine_maker(const MachineConfig& config) {
   }
   return jit::EngineMaker([](Cpu& cpu) { return std::make_unique<Interp>(cpu); });
 }
+
+class CallerRegisters final : public VmPortRegisters {
+ public:
+  explicit CallerRegisters(Cpu& cpu) : cpu_(cpu) {}
+  u32 get(Register which) const override { return cpu_.s.reg32(kNumber[which]); }
+  void set(Register which, u32 value) override { cpu_.s.gpr[kNumber[which]] = value; }
+  unsigned privilege_level() const override { return cpu_.s.cpl; }
+
+ private:
+  static constexpr unsigned kNumber[] = {xlat::kEax, xlat::kEbx, xlat::kEcx, xlat::kEdx, xlat::kEsi, xlat::kEdi};
+  Cpu& cpu_;
+};
 
 }  // namespace
 
@@ -114,6 +127,13 @@ void Pc::plant_tree() {
   ObjectTree::add(isa, "i8257", &dma);
   ObjectTree::add(isa, "isa-fdc", &fdc).add_bus("floppy-bus.0", "floppy-bus");
   ObjectTree::add(isa, "i8042", &kbc);
+  if (config_.vmport) {
+    // The driver of the pointer looks into its queue when the PS/2 mouse reports something.
+    caller_registers_ = std::make_unique<CallerRegisters>(cpu);
+    ObjectTree::add(isa, "vmport",
+                    std::make_unique<VmPort>(
+                        ports, *caller_registers_, input, [this] { kbc.mouse_move(1, 0, 0); }, ram_bytes()));
+  }
   ObjectTree::add(isa, "port92", &port92);
   ObjectTree::add(isa, "a20-gate", &a20);
   ObjectTree::add(isa, "isa-ferr", &coprocessor_error);
@@ -121,6 +141,10 @@ void Pc::plant_tree() {
   ide_function.add_bus("ide.0", "IDE", &ide_primary);
   ide_function.add_bus("ide.1", "IDE", &ide_secondary);
   ObjectTree::add(pci_bus, "PIIX4_PM", &pm);
+  for (std::size_t n = 0; n < channels_.size(); ++n) {
+    if (!config_.channels[n].serial_mouse) continue;
+    ObjectTree::add(system, "msmouse", std::make_unique<SerialMouse>(clock, *channels_[n], input));
+  }
 }
 
 void Pc::wire() {
@@ -160,7 +184,7 @@ void Pc::wire() {
     interp.stop();
   };
   input.add(kbc.keyboard());
-  input.add(kbc.mouse());
+  input.add(kbc.mouse(), "QEMU PS/2 Mouse");
   kbc.on_reset_request(reset_request);
   port92.on_reset_request(reset_request);
   isa_bridge.on_reset_request([reset_request](bool) { reset_request(); });

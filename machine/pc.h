@@ -27,6 +27,7 @@
 #include "devices/ide/piix3_ide.h"
 #include "devices/input/input_hub.h"
 #include "devices/input/kbc8042.h"
+#include "devices/input/vmport.h"
 #include "devices/isa/uart16550.h"
 #include "firmware/acpi.h"
 #include "firmware/boot_plan.h"
@@ -188,6 +189,7 @@ class Pc {
   std::vector<std::unique_ptr<CharChannel>> channels_;
   std::vector<PluggedDrive> drives_;
   IoHandler* vga_window_ = nullptr;
+  std::unique_ptr<VmPortRegisters> caller_registers_;
   std::shared_ptr<Plugs> plugs_;
   ObjectTree tree_;  // last: what sits on the buses goes before they do
 

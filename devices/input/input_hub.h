@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <string>
 #include <vector>
 
 #include "devices/device.h"
@@ -46,12 +47,13 @@ struct PointerPosition {
 
 class InputHub final : public Device {
  public:
-  // The last one added that is active gets what comes. None of them is owned.
-  void add(KeyboardInput& keyboard) { keyboards_.push_back(&keyboard); }
-  void add(RelativePointer& pointer) { mice_.push_back(&pointer); }
-  void add(AbsolutePointer& pointer);
-  void remove(KeyboardInput& keyboard) { std::erase(keyboards_, &keyboard); }
-  void remove(RelativePointer& pointer) { std::erase(mice_, &pointer); }
+  // The last one added that is active gets what comes, unless the user has chosen another. None of them is owned. The
+  // name is what `info mice` shows, which is QEMU's.
+  void add(KeyboardInput& keyboard) { keyboards_.push_back({&keyboard, ++added_, {}}); }
+  void add(RelativePointer& pointer, std::string name = "QEMU HID Mouse");
+  void add(AbsolutePointer& pointer, std::string name = "QEMU HID Tablet");
+  void remove(KeyboardInput& keyboard);
+  void remove(RelativePointer& pointer);
   void remove(AbsolutePointer& pointer);
   void note_pointers();
 
@@ -59,23 +61,49 @@ class InputHub final : public Device {
   bool absolute() const { return absolute_.load(std::memory_order_relaxed); }
 
   void key(KeyCode key, bool down);
+  // Buttons and wheel alone reach an active tablet.
   void move(i32 dx, i32 dy, i32 dz, u8 buttons);
   // Without an active tablet it moves the mouse by the pixels between this position and the last one.
   void point(PointerPosition at, i32 wheel, u8 buttons);
+
+  // Mice and tablets that the guest listens to, by number; keyboards count as well.
+  struct Pointer {
+    unsigned number;
+    std::string name;
+    bool absolute, current;
+  };
+  std::vector<Pointer> pointers() const;
+  bool is_keyboard(unsigned number) const;
+  // What the user does reaches this one from now on, as long as the guest listens to it.
+  void choose(unsigned number) {
+    chosen_ = number;
+    note_pointers();
+  }
 
   std::string_view name() const override { return "input"; }
   void reset() override { note_pointers(); }
   void serialize(Archive& ar) override;
 
  private:
-  AbsolutePointer* tablet() const;
+  template <class Sink>
+  struct Entry {
+    Sink* sink;
+    unsigned number;
+    std::string name;
+  };
+  template <class Sink>
+  const Entry<Sink>* current(const std::vector<Entry<Sink>>& entries) const;
+  const Entry<AbsolutePointer>* tablet() const;
 
-  std::vector<KeyboardInput*> keyboards_;
-  std::vector<RelativePointer*> mice_;
-  std::vector<AbsolutePointer*> tablets_;
+  std::vector<Entry<KeyboardInput>> keyboards_;
+  std::vector<Entry<RelativePointer>> mice_;
+  std::vector<Entry<AbsolutePointer>> tablets_;
+  unsigned added_ = 0;   // number of the last one
+  unsigned chosen_ = 0;  // 0: the user has not chosen
   std::atomic<bool> absolute_ = false;
   bool seen_ = false;            // there was a position
   i32 last_x_ = 0, last_y_ = 0;  // of the last one, in pixels
+  u16 tablet_x_ = 0, tablet_y_ = 0;
 };
 
 }  // namespace xlat

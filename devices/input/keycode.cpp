@@ -8,9 +8,10 @@ struct KeyInfo {
   std::string_view name;
   u8 set2;
   bool e0;
+  u8 set3;
 };
 constexpr KeyInfo kKeys[] = {
-#define XLAT_KEY(enumerator, name, set2, e0) {name, set2, e0 != 0},
+#define XLAT_KEY(enumerator, name, set2, e0, set3) {name, set2, e0 != 0, set3},
 #include "devices/input/keys.inc"
 #undef XLAT_KEY
 };
@@ -29,7 +30,7 @@ constexpr u8 kTranslation[128] = {
 }  // namespace
 
 std::optional<KeyCode> key_by_name(std::string_view name) {
-  if (name == "compose") return KeyCode::kMenu;
+  if (name == "sysrq") return KeyCode::kPrint;  // one key; with Alt it is SysRq
   if (name == "asterisk") return KeyCode::kKpMultiply;
   for (unsigned i = 0; i < key_count(); ++i) {
     if (kKeys[i].name == name) return static_cast<KeyCode>(i);
@@ -52,6 +53,11 @@ unsigned key_count() { return std::size(kKeys); }
 std::string_view key_name(KeyCode key) {
   const unsigned i = static_cast<unsigned>(key);
   return i < key_count() ? kKeys[i].name : std::string_view();
+}
+
+u8 scan_code_set3(KeyCode key) {
+  const unsigned i = static_cast<unsigned>(key);
+  return i < key_count() ? kKeys[i].set3 : u8{0};
 }
 
 ScanCode scan_code_set2(KeyCode key) {

@@ -1,5 +1,6 @@
 // The mouse's command set and movement packets (IBM PS/2 Hardware Interface Technical Reference, mouse; IntelliMouse).
 #include <algorithm>
+#include <utility>
 
 #include "devices/input/ps2.h"
 
@@ -17,6 +18,7 @@ void Ps2Mouse::defaults() {
   resolution_ = 2;
   scaling21_ = remote_ = wrap_ = enabled_ = false;
   dx_ = dy_ = dz_ = 0;
+  lost_x_ = lost_y_ = false;
   knock_ = 0;
   reports_.clear();
   sample_.cancel();
@@ -27,10 +29,18 @@ void Ps2Mouse::reset() {
   id_ = 0;
   pending_ = 0;
   replies_.clear();
+  last_.clear();
+}
+
+void Ps2Mouse::answer(std::initializer_list<u8> bytes) {
+  last_.assign(bytes);
+  reply(last_);
 }
 
 void Ps2Mouse::move(int dx, int dy, int dz) {
   const auto add = [](i32 a, int b) { return static_cast<i32>(std::clamp<i64>(i64{a} + b, -kLimit, kLimit)); };
+  lost_x_ |= i64{dx_} + dx != add(dx_, dx);
+  lost_y_ |= i64{dy_} - dy != add(dy_, -std::clamp(dy, -kLimit, kLimit));
   dx_ = add(dx_, dx);
   dy_ = add(dy_, -std::clamp(dy, -kLimit, kLimit));
   dz_ = add(dz_, dz);
@@ -63,27 +73,29 @@ void Ps2Mouse::report(Ps2Queue& to, bool scaled) {
     return v < 0 ? -out : out;
   };
   const i32 sx = scale(x), sy = scale(y);
-  to.push(static_cast<u8>((buttons_ & 7) | 8 | (sx < 0 ? 0x10 : 0) | (sy < 0 ? 0x20 : 0)));
-  to.push(static_cast<u8>(sx));
-  to.push(static_cast<u8>(sy));
-  if (id_ == 3) to.push(static_cast<u8>(z));
-  if (id_ == 4) to.push(static_cast<u8>((z & 0x0f) | (buttons_ & 0x18) << 1));
+  const auto sign = [](i32 v, unsigned bit) { return v < 0 ? 1u << bit : 0u; };
+  last_ = {static_cast<u8>((buttons_ & 7) | 8 | sign(sx, 4) | sign(sy, 5) | u32{std::exchange(lost_x_, false)} << 6 |
+                           u32{std::exchange(lost_y_, false)} << 7),
+           static_cast<u8>(sx), static_cast<u8>(sy)};
+  if (id_ == 3) last_.push_back(static_cast<u8>(z));
+  if (id_ == 4) last_.push_back(static_cast<u8>((z & 0x0f) | (buttons_ & 0x18) << 1));
+  for (const u8 b : last_) to.push(b);
   notify();
 }
 
 void Ps2Mouse::command(u8 value) {
   if (wrap_ && value != 0xec && value != 0xff) {
-    reply({value});
+    answer({value});
     return;
   }
   if (pending_) {
     const u8 command = pending_;
     pending_ = 0;
     if (command == 0xe8) {
-      if (value > 3) return reply({kResend});
+      if (value > 3) return answer({kResend});
       resolution_ = value;
     } else {
-      if (value == 0) return reply({kResend});
+      if (value == 0) return answer({kResend});
       sample_rate_ = value;
       // 200, 100, 80 makes a wheel mouse; 200, 200, 80 after that one with five buttons.
       if (value == 200) {
@@ -96,25 +108,25 @@ void Ps2Mouse::command(u8 value) {
         knock_ = 0;
       }
     }
-    reply({kAck});
+    answer({kAck});
     return;
   }
   switch (value) {
     case 0xe6:
     case 0xe7:
       scaling21_ = value == 0xe7;
-      reply({kAck});
+      answer({kAck});
       break;
     case 0xe8:
     case 0xf3:
       pending_ = value;
-      reply({kAck});
+      answer({kAck});
       break;
     case 0xe9: {  // status request
       const u8 b = buttons_;
       const u8 status = static_cast<u8>((remote_ ? 0x40 : 0) | (enabled_ ? 0x20 : 0) | (scaling21_ ? 0x10 : 0) |
                                         (b & 1) << 2 | (b & 4) >> 1 | (b & 2) >> 1);
-      reply({kAck, status, resolution_, sample_rate_});
+      answer({kAck, status, resolution_, sample_rate_});
       break;
     }
     case 0xea:
@@ -122,51 +134,52 @@ void Ps2Mouse::command(u8 value) {
       remote_ = value == 0xf0;
       dx_ = dy_ = dz_ = 0;
       reports_.clear();
-      reply({kAck});
+      answer({kAck});
       break;
     case 0xeb:  // read data
       replies_.clear();
-      reply({kAck});
+      answer({kAck});
       report(replies_, false);
       break;
     case 0xec:
     case 0xee:
       wrap_ = value == 0xee;
       reports_.clear();
-      reply({kAck});
+      answer({kAck});
       break;
-    case 0xf2: reply({kAck, id_}); break;
+    case 0xf2: answer({kAck, id_}); break;
     case 0xf4:
       enabled_ = true;
       reports_.clear();
       dx_ = dy_ = dz_ = 0;
       reported_buttons_ = buttons_;
-      reply({kAck});
+      answer({kAck});
       break;
     case 0xf5:
       enabled_ = false;
       reports_.clear();
-      reply({kAck});
+      answer({kAck});
       break;
     case 0xf6:
       defaults();
-      reply({kAck});
+      answer({kAck});
       break;
-    case 0xfe: reply({last_sent_}); break;
+    case 0xfe: reply(last_); break;
     case 0xff:
       reset();
-      reply({kAck, 0xaa, 0x00});
+      answer({kAck, 0xaa, 0x00});
       break;
-    default: reply({kResend}); break;
+    default: answer({kResend}); break;
   }
 }
 
 void Ps2Mouse::serialize(Archive& ar) {
-  ar.section("ps2-mouse", 1);
+  ar.section("ps2-mouse", 2);
   serialize_queues(ar);
   ar(pending_).range(id_, u8{0}, u8{4})(sample_rate_).range(resolution_, u8{0}, u8{3}).range(knock_, u8{0}, u8{3});
   ar(scaling21_)(remote_)(wrap_)(enabled_);
   ar.range(dx_, -kLimit, kLimit).range(dy_, -kLimit, kLimit).range(dz_, -kLimit, kLimit);
+  ar(lost_x_)(lost_y_).blob(last_, std::size_t{Ps2Queue::kCapacity});
   ar(buttons_)(reported_buttons_);
   sample_.serialize(ar);
 }

@@ -48,6 +48,7 @@ void Uart16550::reset() {
   rx_timeout_.cancel();
   msr_ = modem_lines_;
   update();
+  if (modem_control_) modem_control_();
 }
 
 void Uart16550::serialize(Archive& ar) {
@@ -180,6 +181,7 @@ void Uart16550::write_mcr(u8 value) {
     modem_inputs(modem_lines_);
     if (room_ && can_receive()) room_();
   }
+  if (modem_control_) modem_control_();
 }
 
 u8 Uart16550::lsr() const {
@@ -301,6 +303,8 @@ Result<std::unique_ptr<Device>> make_serial(Board& board, const Properties& valu
       board.ports(), base, board.clock(), board.isa_irq(static_cast<unsigned>(irq)),
       [line](u8 value) { line->write(value); }, UartTiming::kInstant);
   uart->on_can_receive([line] { line->feed(); });
+  uart->on_modem_control(
+      [line, u = uart.get()] { line->modem_control(u->modem_control() & 1, u->modem_control() & 2); });
   line->attach(*uart);
   return std::unique_ptr<Device>(std::move(uart));
 }

@@ -36,6 +36,8 @@ class Uart16550 : public Device, public IoHandler, public CharDevice {
   void receive_break();
   // Called when can_receive() has grown.
   void on_can_receive(std::function<void()> hook) { room_ = std::move(hook); }
+  // Called when DTR or RTS may have changed.
+  void on_modem_control(std::function<void()> hook) { modem_control_ = std::move(hook); }
   // Levels of CTS, DSR, RI, DCD; after power-on CTS, DSR and DCD are on.
   void set_modem_lines(u8 lines);
   u16 base() const { return base_; }
@@ -76,7 +78,7 @@ class Uart16550 : public Device, public IoHandler, public CharDevice {
   Clock& clock_;
   IrqLine irq_;
   std::function<void(u8)> output_;
-  std::function<void()> room_;
+  std::function<void()> room_, modem_control_;
   UartTiming timing_;
 
   u8 ier_ = 0, fcr_ = 0, lcr_ = 0, mcr_ = 0, scr_ = 0;

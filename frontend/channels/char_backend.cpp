@@ -23,6 +23,7 @@ std::unique_ptr<CharBackend> make_char_backend(const CharSpec& spec, std::string
     case CharSpec::Kind::kTcp: return make_socket_backend(spec, std::move(label));
     case CharSpec::Kind::kPty: return make_pty_backend(std::move(label));
     case CharSpec::Kind::kVc: return std::make_unique<VirtualConsole>(std::move(label));
+    case CharSpec::Kind::kMsmouse:  // the machine's own affair
     case CharSpec::Kind::kNone:
     case CharSpec::Kind::kChardev:  // its channel has taken its place by now
     case CharSpec::Kind::kNull: break;

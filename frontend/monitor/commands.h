@@ -52,9 +52,12 @@ std::string monitor_quit(MonitorContext&, std::string_view);
 std::string monitor_sendkey(MonitorContext&, std::string_view);
 std::string monitor_mouse_move(MonitorContext&, std::string_view);
 std::string monitor_mouse_button(MonitorContext&, std::string_view);
+std::string monitor_mouse_set(MonitorContext&, std::string_view);
 std::string monitor_screendump(MonitorContext&, std::string_view);
 std::string monitor_gdbserver(MonitorContext&, std::string_view);
 std::string info_status(MonitorContext&, std::string_view);
+std::string info_mice(MonitorContext&, std::string_view);
+std::string info_keyboard(MonitorContext&, std::string_view);
 std::string info_name(MonitorContext&, std::string_view);
 std::string info_version(MonitorContext&, std::string_view);
 

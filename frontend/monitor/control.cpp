@@ -112,17 +112,45 @@ std::string monitor_mouse_move(MonitorContext& context, std::string_view argumen
     if (!value) return fmt::format("mouse_move: '{}' is not a number from -32767 to 32767\n", words[n]);
     *to[n] = *value;
   }
+  in.dz = in.dz > 0 ? -1 : in.dz < 0 ? 1 : 0;  // one click of the wheel; positive is away from the user here
   context.machine.gate().post(in);
   return {};
 }
 
 std::string monitor_mouse_button(MonitorContext& context, std::string_view arguments) {
   const auto state = parse_number(arguments);
-  if (!state || *state > 7) return "mouse_button: give the sum of 1 left, 2 middle, 4 right\n";
-  // The mouse's own order is left, right, middle.
-  context.mouse_buttons = static_cast<u8>((*state & 1) | (*state & 4) >> 1 | (*state & 2) << 1);
+  if (!state || *state > 7) return "mouse_button: give the sum of 1 left, 2 right, 4 middle\n";
+  context.mouse_buttons = static_cast<u8>(*state);  // the mouse's own order, which is what QEMU makes of it as well
   context.machine.gate().post(MouseInput{0, 0, 0, context.mouse_buttons});
   return {};
+}
+
+std::string monitor_mouse_set(MonitorContext& context, std::string_view arguments) {
+  const auto number = parse_number(arguments);
+  if (!number) return "mouse_set: give the number of a mouse that 'info mice' lists\n";
+  const InputHub& hub = context.machine.pc().input;
+  for (const InputHub::Pointer& pointer : hub.pointers()) {
+    if (pointer.number != *number) continue;
+    context.machine.gate().post(ChoosePointerInput{pointer.number});
+    return {};
+  }
+  if (*number <= ~0u && hub.is_keyboard(static_cast<unsigned>(*number))) {
+    return fmt::format("Input device #{} is not a mouse\n", *number);
+  }
+  return fmt::format("Mouse at index '{}' not found\n", *number);
+}
+
+std::string info_mice(MonitorContext& context, std::string_view) {
+  std::string out;
+  for (const InputHub::Pointer& pointer : context.machine.pc().input.pointers()) {
+    out += fmt::format("{} Mouse #{}: {}{}\n", pointer.current ? '*' : ' ', pointer.number, pointer.name,
+                       pointer.absolute ? " (absolute)" : "");
+  }
+  return out.empty() ? "No mouse devices connected\n" : out;
+}
+
+std::string info_keyboard(MonitorContext& context, std::string_view) {
+  return context.machine.pc().kbc.keyboard().dump();
 }
 
 std::string monitor_screendump(MonitorContext& context, std::string_view arguments) {

@@ -46,7 +46,7 @@ Status OptionParser::gdb(const std::string& value, const std::string& name) {
 Status OptionParser::monitor_channel(const std::string& value, const std::string& name) {
   auto spec = parse_char_spec(value, name);
   if (!spec) return spec.error();
-  if (spec->kind == CharSpec::Kind::kFile)
+  if (spec->kind == CharSpec::Kind::kFile || spec->kind == CharSpec::Kind::kMsmouse)
     return error("{} {}: a monitor needs a channel one can type into", name, value);
   spec->with_monitor = false;
   settings_.monitor = *spec;
@@ -72,7 +72,7 @@ Status OptionParser::mon(const std::string& value) {
 
 Status OptionParser::chardev(const std::string& value) {
   if (value == "help" || value == "?") {
-    say("Channels of -chardev:\n  null\n  stdio\n  file\n  socket\n  pty\n  vc\n");
+    say("Channels of -chardev:\n  null\n  stdio\n  file\n  socket\n  pty\n  vc\n  msmouse\n");
     return {};
   }
   auto parsed = parse_chardev(value);

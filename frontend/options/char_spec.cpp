@@ -60,6 +60,11 @@ Result<CharSpec> parse_char_spec(std::string_view text, std::string_view option)
     }
     return spec;
   }
+  if (rest == "msmouse") {
+    if (spec.with_monitor) return error("{} {}: a monitor needs a channel one can type into", option, text);
+    spec.kind = Kind::kMsmouse;
+    return spec;
+  }
   // A size is QEMU's way of asking for one; here consoles are as large as the terminal.
   if (rest == "vc" || rest.starts_with("vc:")) {
     spec.kind = Kind::kVc;
@@ -106,12 +111,11 @@ Result<CharSpec> parse_char_spec(std::string_view text, std::string_view option)
     return spec;
   }
   // Those of QEMU that are not there.
-  for (const std::string_view later :
-       {"udp:", "pipe:", "con:", "/dev/", "msmouse", "braille", "wctablet", "websocket:"}) {
+  for (const std::string_view later : {"udp:", "pipe:", "con:", "/dev/", "braille", "wctablet", "websocket:"}) {
     if (rest.starts_with(later)) return error("{} {}: this kind of channel: not in this version", option, text);
   }
   static constexpr std::string_view kKinds[] = {
-      "stdio", "mon:stdio", "file:", "unix:", "tcp:", "telnet:", "pty", "vc", "null", "none", "chardev:"};
+      "stdio", "mon:stdio", "file:", "unix:", "tcp:", "telnet:", "pty", "vc", "msmouse", "null", "none", "chardev:"};
   const auto colon = rest.find(':');
   return error("{} {}: no such channel; {}", option, text,
                choices(colon == std::string_view::npos ? rest : rest.substr(0, colon + 1), kKinds));
@@ -127,6 +131,7 @@ std::string describe(const CharSpec& spec) {
     case CharSpec::Kind::kStdio: text = "stdio"; break;
     case CharSpec::Kind::kPty: text = "pty"; break;
     case CharSpec::Kind::kVc: text = "vc"; break;
+    case CharSpec::Kind::kMsmouse: text = "msmouse"; break;
     case CharSpec::Kind::kFile: text = "file:" + spec.path; break;
     case CharSpec::Kind::kUnix: text = "unix:" + spec.path + server; break;
     case CharSpec::Kind::kTcp: text = (spec.telnet ? "telnet:" : "tcp:") + spec.host + ":" + spec.port + server; break;

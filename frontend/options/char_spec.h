@@ -9,7 +9,7 @@
 namespace xlat {
 
 struct CharSpec {
-  enum class Kind : unsigned char { kNone, kNull, kStdio, kFile, kUnix, kTcp, kPty, kVc, kChardev };
+  enum class Kind : unsigned char { kNone, kNull, kStdio, kFile, kUnix, kTcp, kPty, kVc, kMsmouse, kChardev };
   Kind kind = Kind::kNone;
   std::string path = {};             // file or Unix socket; for kChardev, which no parsed command line has, the id
   std::string host = {}, port = {};  // TCP

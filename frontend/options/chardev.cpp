@@ -8,7 +8,7 @@ namespace xlat {
 
 namespace {
 
-constexpr std::string_view kBackends[] = {"null", "stdio", "file", "socket", "pty", "vc"};
+constexpr std::string_view kBackends[] = {"null", "stdio", "file", "socket", "pty", "vc", "msmouse"};
 
 }  // namespace
 
@@ -75,6 +75,8 @@ Result<Chardev> parse_chardev(std::string_view text) {
     spec.kind = Kind::kPty;
   } else if (backend == "vc") {
     spec.kind = Kind::kVc;
+  } else if (backend == "msmouse") {
+    spec.kind = Kind::kMsmouse;
   } else if (backend == "file") {
     spec.kind = Kind::kFile;
     if (Status s = needs_path(4095); !s) return s.error();

@@ -8,7 +8,7 @@
 namespace xlat {
 
 namespace {
-constexpr std::string_view kMachineOptions = "type, accel, acpi, graphics, pcspk-audiodev, dump-guest-core";
+constexpr std::string_view kMachineOptions = "type, accel, acpi, graphics, pcspk-audiodev, dump-guest-core, vmport";
 }  // namespace
 
 Status OptionParser::machine(const std::string& name, const std::string& value) {
@@ -36,11 +36,15 @@ Status OptionParser::machine(const std::string& name, const std::string& value) 
       if (part.name == "acpi") settings_.machine.acpi = *on;
       if (part.name == "dump-guest-core") settings_.machine.dump_guest_memory = *on;
       if (part.name == "graphics" && !*on) settings_.machine.console_on_serial = true;
+    } else if (part.name == "vmport") {
+      const auto on = part.value == "auto" ? true : parse_switch(part.value);
+      if (!on) return error("{}: vmport={}: give on, off or auto", name, part.value);
+      settings_.machine.vmport = *on;
     } else if (part.name == "usb") {
       const auto on = parse_switch(part.value);
       if (!on) return error("{}: usb={}: give on or off", name, part.value);
       usb_ = *on;
-    } else if (part.name == "vmport" || part.name == "hpet" || part.name == "smm") {
+    } else if (part.name == "hpet" || part.name == "smm") {
       if (part.value != "off" && part.value != "auto") return error("{}: {}: not in this version", name, part.name);
     } else if (part.name == "help" || part.name == "?") {
       say(fmt::format("{} options: {}\n", name, kMachineOptions));

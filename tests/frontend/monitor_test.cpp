@@ -242,6 +242,12 @@ TEST_CASE("ports, mouse, saved virtual memory", "[monitor]") {
   has(b.run("mouse_move 1 x"), "'x' is not a number");
   has(b.run("mouse_move 1 40000"), "not a number");
   has(b.run("mouse_button 8"), "give the sum");
+  CHECK(b.run("info mice") == "* Mouse #2: QEMU PS/2 Mouse\n");
+  CHECK(b.run("mouse_set 2") == "");
+  CHECK(b.run("mouse_set 1") == "Input device #1 is not a mouse\n");
+  CHECK(b.run("mouse_set 3") == "Mouse at index '3' not found\n");
+  has(b.run("mouse_set x"), "info mice");
+  has(b.run("info keyboard"), "scan code set 2");
   b.machine->run_until(b.machine->pc().clock.count());
   b.machine->quit();
   b.machine->run();

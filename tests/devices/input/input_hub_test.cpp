@@ -96,3 +96,50 @@ TEST_CASE("the last position is part of what is saved", "[input]") {
   two.point(at(55, 60), 0, 0);
   CHECK(mouse.got == std::vector<std::array<i32, 4>>{{5, 0, 0, 0}});
 }
+
+TEST_CASE("the user chooses among pointers", "[input]") {
+  InputHub hub;
+  Keys keys;
+  Mouse first, second;
+  Tablet tablet;
+  hub.add(keys);
+  hub.add(first, "first");
+  hub.add(second);
+  hub.add(tablet);
+  const auto list = [&hub] {
+    std::string text;
+    for (const auto& p : hub.pointers()) {
+      text += (p.current ? "*" : " ") + std::to_string(p.number) + p.name + (p.absolute ? "!" : "") + ";";
+    }
+    return text;
+  };
+  CHECK(list() == " 2first;*3QEMU HID Mouse;");
+  CHECK(hub.is_keyboard(1));
+  CHECK_FALSE(hub.is_keyboard(2));
+  hub.choose(2);
+  hub.move(1, 2, 0, 0);
+  CHECK(first.got.size() == 1);
+  tablet.on = true;
+  hub.note_pointers();
+  CHECK(list() == "*2first; 3QEMU HID Mouse; 4QEMU HID Tablet!;");
+  CHECK_FALSE(hub.absolute());
+  hub.choose(4);
+  CHECK(hub.absolute());
+  CHECK(list() == " 2first; 3QEMU HID Mouse;*4QEMU HID Tablet!;");
+  hub.point(at(10, 20), 0, 0);
+  hub.move(0, 0, 0, kLeftButton);  // where it is
+  REQUIRE(tablet.got.size() == 2);
+  CHECK(tablet.got[1][0] == tablet.got[0][0]);
+  CHECK(tablet.got[1][3] == kLeftButton);
+  auto saved = Archive::saver();
+  hub.serialize(saved);
+  InputHub other;
+  other.add(keys);
+  other.add(first, "first");
+  auto loader = Archive::loader(saved.bytes());
+  other.serialize(loader);
+  CHECK((loader.ok() && loader.at_end()));
+  tablet.on = false;
+  hub.note_pointers();
+  CHECK(list() == " 2first;*3QEMU HID Mouse;");  // the one chosen is away
+}

@@ -4,67 +4,13 @@
 #include <catch2/catch.hpp>
 
 #include "devices/chipset/port92.h"
+#include "tests/devices/input/kbc_rig.h"
 
 using namespace xlat;
-
-namespace {
-struct Lines : IrqSink {
-  bool level[16] = {};
-  void set_irq(unsigned line, bool on) override { level[line] = on; }
-};
-
-struct Rig {
-  PortBus ports;
-  Clock clock;
-  Lines irq;
-  Kbc8042 kbc{ports, clock, IrqLine(irq, 1), IrqLine(irq, 12)};
-  bool a20 = true;
-  int resets = 0;
-  Rig() {
-    kbc.on_a20([this](bool on) { a20 = on; });
-    kbc.on_reset_request([this] { ++resets; });
-    kbc.reset();
-  }
-  void out(u16 port, u8 value) { ports.write(port, 1, value); }
-  u32 in(u16 port) { return ports.read(port, 1); }
-  void pass(u64 ns) {
-    const u64 end = clock.now() + ns;
-    while (clock.next_deadline() <= end) {
-      clock.skip_to(clock.next_deadline());
-      clock.run_due();
-    }
-    clock.skip_to(end);
-  }
-  // Every byte that arrives, as hex.
-  std::string drain() {
-    std::string out;
-    for (int i = 0; i < 100; ++i) {
-      pass(60000);
-      if (!(in(0x64) & 1)) break;
-      out += fmt(in(0x60)) + " ";
-    }
-    return out;
-  }
-  static std::string fmt(u32 v) {
-    char text[8];
-    std::snprintf(text, sizeof text, "%02x", v);
-    return text;
-  }
-  std::string keyboard(std::initializer_list<u8> bytes) {
-    std::string all;
-    for (u8 b : bytes) out(0x60, b), all += drain();
-    return all;
-  }
-  std::string mouse(std::initializer_list<u8> bytes) {
-    std::string all;
-    for (u8 b : bytes) out(0x64, 0xd4), out(0x60, b), all += drain();
-    return all;
-  }
-};
-}  // namespace
+using test::KbcRig;
 
 TEST_CASE("8042: self tests, command byte, RAM") {
-  Rig r;
+  KbcRig r;
   CHECK(r.in(0x64) == 0x10);
   r.out(0x64, 0xaa);
   CHECK(r.in(0x64) == 0x1d);
@@ -82,7 +28,7 @@ TEST_CASE("8042: self tests, command byte, RAM") {
 }
 
 TEST_CASE("8042: A20 and reset") {
-  Rig r;
+  KbcRig r;
   r.out(0x64, 0xdd);
   CHECK_FALSE(r.a20);
   r.out(0x64, 0xd0);
@@ -98,7 +44,7 @@ TEST_CASE("8042: A20 and reset") {
 }
 
 TEST_CASE("8042: keyboard commands") {
-  Rig r;
+  KbcRig r;
   r.out(0x64, 0x60), r.out(0x60, 0x03);
   CHECK(r.keyboard({0xff}) == "fa aa ");
   CHECK(r.keyboard({0xf2}) == "fa ab 83 ");
@@ -108,7 +54,7 @@ TEST_CASE("8042: keyboard commands") {
   CHECK(r.keyboard({0xf0, 0}) == "fa fa 02 ");
   CHECK(r.keyboard({0xf0, 1}) == "fa fa ");
   CHECK(r.keyboard({0xf0, 0}) == "fa fa 01 ");
-  CHECK(r.keyboard({0xf0, 3}) == "fa fe ");
+  CHECK(r.keyboard({0xf0, 4}) == "fa fe ");
   CHECK(r.keyboard({0x00}) == "fe ");
   CHECK(r.keyboard({0xfe}) == "fe ");
   r.kbc.key(KeyCode::kUp, true);
@@ -121,7 +67,7 @@ TEST_CASE("8042: keyboard commands") {
 }
 
 TEST_CASE("8042: keys arrive with IRQ1, translated or not") {
-  Rig r;
+  KbcRig r;
   r.out(0x64, 0x60), r.out(0x60, 0x41);
   r.kbc.key(*key_by_name("a"), true);
   CHECK_FALSE(r.irq.level[1]);
@@ -154,7 +100,7 @@ TEST_CASE("8042: keys arrive with IRQ1, translated or not") {
 }
 
 TEST_CASE("8042: typematic repeat and overrun") {
-  Rig r;
+  KbcRig r;
   r.out(0x64, 0x60), r.out(0x60, 0x41);
   r.keyboard({0xf3, 0x00});  // 250 ms, 30 a second
   r.kbc.key(KeyCode::kX, true);
@@ -178,7 +124,7 @@ TEST_CASE("8042: typematic repeat and overrun") {
 }
 
 TEST_CASE("8042: mouse reset, wheel knock, packets, remote mode") {
-  Rig r;
+  KbcRig r;
   r.out(0x64, 0x60), r.out(0x60, 0x03);
   CHECK(r.mouse({0xff}) == "fa aa 00 ");
   CHECK(r.mouse({0xf2}) == "fa 00 ");
@@ -212,13 +158,34 @@ TEST_CASE("8042: mouse reset, wheel knock, packets, remote mode") {
   CHECK(r.mouse({0xee, 0x12, 0xec}) == "fa 12 fa ");
 }
 
+TEST_CASE("8042: mouse with five buttons, resend, overflow", "[input]") {
+  KbcRig r;
+  r.out(0x64, 0x60), r.out(0x60, 0x03);
+  r.mouse({0xf3, 200, 0xf3, 100, 0xf3, 80});
+  CHECK(r.mouse({0xf3, 200, 0xf3, 200, 0xf3, 80, 0xf2}) == "fa fa fa fa fa fa fa 04 ");
+  r.mouse({0xf4});
+  r.kbc.mouse_buttons(0x18);
+  CHECK(r.drain() == "08 00 00 30 ");
+  r.pass(20'000'000);
+  r.kbc.mouse_move(0, 0, -1);
+  CHECK(r.drain() == "08 00 00 3f ");
+  CHECK(r.mouse({0xfe}) == "08 00 00 3f ");
+  CHECK(r.mouse({0xe8, 3, 0xe9}) == "fa fa fa 20 03 50 ");
+  CHECK(r.mouse({0xfe}) == "fa 20 03 50 ");
+  CHECK(r.mouse({0xe8, 4}) == "fa fe ");
+  r.mouse({0xf5, 0xf0});
+  r.kbc.mouse_move(0, -(1 << 20) - 1, 0);  // more than it keeps
+  CHECK(r.mouse({0xeb}) == "fa 88 00 ff 30 ");
+  CHECK(r.mouse({0xeb}) == "fa 08 00 ff 30 ");
+}
+
 TEST_CASE("8042: snapshot with bytes on their way") {
-  Rig r;
+  KbcRig r;
   r.out(0x64, 0x60), r.out(0x60, 0x41);
   r.kbc.key(KeyCode::kA, true);
   auto saved = Archive::saver();
   r.kbc.serialize(saved);
-  Rig other;
+  KbcRig other;
   auto loader = Archive::loader(saved.bytes());
   other.kbc.serialize(loader);
   REQUIRE((loader.ok() && loader.at_end()));
