@@ -4,6 +4,8 @@
 #include "frontend/display/vnc_viewer.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/random.h>
 #include <sys/select.h>
 #include <sys/socket.h>
@@ -106,7 +108,7 @@ void VncViewer::disconnect() {
 bool VncViewer::loiters() const { return !logged_in_ && std::chrono::steady_clock::now() > since_ + kPatience; }
 
 void VncViewer::run() {
-  client_ = rfbNewClient(&screen_, fd_);  // says hello and, on a WebSocket, shakes hands
+  client_ = arrival_.websocket ? begin_websocket() : begin_plain();
   if (client_) {
     serve();
     rfbClientConnectionGone(client_);
@@ -120,6 +122,43 @@ void VncViewer::run() {
   disconnect();  // the library has closed its descriptor; the other one is still there
   over_ = true;
   host_.over();
+}
+
+// The library looks at the first four bytes for a WebSocket's, and turns round without end while there are fewer. A
+// stand-in has them at once, and no page in a browser can make one of this connection.
+rfbClientPtr VncViewer::begin_plain() {
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
+    close(fd_);
+    return nullptr;
+  }
+  const bool sent = pair[0] < FD_SETSIZE && send(pair[1], "RFB ", 4, MSG_NOSIGNAL) == 4;
+  const rfbClientPtr client = sent ? rfbNewClient(&screen_, pair[0]) : nullptr;
+  if (!sent || client) close(pair[0]);
+  close(pair[1]);
+  if (!client) {
+    close(fd_);
+    return nullptr;
+  }
+  const int on = 1;
+  setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // fails where it is no TCP
+  fcntl(fd_, F_SETFL, fcntl(fd_, F_GETFL) | O_NONBLOCK);
+  client->sock = fd_;
+  static constexpr std::string_view kVersion = "RFB 003.008\n";
+  if (rfbWriteExact(client, kVersion.data(), static_cast<int>(kVersion.size())) <= 0) rfbCloseClient(client);
+  return client;
+}
+
+rfbClientPtr VncViewer::begin_websocket() {
+  char start[4];
+  ssize_t got = 0;
+  while (!loiters() && thread_.wait(fd_, POLLIN, 1000 * 5) && (got = recv(fd_, start, sizeof start, MSG_PEEK)) > 0 &&
+         got < 4) {
+    usleep(20'000);  // what was looked at stays, so wait() does not wait for more
+  }
+  if (got == 4) return rfbNewClient(&screen_, fd_);  // shakes hands and says hello
+  close(fd_);
+  return nullptr;
 }
 
 void VncViewer::serve() {
@@ -151,6 +190,7 @@ bool VncViewer::write(std::span<const u8> bytes) {
 
 // RFC 6143, 7.1. The library's ClientInit is the end of it.
 bool VncViewer::shake_hands() {
+  if (!open()) return false;
   std::array<u8, 12> version;
   if (!read(version)) return false;
   const std::string_view text(reinterpret_cast<const char*>(version.data()), version.size());

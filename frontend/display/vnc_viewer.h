@@ -61,6 +61,8 @@ class VncViewer {
   static constexpr auto kPatience = std::chrono::seconds(60);  // with somebody who types a password
 
   void run();
+  rfbClientPtr begin_plain();
+  rfbClientPtr begin_websocket();
   void serve();
   bool shake_hands();
   bool prove(unsigned minor, unsigned type);
