@@ -5,6 +5,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <csignal>
+
 #include "frontend/display/vnc_server.h"
 #include "frontend/input/keymap.h"
 #include "tests/fuzz/fuzz.h"
@@ -17,6 +19,7 @@ constexpr u8 kNext = 0xf5;
 
 struct Server {
   Server() {
+    signal(SIGPIPE, SIG_IGN);  // as the program does
     MachineConfig config;
     config.ram_bytes = u64{1} << 20;
     config.time.deterministic = true;
