@@ -265,6 +265,7 @@ class Cpu : public IrqSink, private MappingListener, private CodeListener {
 
  private:
   void mapping_changed() override;
+  void stores_watched(const u8* host_page) override;
   void page_watched(u64 phys_page) override;
   void code_written(u64 phys, unsigned bytes) override { on_code_written(phys, bytes); }
 

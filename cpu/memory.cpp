@@ -113,6 +113,7 @@ void Cpu::store_page(u32 linear, unsigned bytes, const WalkResult& to, u64 value
   const u64 phys = to.phys;
   const PageOwner& owner = memory_.page(phys);
   if (owner.write) {
+    if (owner.dirty) *owner.dirty = 1;
     if (cacheable && !memory_.code_watch().page_has_code(phys)) {
       fill_tlb(Tlb::table_for(user, true), linear, owner.write, to);
     }
@@ -193,6 +194,8 @@ void Cpu::flush_tlb() { tlb_.flush(); }
 void Cpu::invalidate_page(u32 linear) { tlb_.flush_page(linear); }
 
 void Cpu::mapping_changed() { flush_tlb(); }
+
+void Cpu::stores_watched(const u8* host_page) { tlb_.drop_writes_to(host_page); }
 
 void Cpu::page_watched(u64 phys_page) {
   if (const u8* host = memory_.page(phys_page << 12).write) tlb_.drop_writes_to(host);

@@ -22,6 +22,7 @@ void AddressSpace::set_pages(u64 phys, u64 bytes, const PageOwner& first) {
     pages_[page] = owner;
     if (owner.read) owner.read += 4096;
     if (owner.write) owner.write += 4096;
+    if (owner.dirty) ++owner.dirty;
     owner.io_offset += 4096;
   }
   for (MappingListener* listener : listeners_) listener->mapping_changed();
@@ -37,10 +38,11 @@ void AddressSpace::map_split(u64 phys, u64 bytes, u8* read, u8* write) {
   set_pages(phys, bytes, owner);
 }
 
-void AddressSpace::map_device_ram(u64 phys, u64 bytes, u8* host) {
+void AddressSpace::map_device_ram(u64 phys, u64 bytes, u8* host, u8* dirty) {
   PageOwner owner;
   owner.read = owner.write = host;
   owner.changes_by_itself = true;
+  owner.dirty = dirty;
   set_pages(phys, bytes, owner);
 }
 
@@ -100,6 +102,7 @@ void AddressSpace::write(u64 phys, unsigned width, u64 value) {
   const PageOwner owner = page(phys);
   if (owner.write) {
     code_watch_.before_store(phys, width);
+    if (owner.dirty) *owner.dirty = 1;
     store_le_n(owner.write + (phys & 0xfff), width, value);
   } else if (owner.io) {
     write_io(owner, phys, width, value);
@@ -126,6 +129,7 @@ void AddressSpace::write_block(u64 phys, std::span<const u8> from) {
     const PageOwner& owner = page(phys);
     if (owner.write) {
       code_watch_.before_store(phys, static_cast<unsigned>(run));
+      if (owner.dirty) *owner.dirty = 1;
       std::memcpy(owner.write + (phys & 0xfff), from.data(), run);
     } else {
       for (std::size_t i = 0; i < run; ++i) write(phys + i, 1, from[i]);

@@ -20,6 +20,8 @@ struct PageOwner {
   u8 io_widths = 0;
   // The bytes may change without a store to this page: they are a device's, which has other ways to them.
   bool changes_by_itself = false;
+  // Set to 1 by the first store to the page after AddressSpace::watch_stores; null: nobody asks.
+  u8* dirty = nullptr;
 
   // Whether each change of the page's bytes is told to CodeWatch, so that decoded code can be kept.
   bool watchable() const { return read != nullptr && !changes_by_itself; }
@@ -30,6 +32,8 @@ class MappingListener {
  public:
   virtual ~MappingListener() = default;
   virtual void mapping_changed() = 0;
+  // Cached write access to this host page is to be dropped, so that the next store is noticed.
+  virtual void stores_watched(const u8* host_page) = 0;
 };
 
 // 4 GiB of physical addresses; anything above is unmapped. All `phys` and `bytes` of the map_* functions are multiples
@@ -44,8 +48,14 @@ class AddressSpace {
   void map_rom(u64 phys, u64 bytes, u8* host);
   // Reads and writes to different places, as PAM registers can ask for; null means unmapped for that direction.
   void map_split(u64 phys, u64 bytes, u8* read, u8* write);
-  // Memory of a device, such as a frame buffer: it may change it and show it through other windows.
-  void map_device_ram(u64 phys, u64 bytes, u8* host);
+  // Memory of a device, such as a frame buffer: it may change it and show it through other windows. `dirty` has a flag
+  // a page, or is null.
+  void map_device_ram(u64 phys, u64 bytes, u8* host, u8* dirty = nullptr);
+  // From now on the first store to this page of a device's memory sets its flag in `dirty`, which the caller has
+  // cleared.
+  void watch_stores(const u8* host_page) {
+    for (MappingListener* listener : listeners_) listener->stores_watched(host_page);
+  }
   void map_io(u64 phys, u64 bytes, IoHandler& handler, u64 offset = 0, u8 widths = kWidthsAll);
   void unmap(u64 phys, u64 bytes);
 

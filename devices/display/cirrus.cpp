@@ -2,8 +2,8 @@
 #include "devices/display/cirrus.h"
 
 #include <algorithm>
-#include <utility>
 #include <bit>
+#include <utility>
 
 #include "base/bits.h"
 #include "devices/registry.h"
@@ -28,7 +28,7 @@ CirrusVga::CirrusVga(Clock& clock, std::vector<u8> rom, u32 bytes)
                    .interrupt_pin = 0}),
       VgaCore(clock, bytes) {
   define16(kPciCommand, 0, 0x0140 | kPciCommandIo | kPciCommandMemory | kPciCommandMaster | kPciCommandIntxDisable);
-  add_aperture_bar(0, 32 << 20, aperture_, vram_.data(), bytes);
+  add_aperture_bar(0, 32 << 20, aperture_, vram_.data(), bytes, dirty_.flags());
   add_memory_bar(1, 4096, mmio_);
   if (!rom.empty()) add_rom_bar(std::move(rom));
   reset();
@@ -211,7 +211,9 @@ void CirrusVga::write_port(u16 port, u8 value) {
 
 // SR7 bit 0: packed pixels, bits 3-1 their size; which of the two 16-bit forms it is, the hidden DAC register says.
 std::optional<VgaCore::LinearMode> CirrusVga::linear_mode() const {
-  if (!packed() || !(gfx_[6] & 1) || blank()) return std::nullopt;
+  // SeaBIOS' VGA BIOS for this chip sets "screen off" (SR1 bit 5) in its packed modes, and Linux' driver leaves the CRTC's
+  // reset bit (CR17 bit 7) clear; both are written for emulators that show a picture all the same.
+  if (!packed() || !(gfx_[6] & 1) || !(attr_index_ & 0x20)) return std::nullopt;
   LinearMode mode;
   switch (sr_[7] & 0x0e) {
     case 0x02:
@@ -256,6 +258,10 @@ static std::optional<CursorLine> cursor_line(std::span<const u8> vram, u8 sr12, 
   }
   const u8* line = &vram[base + (sr13 & 0x3fu) * 256 + (y - top) * 4];
   return CursorLine{{line, line + 128}, size};
+}
+
+std::pair<unsigned, unsigned> CirrusVga::overlay_lines() const {
+  return (sr_[0x12] & kCursorOn) ? std::pair(unsigned{cursor_y_}, cursor_y_ + 64u) : std::pair(0u, 0u);
 }
 
 u64 CirrusVga::overlay_key(unsigned y) const {

@@ -54,10 +54,12 @@ class CirrusVga final : public Device, public PciFunction, public VgaCore {
   std::optional<LinearMode> linear_mode() const override;
   u64 dot_clock() const override;
   u64 overlay_key(unsigned y) const override;
+  std::pair<unsigned, unsigned> overlay_lines() const override;
   void draw_overlay(unsigned y, std::span<u32> row) const override;
   bool packed() const { return sr_[7] & 1; }
 
   // ---- cirrus_memory.cpp ----
+  void watch_stores_to(const u8* host_page) const override { watch_stores(host_page); }
   u8 read_memory(u32 offset) override;
   void write_memory(u32 offset, u8 value) override;
   std::optional<u32> banked(u32 offset) const;
@@ -90,7 +92,10 @@ class CirrusVga final : public Device, public PciFunction, public VgaCore {
   u8 rop(u8 source, u8 destination) const;
   u32 colour_register(unsigned first) const;  // GR0, GR10, GR12, GR14 or the foreground's
   std::vector<u8> pattern_row(const Blit& b, unsigned line) const;
-  u8& vram(u64 at) { return vram_[at & (memory_bytes() - 1)]; }
+  u8& vram(u64 at) {
+    dirty_.mark(at & (memory_bytes() - 1));
+    return vram_[at & (memory_bytes() - 1)];
+  }
   u8 vram(u64 at) const { return vram_[at & (memory_bytes() - 1)]; }
 
   std::array<u8, 0x20> sr_{};

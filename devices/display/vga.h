@@ -58,6 +58,7 @@ class Vga final : public Device, public PciFunction, public VgaCore {
     kVbeRegisters
   };
 
+  void watch_stores_to(const u8* host_page) const override { watch_stores(host_page); }
   u8 read_memory(u32 offset) override;
   void write_memory(u32 offset, u8 value) override;
   std::optional<LinearMode> linear_mode() const override;

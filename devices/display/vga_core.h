@@ -4,11 +4,13 @@
 #include <array>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/archive.h"
 #include "base/clock.h"
 #include "devices/display/display_adapter.h"
+#include "mmu/dirty_pages.h"
 #include "mmu/port_bus.h"
 
 namespace xlat {
@@ -76,7 +78,12 @@ class VgaCore : public DisplayAdapter {
   virtual u64 dot_clock() const;
   // What is shown on top of line `y`, as a hardware cursor: a value that is another when it looks another, and drawing.
   virtual u64 overlay_key(unsigned) const { return 0; }
+  // The lines it may be on: the first, and the one behind the last.
+  virtual std::pair<unsigned, unsigned> overlay_lines() const { return {0, 0}; }
   virtual void draw_overlay(unsigned, std::span<u32>) const {}
+
+  // The next store to this page of the memory sets its flag in dirty_.
+  virtual void watch_stores_to(const u8* host_page) const = 0;
 
   void reset_vga();
   void serialize_vga(Archive& ar);
@@ -97,7 +104,10 @@ class VgaCore : public DisplayAdapter {
   u8 read_planes(u32 at);
   void write_planes(u32 at, u8 value);
   u32 memory_bytes() const { return static_cast<u32>(vram_.size()); }
-  u8* plane_bytes(u32 offset) { return &vram_[offset * std::size_t{4}]; }
+  u8* plane_bytes(u32 offset) {
+    dirty_.mark(offset * std::size_t{4});
+    return &vram_[offset * std::size_t{4}];
+  }
   u32 planes_at(u32 offset) const { return load_planes(offset & 0xffff); }
   u32 load_planes(u32 offset) const;
   bool chain4() const { return seq_[4] & 8; }
@@ -126,6 +136,7 @@ class VgaCore : public DisplayAdapter {
   u8 palette(u8 four_bits) const;  // attribute controller
   bool blank() const;
   Frame begin_frame() const;
+  std::pair<u64, u64> line_bytes(const LinearMode& mode, unsigned y) const;
   u64 line_key(const Frame& frame, unsigned y) const;
   void draw_line(const Frame& frame, unsigned y, std::span<u32> out) const;
   void draw_text(const Frame& frame, unsigned y, std::span<u32> out) const;
@@ -133,6 +144,12 @@ class VgaCore : public DisplayAdapter {
   void draw_linear(const Frame& frame, unsigned y, std::span<u32> out) const;
 
   Clock& clock_;
+  // What has been written since a linear mode was last drawn; `looked_` counts these looks, `written_` has for each
+  // page the last one that found it written.
+  mutable DirtyPages dirty_;
+  mutable std::vector<u64> written_;
+  mutable u64 looked_ = 0;
+  void look() const;
   std::vector<u8> vram_;  // byte p + 4 * n is byte n of plane p; linear frame buffers see it as it lies
 
   u8 misc_ = 0, feature_ = 0;

@@ -23,7 +23,7 @@ Vga::Vga(Clock& clock, std::vector<u8> rom, u32 bytes, std::vector<u8> edid)
       edid_(std::move(edid)) {
   // The VGA's fixed ports hang on the I/O enable bit, which firmware looks at to find the primary display.
   define16(kPciCommand, 0, 0x0140 | kPciCommandIo | kPciCommandMemory | kPciCommandMaster | kPciCommandIntxDisable);
-  add_ram_bar(0, bytes, vram_.data());
+  add_ram_bar(0, bytes, vram_.data(), dirty_.flags());
   add_memory_bar(2, 4096, mmio_);
   if (!rom.empty()) add_rom_bar(std::move(rom));
   reset();
@@ -70,6 +70,7 @@ void Vga::write_memory(u32 offset, u8 value) {
     write_planes(*at, value);
   } else {
     vram_[*at] = value;
+    dirty_.mark(*at);
   }
 }
 
@@ -160,6 +161,7 @@ void Vga::enable_dispi(u16 value) {
     const u64 line = vbe_bytes_per_line();
     vbe_[kVbeVirtHeight] = static_cast<u16>(std::min<u64>(line ? memory_bytes() / line : 0, 0xffff));
     if (!(value & kNoClear)) {
+      dirty_.mark_all();
       std::fill_n(vram_.begin(), static_cast<std::ptrdiff_t>(std::min<u64>(line * vbe_[kVbeYres], memory_bytes())),
                   u8{0});
     }

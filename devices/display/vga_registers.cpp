@@ -16,7 +16,7 @@ constexpr u8 kAttrMask[0x15] = {0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 
 
 }  // namespace
 
-VgaCore::VgaCore(Clock& clock, u32 bytes) : clock_(clock), vram_(bytes) {}
+VgaCore::VgaCore(Clock& clock, u32 bytes) : clock_(clock), dirty_(bytes), written_(bytes / 4096), vram_(bytes) {}
 
 void VgaCore::map_vga_ports(PortBus& ports) {
   ports.map(0x3b4, 2, ports_3b0_);
@@ -184,6 +184,7 @@ void VgaCore::serialize_vga(Archive& ar) {
   ar.range(dac_component_, u8{0}, u8{2});
   ar(dac_state_)(latch_);
   ar.raw(vram_);
+  if (ar.loading()) dirty_.mark_all();
 }
 
 }  // namespace xlat

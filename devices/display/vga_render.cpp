@@ -128,9 +128,19 @@ VgaCore::Frame VgaCore::begin_frame() const {
     if (n != 0x0a && n != 0x0b && n != 0x0e && n != 0x0f) key.add(crtc_[n]);  // the cursor's are part of its line
   }
   key.add(reinterpret_cast<const u8*>(frame.rgb.data()), sizeof frame.rgb);
-  if (frame.linear) key.add(frame.linear->depth << 8 | frame.linear->skip << 4 | frame.linear->repeat);
+  if (frame.linear) {
+    key.add(frame.linear->depth << 8 | frame.linear->skip << 4 | frame.linear->repeat);
+    key.add(frame.linear->start), key.add(frame.linear->pitch);
+  }
   frame.key = key.value();
   return frame;
+}
+
+// The memory that line `y` shows, from the first byte to behind the last.
+std::pair<u64, u64> VgaCore::line_bytes(const LinearMode& mode, unsigned y) const {
+  const u64 first = mode.start + y / mode.repeat * mode.pitch;
+  const u64 bytes = mode.depth == 4 ? (mode.width + mode.skip + 7) / 8 * 4 : mode.width * ((mode.depth + 7) / 8);
+  return {first, std::min<u64>(first + bytes, vram_.size())};
 }
 
 // What line `y` is drawn from, as one number.
@@ -138,10 +148,8 @@ u64 VgaCore::line_key(const Frame& frame, unsigned y) const {
   Hasher key;
   key.add(overlay_key(y));
   if (frame.kind == Frame::Kind::kLinear) {
-    const LinearMode& mode = *frame.linear;
-    const u64 at = mode.start + y / mode.repeat * mode.pitch;
-    const u64 bytes = mode.depth == 4 ? (mode.width + mode.skip + 7) / 8 * 4 : mode.width * ((mode.depth + 7) / 8);
-    if (at < vram_.size()) key.add(&vram_[at], std::min<u64>(bytes, vram_.size() - at));
+    const auto [first, last] = line_bytes(*frame.linear, y);
+    if (first < last) key.add(&vram_[first], last - first);
   } else if (frame.kind != Frame::Kind::kBlank) {
     const ScanLine& line = frame.lines[y];
     key.add(u64{line.row_scan} << 1 | line.below_split);
@@ -277,26 +285,53 @@ void VgaCore::draw_linear(const Frame& frame, unsigned y, std::span<u32> out) co
   std::fill(out.begin() + shown, out.end(), 0u);
 }
 
-// The surface remembers the frame's key and that of each line; only lines with another one are drawn, and of these the
-// part that came out different has changed.
+// Takes note of the pages that were written since the last time.
+void VgaCore::look() const {
+  ++looked_;
+  for (std::size_t page = 0; page < dirty_.pages(); ++page) {
+    if (!dirty_.take(page)) continue;
+    written_[page] = looked_;
+    watch_stores_to(&vram_[page * 4096]);
+  }
+}
+
+// The surface remembers the frame's key, the look it was drawn after, and a key of each line; only lines with another
+// one are drawn, and of these the part that came out different has changed. In a linear mode a line whose pages were
+// not written is as it was.
 std::vector<Rect> VgaCore::refresh(Surface& surface) const {
   const Frame frame = begin_frame();
   const bool resized = frame.width != surface.width() || frame.height != surface.height();
   if (resized) surface.resize(frame.width, frame.height);
-  const std::size_t bytes = (std::size_t{frame.height} + 1) * sizeof(u64);
+  constexpr unsigned kHead = 3;  // key of the frame, look, lines of the overlay
+  const std::size_t bytes = (std::size_t{frame.height} + kHead) * sizeof(u64);
   const bool known = surface.drawn_from.size() == bytes;
   if (!known) surface.drawn_from.assign(bytes, 0);
-  u8* const keys = surface.drawn_from.data();
-  const bool same_frame = known && load_le<u64>(keys) == frame.key;
-  store_le<u64>(keys, frame.key);
+  const auto key_at = [&](unsigned n) { return surface.drawn_from.data() + n * sizeof(u64); };
+  const bool same_frame = known && load_le<u64>(key_at(0)) == frame.key;
+  store_le<u64>(key_at(0), frame.key);
+  const u64 looked = load_le<u64>(key_at(1)), overlay_before = load_le<u64>(key_at(2));
+  if (frame.linear) look();
+  store_le<u64>(key_at(1), looked_);
+  const auto overlay = overlay_lines();
+  store_le<u64>(key_at(2), u64{overlay.first} << 32 | overlay.second);
+  const auto untouched = [&](unsigned y) {
+    if (!same_frame || !frame.linear || (y >= overlay.first && y < overlay.second)) return false;
+    if (y >= overlay_before >> 32 && y < (overlay_before & 0xffffffff)) return false;
+    const auto [first, last] = line_bytes(*frame.linear, y);
+    if (first >= last) return true;
+    for (u64 page = first / 4096; page <= (last - 1) / 4096; ++page) {
+      if (written_[page] > looked) return false;
+    }
+    return true;
+  };
 
   std::vector<Rect> changed;
   std::vector<u32> drawn(frame.width);
   for (unsigned y = 0; y < frame.height; ++y) {
-    u8* const key_at = keys + (std::size_t{y} + 1) * sizeof(u64);
+    if (untouched(y)) continue;
     const u64 key = line_key(frame, y);
-    if (same_frame && load_le<u64>(key_at) == key) continue;
-    store_le<u64>(key_at, key);
+    if (same_frame && load_le<u64>(key_at(y + kHead)) == key) continue;
+    store_le<u64>(key_at(y + kHead), key);
     draw_line(frame, y, drawn);
     const std::span<u32> row = surface.row(y);
     const auto first = std::mismatch(row.begin(), row.end(), drawn.begin()).first;

@@ -72,13 +72,20 @@ void PciFunction::add_memory_bar(unsigned n, u32 size, IoHandler& handler, u8 wi
   bar.widths = widths;
 }
 
-void PciFunction::add_ram_bar(unsigned n, u32 size, u8* host, bool prefetchable) {
-  new_bar(n, BarKind::kRam, size, prefetchable ? 8 : 0).host = host;
+void PciFunction::add_ram_bar(unsigned n, u32 size, u8* host, u8* dirty) {
+  Bar& bar = new_bar(n, BarKind::kRam, size, 8);
+  bar.host = host;
+  bar.dirty = dirty;
 }
 
-void PciFunction::add_aperture_bar(unsigned n, u32 size, IoHandler& handler, u8* host, u32 bytes) {
+void PciFunction::watch_stores(const u8* host_page) const {
+  if (bus_) bus_->memory_.watch_stores(host_page);
+}
+
+void PciFunction::add_aperture_bar(unsigned n, u32 size, IoHandler& handler, u8* host, u32 bytes, u8* dirty) {
   add_memory_bar(n, size, handler, kWidthsAll, true);
   bars_[n].host = host;
+  bars_[n].dirty = dirty;
   bars_[n].host_bytes = bars_[n].direct_bytes = bytes;
 }
 
@@ -267,7 +274,7 @@ void PciBus::map_memory(PciFunction::Bar& bar) {
     const u64 limit = direct ? bar.direct_bytes : bar.size;
     while (end < limit && vacant(end)) end += 4096;
     if (bar.kind == PciFunction::BarKind::kRam || direct) {
-      memory_.map_device_ram(base + at, end - at, bar.host + at);
+      memory_.map_device_ram(base + at, end - at, bar.host + at, bar.dirty ? bar.dirty + at / 4096 : nullptr);
     } else if (bar.kind == PciFunction::BarKind::kMemory) {
       memory_.map_io(base + at, end - at, bar.window, at, bar.widths);
     } else {
@@ -282,7 +289,7 @@ void PciBus::unmap_memory(PciFunction::Bar& bar) {
   const auto ours = [&](u64 offset) {
     const PageOwner& p = memory_.page(base + offset);
     return bar.kind == PciFunction::BarKind::kMemory && offset >= bar.direct_bytes ? p.io == &bar.window
-                                                                                  : p.read == bar.host + offset;
+                                                                                   : p.read == bar.host + offset;
   };
   for (u64 at = 0; at < bar.size;) {
     if (!ours(at)) {

@@ -100,14 +100,18 @@ class PciFunction {
   void add_io_bar(unsigned n, u32 size, IoHandler& handler, u8 widths = kWidth1);
   void add_memory_bar(unsigned n, u32 size, IoHandler& handler, u8 widths = kWidthsAll, bool prefetchable = false);
   // Host bytes that answer directly, `size` of them, as a linear frame buffer; they must outlive the function.
-  void add_ram_bar(unsigned n, u32 size, u8* host, bool prefetchable = true);
+  // `dirty` has a flag a page for stores, or is null.
+  void add_ram_bar(unsigned n, u32 size, u8* host, u8* dirty = nullptr);
   // A memory BAR whose first `bytes` of the range are host memory while direct, and the handler's when not; at first
   // they are direct.
-  void add_aperture_bar(unsigned n, u32 size, IoHandler& handler, u8* host, u32 bytes);
+  void add_aperture_bar(unsigned n, u32 size, IoHandler& handler, u8* host, u32 bytes, u8* dirty = nullptr);
   void set_direct(unsigned n, bool on);
   bool direct(unsigned n) const { return bars_[n].direct_bytes != 0; }
   // Expansion ROM; the bytes are padded to a power of two with ones.
   void add_rom_bar(std::vector<u8> bytes);
+
+  // AddressSpace::watch_stores for a page of such a BAR.
+  void watch_stores(const u8* host_page) const;
 
   // Changes a register from the chip's side, read-only bits included.
   void poke8(unsigned offset, u8 value) { config_[offset] = value; }
@@ -139,6 +143,7 @@ class PciFunction {
     u32 size = 0;
     u8 widths = 0;
     u8* host = nullptr;
+    u8* dirty = nullptr;
     u32 host_bytes = 0, direct_bytes = 0;  // of an aperture: there, and direct now
     Window window;
     std::optional<u32> mapped;  // where the bus has it now

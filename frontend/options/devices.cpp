@@ -113,6 +113,10 @@ Status OptionParser::global(const std::string& value) {
     settings_.machine.globals.push_back({driver, property, setting});
     return {};
   }
+  if (driver == "isa-pcspk" && property == "audiodev") {
+    settings_.speaker_audio = setting;
+    return {};
+  }
   if (std::find(std::begin(kBuiltIn), std::end(kBuiltIn), driver) != std::end(kBuiltIn)) {
     settings_.warnings.push_back(fmt::format("-global {}: not in this version; it has no effect", value));
     return {};

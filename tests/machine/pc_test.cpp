@@ -271,3 +271,31 @@ TEST_CASE("the firmware boots floppies of all kinds and reads their last sector"
     fs::remove(name);
   }
 }
+
+TEST_CASE("a surface follows what the processor stores into the frame buffer", "[machine]") {
+  for (const EngineKind engine : {EngineKind::kInterp, EngineKind::kDefault}) {
+    // The frame buffer's address is at 200000h. Stores a number to a place of each page, then begins anew.
+    const Kernel fill{0xa1, 0x00, 0x00, 0x20, 0x00, 0x89, 0xc7, 0x89, 0x0f, 0x41, 0x81, 0xc7, 0x04, 0x10, 0x00,
+                      0x00, 0x89, 0xfa, 0x29, 0xc2, 0x81, 0xfa, 0x00, 0x00, 0x10, 0x00, 0x72, 0xeb, 0xeb, 0xe2};
+    MachineConfig config = with_kernel(fill);
+    config.engine = engine;
+    auto machine = Machine::create(config);
+    REQUIRE(machine.ok());
+    REQUIRE(test::reach_kernel(**machine, 0x100020));
+    Pc& pc = (*machine)->pc();
+    pc.memory.write(0x200000, 4, *pc.pci.at(2, 0)->bar_address(0));
+    for (const auto& [index, value] : {std::pair{4, 0}, {1, 640}, {2, 400}, {3, 32}, {4, 0x41}}) {
+      pc.ports.write(0x1ce, 2, static_cast<u32>(index)), pc.ports.write(0x1cf, 2, static_cast<u32>(value));
+    }
+    Surface surface;
+    std::size_t changes = 0;
+    for (unsigned n = 1; n <= 40; ++n) {
+      REQUIRE((*machine)->run_until(pc.clock.count() + 137 * n) == Machine::Exit::kCount);
+      changes += pc.display()->refresh(surface).size();
+      Surface fresh;
+      pc.display()->refresh(fresh);
+      REQUIRE(std::equal(fresh.pixels().begin(), fresh.pixels().end(), surface.pixels().begin()));
+    }
+    CHECK(changes > 100);
+  }
+}

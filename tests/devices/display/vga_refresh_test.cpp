@@ -12,10 +12,13 @@ using namespace xlat;
 
 namespace {
 
+constexpr u32 kFrame = 0xe0000000;
+
 struct Rig {
   Clock clock;
   PortBus ports;
   AddressSpace memory;
+  PciBus pci{ports, memory};
   Vga vga{clock, {}, 1 << 20};
   Surface surface;
   std::mt19937 random{7};
@@ -23,6 +26,11 @@ struct Rig {
   Rig() {
     vga.map_ports(ports);
     memory.map_io(0xa0000, 0x20000, vga.legacy_window());
+    pci.add(2, 0, vga);
+    for (const auto& [reg, value] : {std::pair{0x10u, kFrame}, {0x04u, 3u}}) {
+      ports.write(0xcf8, 4, 0x80001000u | reg);
+      ports.write(0xcfc, 4, value);
+    }
     test::enter_mode3(ports, memory);
   }
   void set(u16 index_port, unsigned index, u8 value) {
@@ -106,6 +114,7 @@ TEST_CASE("vga refresh: random changes in every kind of mode") {
       for (unsigned n = rig.random() % 4; n > 0; --n) {
         rig.memory.write(0xa0000 + rig.random() % 0x20000, 1, rig.any());
       }
+      if (rig.random() % 2) rig.memory.write(kFrame + rig.random() % 0x20000, 4, rig.random());
       switch (rig.random() % 16) {
         case 0: rig.set(0x3d4, 0x0c + rig.random() % 4, rig.any() & 7); break;
         case 1: rig.ports.write(0x3c8, 1, rig.any()), rig.ports.write(0x3c9, 1, rig.any()); break;
