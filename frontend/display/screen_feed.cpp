@@ -57,18 +57,22 @@ void ScreenFeed::refresh() {
 }
 
 void SharedPicture::show(const Surface& surface, std::span<const Rect> changed) {
+  show({surface.width(), surface.height(), surface.pixels(), changed});
+}
+
+void SharedPicture::show(const View& view) {
   {
     const std::lock_guard lock(mutex_);
-    if (surface.width() != width_ || surface.height() != height_) {
-      width_ = surface.width();
-      height_ = surface.height();
-      pixels_.assign(surface.pixels().begin(), surface.pixels().end());
+    if (view.width != width_ || view.height != height_) {
+      width_ = view.width;
+      height_ = view.height;
+      pixels_.assign(view.pixels.begin(), view.pixels.end());
       changed_ = {{0, 0, width_, height_}};
     } else {
-      for (const Rect& r : changed) {
+      for (const Rect& r : view.changed) {
         for (unsigned y = r.y; y < r.y + r.height; ++y) {
-          const auto row = surface.row(y).subspan(r.x, r.width);
-          std::copy(row.begin(), row.end(), &pixels_[std::size_t{y} * width_ + r.x]);
+          const std::size_t at = std::size_t{y} * width_ + r.x;
+          std::copy_n(view.pixels.begin() + static_cast<std::ptrdiff_t>(at), r.width, &pixels_[at]);
         }
         changed_.push_back(r);
       }
@@ -83,6 +87,13 @@ void SharedPicture::show(const Surface& surface, std::span<const Rect> changed) 
     }
   }
   wake_();
+}
+
+void SharedPicture::look(const std::function<void(const View&)>& look) const {
+  const std::lock_guard lock(mutex_);
+  if (pixels_.empty()) return;
+  const Rect all{0, 0, width_, height_};
+  look({width_, height_, pixels_, {&all, 1}});
 }
 
 bool SharedPicture::take(const std::function<void(const View&)>& look) {

@@ -69,6 +69,10 @@ class SharedPicture final : public ScreenSink {
     std::span<const u32> pixels;
     std::span<const Rect> changed;  // all of it if the size is another
   };
+  // From any thread: a picture that another has got, of which `changed` is new.
+  void show(const View& view);
+  // From any thread. Calls `look` with all of the picture, once there is one.
+  void look(const std::function<void(const View&)>& look) const;
   // From any thread. Calls `look` if anything has changed since the last call; the picture stays as it is meanwhile.
   bool take(const std::function<void(const View&)>& look);
 
@@ -77,7 +81,7 @@ class SharedPicture final : public ScreenSink {
 
   std::function<void()> wake_;
   std::atomic<bool> watched_ = true;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   unsigned width_ = 0, height_ = 0;
   std::vector<u32> pixels_;
   std::vector<Rect> changed_;

@@ -83,8 +83,12 @@ class RfbClient {
   void key(u32 keysym, bool down) { send("\4" + be(down, 1) + be(0, 2) + be(keysym, 4)); }
   void press(u32 keysym) { key(keysym, true), key(keysym, false); }
   void number_key(u32 number, bool down) { send("\xff" + be(0, 1) + be(down, 2) + be(0, 4) + be(number, 4)); }
-  // Reads one update into `pixels`. False if there is none.
+  // Reads one update into `pixels`. False if there is none. The one that greets keys by number was not asked for.
   bool update() {
+    const unsigned greetings = encodings[-258];
+    return read_update() && (encodings[-258] == greetings || read_update());
+  }
+  bool read_update() {
     const std::string head = read(4);
     if (head.size() != 4 || head[0] != 0) return false;
     for (u32 n = static_cast<u8>(head[2]) << 8 | static_cast<u8>(head[3]); n > 0; --n) {
@@ -142,11 +146,11 @@ struct EchoMachine {
     CHECK(socket.expect("\r\n(xlat) "));
     return socket.got;
   }
-  // Keys typed before the firmware listens are lost.
+  // Keys typed before the firmware listens are lost. This one needs no Shift, which would still be held afterwards.
   bool wait_for_guest() {
     for (int tries = 0; tries < 50; ++tries) {
-      monitor("sendkey asterisk");
-      if (process->expect("*", 1)) return true;
+      monitor("sendkey comma");
+      if (process->expect(",", 1)) return true;
     }
     return false;
   }

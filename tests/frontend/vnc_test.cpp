@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 #include <fstream>
+#include <random>
+#include <thread>
 
 #include "tests/frontend/rfb_client.h"
 
@@ -36,6 +38,37 @@ bool sees_screen(RfbClient& viewer, EchoMachine& machine) {
     viewer.ask(tries % 2 == 0);
   }
   return false;
+}
+
+// A message that a viewer may send, or nearly.
+std::string random_message(std::mt19937& random) {
+  const auto any = [&](u32 limit) { return random() % limit; };
+  const auto be = RfbClient::be;
+  switch (any(12)) {
+    case 0:
+    case 1: {  // SetPixelFormat
+      static constexpr u8 kBits[] = {8, 16, 32, 32, 8, 16, 24, 0};
+      std::string format = be(kBits[any(8)], 1) + be(any(33), 1) + be(any(2), 1) + be(any(8) != 0, 1);
+      for (unsigned n = 0; n < 3; ++n) format += be((1u << any(9)) - 1, 2);
+      for (unsigned n = 0; n < 3; ++n) format += be(any(24), 1);
+      return be(0, 4) + format + be(0, 3);
+    }
+    case 2:
+    case 3: {  // SetEncodings
+      static constexpr i32 kKnown[] = {0,    1,    2,    4,    5,    6,    7,    8,    9,   16,   17,
+                                       -223, -224, -239, -240, -258, -308, -260, -261, -32, -256, -1063131698};
+      std::string list;
+      const u32 count = 1 + any(6);
+      for (u32 n = 0; n < count; ++n) list += be(static_cast<u32>(kKnown[any(std::size(kKnown))]), 4);
+      return be(2, 1) + be(0, 1) + be(count, 2) + list;
+    }
+    case 4: return be(4, 1) + be(any(2), 1) + be(0, 2) + be("GTab"[any(4)], 4);
+    case 5: return be(5, 1) + be(any(256), 1) + be(any(1000), 2) + be(any(1000), 2);
+    case 6: return any(20) ? be(6, 1) + be(0, 3) + be(3, 4) + "abc" : be(random(), 4) + be(random(), 4);
+    case 7: return any(20) ? be(255, 1) + be(0, 1) + be(any(2), 2) + be(0, 4) + be(any(256), 4) : be(8, 1) + be(2, 3);
+    default:
+      return be(3, 1) + be(any(4) != 0, 1) + be(any(300), 2) + be(any(300), 2) + be(any(900), 2) + be(any(900), 2);
+  }
 }
 
 }  // namespace
@@ -172,6 +205,75 @@ TEST_CASE("garbage, silence and viewers that take nothing disturb neither guest 
   last.send("quit\n");
   CHECK(machine.process->wait() == 0);
   CHECK(machine.process->errors.empty());
+}
+
+// With libvncserver's own threads this crashed within seconds.
+TEST_CASE("viewers that change format and encoding all the time while the guest changes its mode", "[vnc]") {
+  TempDir dir;
+  const std::string path = (dir / "vnc");
+  EchoMachine machine({"-vnc", "unix:" + path});
+  REQUIRE(machine.wait_for_guest());
+  std::vector<std::thread> viewers;
+  for (unsigned seed = 0; seed < 6; ++seed) {
+    viewers.emplace_back([&path, seed] {
+      std::mt19937 random(seed);
+      for (int connections = 0; connections < 12; ++connections) {
+        RfbClient viewer(Socket::connect_unix(path));
+        if (!viewer.log_in()) continue;
+        std::thread reader([&] {
+          while (!viewer.read(4096).empty()) continue;
+        });
+        for (int n = 0; n < 400 && viewer.send(random_message(random)); ++n) {
+          if (n % 16 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        }
+        shutdown(viewer.fd(), SHUT_RDWR);
+        reader.join();
+      }
+    });
+  }
+  for (std::thread& viewer : viewers) viewer.join();
+  RfbClient good(Socket::connect_unix(path));
+  REQUIRE(good.log_in());
+  CHECK(sees_screen(good, machine));
+  CHECK(machine.monitor("info status").find("running") != std::string::npos);
+}
+
+TEST_CASE("one who says little or takes little holds up no other viewer", "[vnc]") {
+  TempDir dir;
+  const std::string path = (dir / "vnc");
+  EchoMachine machine({"-vnc", "unix:" + path});
+  REQUIRE(machine.wait_for_guest());
+  RfbClient good(Socket::connect_unix(path)), half(Socket::connect_unix(path)), full(Socket::connect_unix(path));
+  REQUIRE(good.log_in());
+  REQUIRE(half.log_in());
+  REQUIRE(full.log_in());
+  half.send(std::string("\0\0\0", 3));  // of a SetPixelFormat
+  for (int n = 0; n < 100; ++n) full.ask(false);
+  RfbClient quick(Socket::connect_unix(path));
+  quick.send("R");  // before the greeting
+  const auto begun = std::chrono::steady_clock::now();
+  CHECK(sees_screen(good, machine));
+  good.press('k');
+  CHECK(machine.process->expect("k"));
+  RfbClient late(Socket::connect_unix(path));
+  CHECK(late.log_in());
+  CHECK(sees_screen(late, machine));
+  CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(3));
+}
+
+TEST_CASE("a viewer that wants the machine for itself", "[vnc]") {
+  TempDir dir;
+  const std::string path = (dir / "vnc");
+  const bool force = GENERATE(false, true);
+  EchoMachine machine({"-vnc", "unix:" + path + (force ? ",share=force-shared" : "")});
+  RfbClient first(Socket::connect_unix(path));
+  REQUIRE(first.log_in());
+  RfbClient second(Socket::connect_unix(path));
+  REQUIRE(second.greet() == "\1");
+  second.send(std::string("\1\0", 2));
+  CHECK(second.read(8).size() == 8);
+  first.ask(false);
+  CHECK(first.update() == force);
 }
 
 TEST_CASE("where the VNC server listens, and what it says if it cannot", "[vnc]") {

@@ -116,7 +116,7 @@ TEST_CASE("the page, and the guest behind it", "[web]") {
   CHECK(machine.process->expect(text));
   CHECK(machine.monitor("info vnc").find(", Websocket)") != std::string::npos);
 
-  // Browsers that go in the middle of an update: both threads of the library find out.
+  // Browsers that go in the middle of an update.
   for (int n = 0; n < 20; ++n) {
     RfbClient leaving(connect_tcp(port));
     open_socket(leaving, token);
