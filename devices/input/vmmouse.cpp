@@ -9,19 +9,17 @@ enum VmButton : u8 { kVmLeft = 0x20, kVmRight = 0x10, kVmMiddle = 0x08 };
 constexpr std::size_t kEventWords = 4;
 }  // namespace
 
-VmMouse::VmMouse(InputHub& hub, std::function<void()> announce) : hub_(hub), announce_(std::move(announce)) {
-  hub_.add(mouse_, "vmmouse");
-  hub_.add(tablet_, "vmmouse");
-}
+VmMouse::VmMouse(InputHub& hub, std::function<void()> announce) : hub_(hub), announce_(std::move(announce)) {}
 
-VmMouse::~VmMouse() {
-  hub_.remove(mouse_);
-  hub_.remove(tablet_);
-}
+VmMouse::~VmMouse() { set_mode(Mode::kNone); }
 
+// The hub knows of it once a driver has asked, as QEMU's does, so that others have the numbers they have there.
 void VmMouse::set_mode(Mode mode) {
   mode_ = mode;
-  hub_.note_pointers();
+  hub_.remove(mouse_);
+  hub_.remove(tablet_);
+  if (mode == Mode::kRelative) hub_.add(mouse_, "vmmouse");
+  if (mode == Mode::kAbsolute) hub_.add(tablet_, "vmmouse");
 }
 
 void VmMouse::reset() {
@@ -81,7 +79,7 @@ void VmMouse::serialize(Archive& ar) {
   ar.range(count, 0u, static_cast<u32>(kQueue));
   words_.resize(count);
   for (u32& word : words_) ar(word);
-  if (ar.loading()) hub_.note_pointers();
+  if (ar.loading()) set_mode(mode_);
 }
 
 }  // namespace xlat

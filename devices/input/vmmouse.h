@@ -37,13 +37,13 @@ class VmMouse final {
   enum class Mode : u8 { kNone, kRelative, kAbsolute };
   struct Tablet final : AbsolutePointer {
     explicit Tablet(VmMouse& mouse) : owner(mouse) {}
-    bool active() const override { return owner.mode_ == Mode::kAbsolute; }
+    bool active() const override { return true; }
     void move(u16 x, u16 y, i32 wheel, u8 buttons) override;
     VmMouse& owner;
   };
   struct Mouse final : RelativePointer {
     explicit Mouse(VmMouse& mouse) : owner(mouse) {}
-    bool active() const override { return owner.mode_ == Mode::kRelative; }
+    bool active() const override { return true; }
     void move(i32 dx, i32 dy, i32 dz, u8 buttons) override;
     VmMouse& owner;
   };

@@ -590,6 +590,20 @@ TEST_CASE("time", "[frontend]") {
   CHECK(bad({"-rtc", "base=yesterday"}).find("yesterday") != std::string::npos);
 }
 
+TEST_CASE("a serial mouse, and the backdoor of VMware", "[frontend][input]") {
+  Settings s = good({"-serial", "msmouse", "-display", "none"});
+  CHECK(s.channels[0].spec.kind == Kind::kMsmouse);
+  CHECK(describe(s.channels[0].spec) == "msmouse");
+  s = good({"-chardev", "msmouse,id=m", "-device", "isa-serial,chardev=m", "-display", "none"});
+  CHECK(s.channels.back().spec.kind == Kind::kMsmouse);
+  CHECK(bad({"-serial", "mon:msmouse"}).find("type into") != std::string::npos);
+  CHECK(bad({"-monitor", "msmouse"}).find("type into") != std::string::npos);
+  CHECK(s.machine.vmport);
+  CHECK(good({"-machine", "pc,vmport=auto"}).machine.vmport);
+  CHECK_FALSE(good({"-machine", "vmport=off"}).machine.vmport);
+  CHECK(bad({"-machine", "vmport=2"}).find("vmport=2") != std::string::npos);
+}
+
 TEST_CASE("engines", "[frontend]") {
   CHECK(good({}).machine.engine == EngineKind::kDefault);
   CHECK(good({"-engine", "interp"}).machine.engine == EngineKind::kInterp);
