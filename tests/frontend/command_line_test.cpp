@@ -595,7 +595,7 @@ TEST_CASE("a serial mouse, and the backdoor of VMware", "[frontend][input]") {
   CHECK(s.channels[0].spec.kind == Kind::kMsmouse);
   CHECK(describe(s.channels[0].spec) == "msmouse");
   s = good({"-chardev", "msmouse,id=m", "-device", "isa-serial,chardev=m", "-display", "none"});
-  CHECK(s.channels.back().spec.kind == Kind::kMsmouse);
+  CHECK(s.channel("m").kind == Kind::kMsmouse);
   CHECK(bad({"-serial", "mon:msmouse"}).find("type into") != std::string::npos);
   CHECK(bad({"-monitor", "msmouse"}).find("type into") != std::string::npos);
   CHECK(s.machine.vmport);
