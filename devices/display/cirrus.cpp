@@ -62,9 +62,15 @@ void CirrusVga::serialize(Archive& ar) {
   ar(sr_)(gr_)(cr_)(hidden_dac_)(hidden_dac_reads_)(cursor_dac_)(cursor_x_)(cursor_y_);
   ar(taking_source_)(source_lines_left_)(source_line_bytes_)(lines_done_)(quiet_writes_);
   ar.blob(source_, 16384);
+  ar(blit_.width)(blit_.height)(blit_.dst_pitch)(blit_.src_pitch)(blit_.dst)(blit_.src)(blit_.pixel)(blit_.backward);
+  ar(blit_.mode)(blit_.extension);
   if (!ar.loading()) return;
-  if (source_line_bytes_ > 16384 || (taking_source_ && source_.size() >= source_line_bytes_) ||
-      source_lines_left_ > 2048) {
+  // What the engine would take a line of must be a line.
+  const bool bits = blit_.mode & 0x80, pattern = blit_.mode & 0x40;
+  const bool blit_good = blit_.pixel >= 1 && blit_.pixel <= 4 && blit_.height <= 2048 && blit_.width <= 8192 &&
+                         (bits || pattern || blit_.width <= source_line_bytes_);
+  if ((taking_source_ && !blit_good) || source_line_bytes_ > 16384 ||
+      (taking_source_ && source_.size() >= source_line_bytes_) || source_lines_left_ > 2048) {
     ar.fail("a BitBLT out of range");
     reset_blit();
   }
@@ -211,8 +217,8 @@ void CirrusVga::write_port(u16 port, u8 value) {
 
 // SR7 bit 0: packed pixels, bits 3-1 their size; which of the two 16-bit forms it is, the hidden DAC register says.
 std::optional<VgaCore::LinearMode> CirrusVga::linear_mode() const {
-  // SeaBIOS' VGA BIOS for this chip sets "screen off" (SR1 bit 5) in its packed modes, and Linux' driver leaves the CRTC's
-  // reset bit (CR17 bit 7) clear; both are written for emulators that show a picture all the same.
+  // SeaBIOS' VGA BIOS for this chip sets "screen off" (SR1 bit 5) in its packed modes, and Linux' driver leaves the
+  // CRTC's reset bit (CR17 bit 7) clear; both are written for emulators that show a picture all the same.
   if (!packed() || !(gfx_[6] & 1) || !(attr_index_ & 0x20)) return std::nullopt;
   LinearMode mode;
   switch (sr_[7] & 0x0e) {

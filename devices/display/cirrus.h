@@ -73,12 +73,12 @@ class CirrusVga final : public Device, public PciFunction, public VgaCore {
 
   // ---- cirrus_blit.cpp ----
   struct Blit {
-    unsigned width, height;  // bytes, lines
-    u32 dst_pitch, src_pitch;
-    u32 dst, src;
-    unsigned pixel;  // bytes
-    bool backward;
-    u8 mode, extension;
+    u32 width = 0, height = 0;  // bytes, lines
+    u32 dst_pitch = 0, src_pitch = 0;
+    u32 dst = 0, src = 0;
+    u32 pixel = 1;  // bytes
+    bool backward = false;
+    u8 mode = 0, extension = 0;
   };
   Blit blit_registers() const;
   void start_blit();
@@ -107,6 +107,7 @@ class CirrusVga final : public Device, public PciFunction, public VgaCore {
 
   // A BitBLT whose source the processor writes: what is left of it, and the line being gathered.
   bool taking_source_ = false;
+  Blit blit_;  // as the registers said when it began; its places go on with the lines
   u32 source_lines_left_ = 0, source_line_bytes_ = 0, lines_done_ = 0;
   std::vector<u8> source_;
   u8 quiet_writes_ = 0;  // to the aperture since the last such BitBLT

@@ -179,6 +179,7 @@ void CirrusVga::start_blit() {
     source_lines_left_ = b.height;
   }
   taking_source_ = source_line_bytes_ != 0;
+  blit_ = b;
   gr_[0x31] |= 0x01;  // busy
   update_aperture();
 }
@@ -194,15 +195,12 @@ void CirrusVga::reset_blit() {
 void CirrusVga::take_source(u8 value) {
   source_.push_back(value);
   if (source_.size() < source_line_bytes_) return;
-  Blit b = blit_registers();
-  if (b.mode & kPattern) {
-    for (unsigned y = 0; y < b.height; ++y) blit_line(b, {});
+  if (blit_.mode & kPattern) {
+    for (unsigned y = 0; y < blit_.height; ++y) blit_line(blit_, {});
     return reset_blit();
   }
-  const u32 back = lines_done_ * b.dst_pitch;
-  b.dst += b.backward ? ~back + 1 : back;
   const std::vector<u8> line = std::exchange(source_, {});
-  blit_line(b, line);
+  blit_line(blit_, line);
   if (--source_lines_left_ == 0) reset_blit();
 }
 
