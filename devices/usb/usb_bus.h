@@ -17,6 +17,9 @@ class UsbPort {
  public:
   UsbPort(std::string path, std::function<void()> attached, std::function<void()> woken)
       : path_(std::move(path)), attached_(std::move(attached)), woken_(std::move(woken)) {}
+  ~UsbPort();
+  UsbPort(const UsbPort&) = delete;
+  UsbPort& operator=(const UsbPort&) = delete;
 
   const std::string& path() const { return path_; }  // "1", "1.4"
   UsbDevice* device() const { return device_; }

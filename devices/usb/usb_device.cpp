@@ -21,6 +21,11 @@ enum : u8 {
 constexpr std::size_t kMostData = 4096;
 }  // namespace
 
+// A hub may go before what is plugged into it.
+UsbPort::~UsbPort() {
+  if (device_) device_->port_ = nullptr;
+}
+
 void UsbPort::plug(UsbDevice& device) {
   device_ = &device;
   device.port_ = this;
