@@ -49,7 +49,7 @@ class RfbClient {
   }
   static std::string be(u32 value, unsigned bytes) {
     std::string out;
-    while (bytes-- > 0) out += static_cast<char>(value >> (8 * bytes));
+    while (bytes-- > 0) out += static_cast<char>(u64{value} >> (8 * bytes));
     return out;
   }
   u32 number(unsigned bytes) {
