@@ -302,7 +302,10 @@ rfbNewClientAction VncViewer::arrived(rfbClientPtr client) {
 // What the library frees nowhere.
 void VncViewer::gone(rfbClientPtr client) {
   std::free(std::exchange(client->wsctx, nullptr));
-  rfbDisableExtension(client, &kKeysByNumber);
+  while (rfbExtensionData* extension = client->extensions) {
+    client->extensions = extension->next;
+    std::free(extension);
+  }
 }
 
 // The library holds a lock that all viewers need, so nothing may be sent here.
