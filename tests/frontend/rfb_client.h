@@ -4,8 +4,12 @@
 #include <netinet/in.h>
 
 #include <array>
+#include <cerrno>
+#include <condition_variable>
 #include <map>
+#include <mutex>
 #include <optional>
+#include <thread>
 
 #include "base/types.h"
 #include "tests/frontend/process.h"
@@ -27,13 +31,18 @@ class RfbClient {
     const timeval patience{15, 0};
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   }
-  ~RfbClient() { close(fd_); }
+  ~RfbClient() {
+    shutdown(fd_, SHUT_RDWR);
+    if (reader_.joinable()) reader_.join();
+    close(fd_);
+  }
   RfbClient(const RfbClient&) = delete;
   RfbClient& operator=(const RfbClient&) = delete;
 
   int fd() const { return fd_; }
   // So many bytes, or fewer at the end of the connection.
   std::string read(std::size_t count) {
+    if (reader_.joinable()) return take(count);
     std::string got(count, '\0');
     std::size_t n = 0;
     while (n < count) {
@@ -64,11 +73,15 @@ class RfbClient {
     send("RFB 003.008\n");
     return read(number(1));
   }
-  // Without a password, up to the first message.
-  bool log_in() {
+  // Without a password, up to the first message. From then on everything is taken as it comes, as by any viewer: a server
+  // may answer one request by two updates, of the size and of the picture, and drops who takes neither.
+  enum class Takes : u8 { kAtOnce, kWhenRead };
+  bool log_in(Takes takes = Takes::kAtOnce) {
     if (greet() != "\1") return false;
     send("\1");
-    return number(4) == 0 && start();
+    if (number(4) != 0 || !start()) return false;
+    if (takes == Takes::kAtOnce) reader_ = std::thread([this] { read_ahead(); });
+    return true;
   }
   bool start() {
     send("\1");  // shared
@@ -120,7 +133,32 @@ class RfbClient {
   std::map<i32, unsigned> encodings;  // how often each was there
 
  private:
+  void read_ahead() {
+    std::array<char, 65536> bytes;
+    for (;;) {
+      const ssize_t n = recv(fd_, bytes.data(), bytes.size(), 0);
+      if (n < 0 && errno == EAGAIN) continue;  // nothing for a while
+      const std::lock_guard lock(mutex_);
+      if (n > 0) ahead_.append(bytes.data(), static_cast<std::size_t>(n));
+      ended_ = n <= 0;
+      more_.notify_one();
+      if (ended_) return;
+    }
+  }
+  std::string take(std::size_t count) {
+    std::unique_lock lock(mutex_);
+    more_.wait_for(lock, std::chrono::seconds(15), [&] { return ended_ || ahead_.size() >= count; });
+    const std::string got = ahead_.substr(0, count);
+    ahead_.erase(0, got.size());
+    return got;
+  }
+
   int fd_;
+  std::thread reader_;
+  std::mutex mutex_;
+  std::condition_variable more_;
+  std::string ahead_;
+  bool ended_ = false;
 };
 
 // xlat with that guest, its serial port on stdout, its monitor on a socket.

@@ -48,8 +48,7 @@ TEST_CASE("what a browser may ask for", "[web]") {
   }
 }
 
-// As in vnc_test.cpp: keys do not always arrive.
-TEST_CASE("the page, and the guest behind it", "[.][vnc-keys]") {
+TEST_CASE("the page, and the guest behind it", "[web]") {
   if (!std::filesystem::exists(std::string(kNoVncFolder) + "/vnc.html")) {
     WARN("skipped: there is no noVNC");
     return;
