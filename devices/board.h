@@ -62,7 +62,7 @@ class Board {
   virtual Result<UsbPort*> usb_port(const std::string& path) = 0;
   virtual InputHub& input() = 0;
 
-  // A ROM file of the firmware's folders, by its name or by a path.
+  // A ROM file of the firmware's folders, by its name or by a path; nothing for an empty name.
   virtual Result<std::vector<u8>> rom(const std::string& file) = 0;
   // What answers at A0000h-BFFFFh.
   virtual void set_vga_window(IoHandler& window) = 0;

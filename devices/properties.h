@@ -62,6 +62,7 @@ class Properties {
   std::string text(std::string_view name) const;
 
   std::span<const Property> known() const { return known_; }
+  bool has(std::string_view name) const { return find(name) != nullptr; }
 
  private:
   const Property* find(std::string_view name) const;

@@ -40,15 +40,7 @@ const DeviceType* find_device_type(std::string_view name) {
 
 Properties properties_of(const DeviceType& type) {
   Properties all(type.properties);
-  const auto own = [&type](const Property& p) {
-    return std::any_of(type.properties.begin(), type.properties.end(),
-                       [&p](const Property& mine) { return mine.name == p.name; });
-  };
-  if (type.bus == "PCI") {
-    for (const Property& p : kPciProperties) {
-      if (!own(p)) all.add({&p, 1});
-    }
-  }
+  if (type.bus == "PCI") all.add(kPciProperties);
   return all;
 }
 

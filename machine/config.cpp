@@ -29,15 +29,22 @@ void MachineConfig::add_floppy(unsigned n, DriveConfig drive) {
   drives.push_back(std::move(drive));
 }
 
+void MachineConfig::plug_serial(unsigned n, const std::string& channel) {
+  devices.push_back({.type = "isa-serial", .properties = {{"chardev", channel}, {"index", fmt::to_string(n)}}});
+}
+
+void MachineConfig::plug_parallel(const std::string& channel) {
+  devices.push_back({.type = "isa-parallel", .properties = {{"chardev", channel}}});
+}
+
 void MachineConfig::add_serial(unsigned n, std::function<void(u8)> output) {
-  const std::string id = fmt::format("serial{}", n);
-  devices.push_back({.type = "isa-serial", .properties = {{"chardev", id}, {"index", fmt::to_string(n)}}});
-  channels.push_back({id, std::move(output)});
+  channels.push_back({fmt::format("serial{}", n), std::move(output)});
+  plug_serial(n, channels.back().id);
 }
 
 void MachineConfig::add_parallel(std::function<void(u8)> output) {
-  devices.push_back({.type = "isa-parallel", .properties = {{"chardev", "parallel0"}}});
   channels.push_back({"parallel0", std::move(output)});
+  plug_parallel(channels.back().id);
 }
 
 void MachineConfig::add_debugcon(u16 port, std::function<void(u8)> output) {

@@ -120,6 +120,9 @@ struct MachineConfig {
   void add_ide(unsigned n, DriveConfig drive);
   void add_floppy(unsigned n, DriveConfig drive);
   void add_serial(unsigned n, std::function<void(u8)> output);
+  // Their devices alone; the channel comes otherwise.
+  void plug_serial(unsigned n, const std::string& channel);
+  void plug_parallel(const std::string& channel);
   void add_parallel(std::function<void(u8)> output);
   void add_debugcon(u16 port, std::function<void(u8)> output);
   void add_debug_exit(u16 iobase = 0x501, u32 iosize = 2);

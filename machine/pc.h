@@ -189,14 +189,15 @@ class Pc {
   std::vector<std::unique_ptr<CharChannel>> channels_;
   std::vector<PluggedDrive> drives_;
   IoHandler* vga_window_ = nullptr;
+  VgaCore* vga_ = nullptr;
   std::unique_ptr<VmPortRegisters> caller_registers_;
   std::shared_ptr<Plugs> plugs_;
   ObjectTree tree_;  // last: what sits on the buses goes before they do
 
  public:
-  // The first display adapter; null without one.
-  DisplayAdapter* display() { return find<DisplayAdapter>(); }
-  VgaCore* vga() { return find<VgaCore>(); }
+  // The first display adapter; null without one. It is asked for at each frame.
+  DisplayAdapter* display() { return vga_; }
+  VgaCore* vga() { return vga_; }
 };
 
 }  // namespace xlat

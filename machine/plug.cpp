@@ -87,6 +87,7 @@ class Pc::Plugs final : public Board {
   InputHub& input() override { return pc_.input; }
 
   Result<std::vector<u8>> rom(const std::string& file) override {
+    if (file.empty()) return std::vector<u8>();
     std::vector<std::string> folders = pc_.config_.rom_dirs;
     folders.insert(folders.end(), {"/usr/share/seabios", "/usr/lib/ipxe/qemu", "/usr/share/qemu"});
     std::string path = file;
@@ -135,9 +136,7 @@ Status Pc::plug(const DeviceConfig& config) {
   }
   std::string bus_name;
   for (const auto& [name, value] : config.properties) {
-    const auto& known = values.known();
-    const bool own = std::any_of(known.begin(), known.end(), [&n = name](const Property& p) { return p.name == n; });
-    if (name == "bus" && !own) {
+    if (name == "bus" && !values.has(name)) {
       bus_name = value;
     } else if (Status s = values.set("-device " + config.type, name, value); !s) {
       return s;
@@ -155,6 +154,7 @@ Status Pc::plug(const DeviceConfig& config) {
   plugs_->sits_on = bus_name;
   auto device = type->make(*plugs_, values);
   if (!device) return failed(device.error());
+  if (!vga_) vga_ = dynamic_cast<VgaCore*>(device->get());
   if (auto* function = dynamic_cast<PciFunction*>(device->get())) {
     if (Status s = give_slot(*function, values.text("addr")); !s) return failed(s.error());
   }

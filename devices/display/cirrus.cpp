@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/bits.h"
+#include "base/hasher.h"
 #include "devices/registry.h"
 
 namespace xlat {
@@ -252,9 +253,8 @@ struct CursorLine {
   const u8* planes[2];
   unsigned size;
 };
-}  // namespace
 
-static std::optional<CursorLine> cursor_line(std::span<const u8> vram, u8 sr12, u8 sr13, unsigned y, unsigned top) {
+std::optional<CursorLine> cursor_line(std::span<const u8> vram, u8 sr12, u8 sr13, unsigned y, unsigned top) {
   const unsigned size = (sr12 & kCursorLarge) ? 64 : 32;
   if (!(sr12 & kCursorOn) || y < top || y >= top + size) return std::nullopt;
   const std::size_t base = vram.size() - 16384;
@@ -265,6 +265,7 @@ static std::optional<CursorLine> cursor_line(std::span<const u8> vram, u8 sr12, 
   const u8* line = &vram[base + (sr13 & 0x3fu) * 256 + (y - top) * 4];
   return CursorLine{{line, line + 128}, size};
 }
+}  // namespace
 
 std::pair<unsigned, unsigned> CirrusVga::overlay_lines() const {
   return (sr_[0x12] & kCursorOn) ? std::pair(unsigned{cursor_y_}, cursor_y_ + 64u) : std::pair(0u, 0u);
@@ -273,11 +274,11 @@ std::pair<unsigned, unsigned> CirrusVga::overlay_lines() const {
 u64 CirrusVga::overlay_key(unsigned y) const {
   const auto line = cursor_line(vram_, sr_[0x12], sr_[0x13], y, cursor_y_);
   if (!line) return 0;
-  u64 key = u64{cursor_x_} << 8 | sr_[0x12];
-  const auto add = [&key](u8 byte) { key = (key ^ byte) * 0x100000001b3; };
-  for (const u8* plane : line->planes) std::for_each(plane, plane + line->size / 8, add);
-  std::for_each(cursor_dac_.begin(), cursor_dac_.end(), add);
-  return key;
+  Hasher key;
+  key.add(u64{cursor_x_} << 8 | sr_[0x12]);
+  for (const u8* plane : line->planes) key.add(plane, line->size / 8);
+  key.add(cursor_dac_.data(), cursor_dac_.size());
+  return key.value();
 }
 
 void CirrusVga::draw_overlay(unsigned y, std::span<u32> row) const {
@@ -311,14 +312,10 @@ constexpr Property kProperties[] = {
 };
 
 Result<std::unique_ptr<Device>> make(Board& board, const Properties& values) {
-  std::vector<u8> rom;
-  if (const std::string file = values.text("romfile"); !file.empty()) {
-    auto bytes = board.rom(file);
-    if (!bytes) return bytes.error();
-    rom = std::move(*bytes);
-  }
+  auto rom = board.rom(values.text("romfile"));
+  if (!rom) return rom.error();
   const u32 bytes = std::bit_ceil(static_cast<u32>(values.number("vgamem_mb"))) << 20;
-  auto vga = std::make_unique<CirrusVga>(board.clock(), std::move(rom), bytes);
+  auto vga = std::make_unique<CirrusVga>(board.clock(), std::move(*rom), bytes);
   vga->map_ports(board.ports());
   board.set_vga_window(vga->legacy_window());
   return std::unique_ptr<Device>(std::move(vga));

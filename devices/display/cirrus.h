@@ -64,7 +64,6 @@ class CirrusVga final : public Device, public PciFunction, public VgaCore {
   void write_memory(u32 offset, u8 value) override;
   std::optional<u32> banked(u32 offset) const;
   bool registers_in_window(u32 offset) const;
-  u8 read_frame(u32 at);
   void write_frame(u32 at, u8 value);
   u8 read_mmio(u32 offset) const;
   void write_mmio(u32 offset, u8 value);
@@ -96,7 +95,7 @@ class CirrusVga final : public Device, public PciFunction, public VgaCore {
     dirty_.mark(at & (memory_bytes() - 1));
     return vram_[at & (memory_bytes() - 1)];
   }
-  u8 vram(u64 at) const { return vram_[at & (memory_bytes() - 1)]; }
+  u8 frame_byte(u64 at) const { return vram_[at & (memory_bytes() - 1)]; }
 
   std::array<u8, 0x20> sr_{};
   std::array<u8, 0x40> gr_{};

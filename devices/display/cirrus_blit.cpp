@@ -66,7 +66,7 @@ u8 CirrusVga::rop(u8 s, u8 d) const {
 void CirrusVga::put_pixel(const Blit& b, u32 at, u32 source, bool compare) {
   u32 result = 0;
   for (unsigned n = 0; n < b.pixel; ++n)
-    result |= u32{rop(static_cast<u8>(source >> (8 * n)), vram(at + n))} << (8 * n);
+    result |= u32{rop(static_cast<u8>(source >> (8 * n)), frame_byte(at + n))} << (8 * n);
   const u32 key = b.pixel == 1 ? gr_[0x34] : gr_[0x34] | u32{gr_[0x35]} << 8;
   if (compare && result == key) return;
   for (unsigned n = 0; n < b.pixel; ++n) vram(at + n) = static_cast<u8>(result >> (8 * n));
@@ -79,7 +79,7 @@ void CirrusVga::copy_line(const Blit& b, std::span<const u8> source) {
   for (unsigned n = 0; n + step <= b.width; n += step) {
     const u32 at = b.backward ? b.dst - n - (step - 1) : b.dst + n;
     if (!compare) {
-      vram(at) = rop(source[n], vram(at));
+      vram(at) = rop(source[n], frame_byte(at));
       continue;
     }
     // Backward, the pixel's highest byte comes first.
@@ -109,7 +109,7 @@ std::vector<u8> CirrusVga::pattern_row(const Blit& b, unsigned line) const {
   const u32 first = (b.src & ~7u) + ((b.src + line) & 7) * pitch;
   std::vector<u8> row(bytes);
   for (unsigned n = 0; n < bytes; ++n)
-    row[n] = source_.empty() ? vram(first + n) : source_[(first + n) % source_.size()];
+    row[n] = source_.empty() ? frame_byte(first + n) : source_[(first + n) % source_.size()];
   return row;
 }
 
@@ -127,7 +127,7 @@ void CirrusVga::blit_line(Blit& b, std::span<const u8> source) {
   if (b.mode & kPattern) {
     if (b.mode & kExpand) {
       const u32 at = (b.src & ~7u) + ((b.src + line) & 7);
-      const u8 row = source_.empty() ? vram(at) : source_[at % source_.size()];
+      const u8 row = source_.empty() ? frame_byte(at) : source_[at % source_.size()];
       expand_line(b, {&row, 1}, 0);
     } else {
       const std::vector<u8> row = pattern_row(b, line);
@@ -143,7 +143,7 @@ void CirrusVga::blit_line(Blit& b, std::span<const u8> source) {
     const unsigned bytes = (b.mode & kExpand) ? (bits + 7) / 8 : b.width;
     std::vector<u8> gathered;
     if (source.empty()) {
-      for (unsigned n = 0; n < bytes; ++n) gathered.push_back(vram(b.backward ? b.src - n : b.src + n));
+      for (unsigned n = 0; n < bytes; ++n) gathered.push_back(frame_byte(b.backward ? b.src - n : b.src + n));
       source = gathered;
     }
     if (b.mode & kExpand) {

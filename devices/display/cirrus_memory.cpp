@@ -60,7 +60,7 @@ u8 CirrusVga::read_memory(u32 offset) {
   if (registers_in_window(offset)) return read_mmio(offset & 0xff);
   if (!packed()) return VgaCore::read_memory(offset);
   const auto at = banked(offset);
-  return at ? read_frame(*at) : u8{0xff};
+  return at ? frame_byte(*at) : u8{0xff};
 }
 
 void CirrusVga::write_memory(u32 offset, u8 value) {
@@ -69,8 +69,6 @@ void CirrusVga::write_memory(u32 offset, u8 value) {
   if (!packed()) return VgaCore::write_memory(offset, value);
   if (const auto at = banked(offset)) write_frame(*at, value);
 }
-
-u8 CirrusVga::read_frame(u32 at) { return vram(at); }
 
 // Write modes 4 and 5 (GRB bit 2): each bit of the value is a pixel, set ones in the foreground colour, in mode 5 the
 // others in the background colour.
@@ -105,7 +103,7 @@ u32 CirrusVga::Aperture::read(u64 offset, unsigned width) {
     const u32 at = static_cast<u32>(offset + n);
     const bool registers =
         (vga_.sr_[0x17] & 0x44) == 0x44 && at < vga_.memory_bytes() && at >= vga_.memory_bytes() - 256;
-    const u8 byte = at >= kBlitWindow ? u8{0xff} : registers ? vga_.read_mmio(at & 0xff) : vga_.read_frame(at);
+    const u8 byte = at >= kBlitWindow ? u8{0xff} : registers ? vga_.read_mmio(at & 0xff) : vga_.frame_byte(at);
     value |= u32{byte} << (8 * n);
   }
   return value;

@@ -96,7 +96,7 @@ class VgaCore : public DisplayAdapter {
     u64 line_ns_q16, line_chars, display_chars, lines, display_lines, retrace_start, retrace_end;
   };
   Timing timing() const;
-  virtual unsigned display_end() const;  // last displayed scan line
+  unsigned display_end() const;  // last displayed scan line
   unsigned line_compare() const;
 
   // ---- vga_memory.cpp ----

@@ -1,9 +1,8 @@
 // The screen as a monitor shows it, line by line, and what of it has changed.
 #include <algorithm>
-#include <cstring>
 
 #include "base/bits.h"
-#include "base/hash.h"
+#include "base/hasher.h"
 #include "devices/display/vga_core.h"
 
 namespace xlat {
@@ -28,34 +27,6 @@ struct VgaCore::Frame {
   };
   mutable Row row;
 };
-
-namespace {
-
-// Hashing in four lanes, as fast as memory.
-class Hasher {
- public:
-  void add(u64 value) { lanes_[0] = mix(lanes_[0], value); }
-  void add(const u8* bytes, std::size_t count) {
-    for (; count >= 32; bytes += 32, count -= 32) {
-      for (unsigned n = 0; n < 4; ++n) {
-        u64 value;
-        std::memcpy(&value, bytes + 8 * n, 8);
-        lanes_[n] = mix(lanes_[n], value);
-      }
-    }
-    for (; count > 0; ++bytes, --count) add(*bytes);
-  }
-  u64 value() const { return mix(mix(mix(lanes_[0], lanes_[1]), lanes_[2]), lanes_[3]); }
-
- private:
-  static u64 mix(u64 hash, u64 value) {
-    hash = (hash ^ value) * 0x9e3779b97f4a7c15;
-    return hash ^ hash >> 29;
-  }
-  u64 lanes_[4] = {1, 2, 3, 4};
-};
-
-}  // namespace
 
 // Screen off: SR01 bit 5, or the attribute controller disconnected (PAS clear), or the CRTC held in reset.
 bool VgaCore::blank() const { return (seq_[1] & 0x20) || !(attr_index_ & 0x20) || !(crtc_[0x17] & 0x80); }

@@ -18,19 +18,15 @@ constexpr Property kProperties[] = {
 };
 
 Result<std::unique_ptr<Device>> make(Board& board, const Properties& values) {
-  std::vector<u8> rom;
-  if (const std::string file = values.text("romfile"); !file.empty()) {
-    auto bytes = board.rom(file);
-    if (!bytes) return bytes.error();
-    rom = std::move(*bytes);
-  }
+  auto rom = board.rom(values.text("romfile"));
+  if (!rom) return rom.error();
   const u32 megabytes = std::bit_ceil(static_cast<u32>(values.number("vgamem_mb")));
   std::vector<u8> edid;
   if (values.on("edid")) {
     edid = make_edid(static_cast<unsigned>(values.number("xres")), static_cast<unsigned>(values.number("yres")),
                      "xlat Monitor");
   }
-  auto vga = std::make_unique<Vga>(board.clock(), std::move(rom), megabytes << 20, std::move(edid));
+  auto vga = std::make_unique<Vga>(board.clock(), std::move(*rom), megabytes << 20, std::move(edid));
   vga->map_ports(board.ports());
   board.set_vga_window(vga->legacy_window());
   return std::unique_ptr<Device>(std::move(vga));

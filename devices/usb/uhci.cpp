@@ -252,8 +252,7 @@ void Uhci::walk_frame() {
     if (!(link & kQueue)) {
       u32 control = static_cast<u32>(memory_.read(at + 4, 4));
       const u32 before = control;
-      bool active = control & kActive;
-      if (active) execute(at, control, false, active);
+      if (control & kActive) execute(at, control, false);
       if (control != before) memory_.write(at + 4, 4, control);
       link = static_cast<u32>(memory_.read(at, 4));
       continue;
@@ -275,8 +274,7 @@ void Uhci::walk_frame() {
       u32 control = static_cast<u32>(memory_.read(td + 4, 4));
       if (!(control & kActive)) break;
       const u32 before = control;
-      bool active = true;
-      const After after = execute(td, control, true, active);
+      const After after = execute(td, control, true);
       if (control != before) memory_.write(td + 4, 4, control);
       if (after != After::kNextTd) {
         if (after == After::kEndFrame) return;
@@ -301,7 +299,7 @@ UsbDevice* Uhci::find(u8 address) {
 }
 
 // The transaction of the descriptor at `address`; `control` becomes what is to be written back.
-Uhci::After Uhci::execute(u32 address, u32& control, bool in_queue, bool& active) {
+Uhci::After Uhci::execute(u32 address, u32& control, bool in_queue) {
   const u32 token = static_cast<u32>(memory_.read(address + 8, 4)),
             buffer = static_cast<u32>(memory_.read(address + 12, 4));
   const u8 pid = static_cast<u8>(token);
@@ -345,7 +343,6 @@ Uhci::After Uhci::execute(u32 address, u32& control, bool in_queue, bool& active
   }
   if (t.pid == UsbPid::kIn) memory_.write_block(buffer, t.data.first(t.done));
   busy_ = true;
-  active = false;
   control = (control & ~kActive) | ((static_cast<u32>(t.done) - 1) & 0x7ff);
   if (control & kOnCompletion) status_ |= kInterrupt, completed_ = true;
   if (t.pid == UsbPid::kIn && in_queue && t.done < length && (control & kShortDetect)) {

@@ -39,7 +39,7 @@ class Uhci final : public Device, public PciFunction, public IoHandler {
   void run(bool on);
   void frame();
   void walk_frame();
-  After execute(u32 address, u32& control, bool in_queue, bool& active);
+  After execute(u32 address, u32& control, bool in_queue);
   UsbDevice* find(u8 address);
   void go_faster();
   u16 frame_number() const;

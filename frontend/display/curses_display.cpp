@@ -276,7 +276,7 @@ void CursesDisplay::ask_for_shot() {
   asked_at_ = now;
   setup_.machine.post([mailbox = mailbox_, &machine = setup_.machine] {
     ScreenShot shot;
-    if (const DisplayAdapter* adapter = machine.pc().vga()) {
+    if (const DisplayAdapter* adapter = machine.pc().display()) {
       shot = {true, adapter->text_screen(), 0, 0};
       if (shot.text.cells.empty()) {  // graphics: its size is all there is to show
         Surface surface;

@@ -56,6 +56,16 @@ void ScreenFeed::refresh() {
   for (ScreenSink* sink : sinks_) sink->show(surface_, changed);
 }
 
+void SharedPicture::View::copy_changed(std::span<u32> to) const {
+  for (const Rect& r : changed) {
+    for (unsigned y = r.y; y < r.y + r.height; ++y) {
+      const std::size_t at = std::size_t{y} * width + r.x;
+      std::copy_n(pixels.begin() + static_cast<std::ptrdiff_t>(at), r.width,
+                  to.begin() + static_cast<std::ptrdiff_t>(at));
+    }
+  }
+}
+
 void SharedPicture::show(const Surface& surface, std::span<const Rect> changed) {
   show({surface.width(), surface.height(), surface.pixels(), changed});
 }
@@ -69,13 +79,8 @@ void SharedPicture::show(const View& view) {
       pixels_.assign(view.pixels.begin(), view.pixels.end());
       changed_ = {{0, 0, width_, height_}};
     } else {
-      for (const Rect& r : view.changed) {
-        for (unsigned y = r.y; y < r.y + r.height; ++y) {
-          const std::size_t at = std::size_t{y} * width_ + r.x;
-          std::copy_n(view.pixels.begin() + static_cast<std::ptrdiff_t>(at), r.width, &pixels_[at]);
-        }
-        changed_.push_back(r);
-      }
+      view.copy_changed(pixels_);
+      changed_.insert(changed_.end(), view.changed.begin(), view.changed.end());
       if (changed_.size() > kMostRects) {
         unsigned left = width_, top = height_, right = 0, bottom = 0;
         for (const Rect& r : changed_) {

@@ -44,7 +44,7 @@ class ScreenFeed {
   void tick();
   void refresh();
   void schedule();
-  DisplayAdapter* adapter() { return machine_.pc().vga(); }
+  DisplayAdapter* adapter() { return machine_.pc().display(); }
 
   Machine& machine_;
   Surface surface_;
@@ -68,6 +68,8 @@ class SharedPicture final : public ScreenSink {
     unsigned width, height;
     std::span<const u32> pixels;
     std::span<const Rect> changed;  // all of it if the size is another
+    // Brings a copy of the same size up to date.
+    void copy_changed(std::span<u32> to) const;
   };
   // From any thread: a picture that another has got, of which `changed` is new.
   void show(const View& view);

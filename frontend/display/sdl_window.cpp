@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdlib>
 #include <future>
+#include <mutex>
 #include <thread>
 
 #include "frontend/display/console_font.h"
@@ -106,6 +107,8 @@ class SdlWindow final : public Display {
 
   void run(std::promise<Status> opened);
   Status open();
+  // From any thread: there is a new picture.
+  void wake();
   void handle(const SDL_Event& event);
   void window_event(const SDL_WindowEvent& event);
   bool hotkey_held() const;
@@ -132,10 +135,14 @@ class SdlWindow final : public Display {
 
   WindowSetup setup_;
   ConsoleFont font_;
-  SharedPicture shared_;
+  SharedPicture shared_{[this] { wake(); }};
   std::thread thread_;
   std::atomic<bool> stopping_ = false;
   std::shared_ptr<std::atomic<bool>> paused_ = std::make_shared<std::atomic<bool>>(false);
+
+  std::mutex wake_mutex_;
+  u32 wake_event_ = 0;  // 0: SDL is not there to be woken
+  std::atomic<bool> woken_ = false;
 
   // The window's thread's.
   SDL_Window* window_ = nullptr;
@@ -177,9 +184,22 @@ Status SdlWindow::open() {
     return error("-display sdl: cannot open a window: {}", SDL_GetError());
   }
   SDL_StopTextInput();
+  {
+    const std::lock_guard lock(wake_mutex_);
+    const u32 event = SDL_RegisterEvents(1);
+    wake_event_ = event == ~u32{0} ? 0 : event;
+  }
   update_title_and_pointer();
   if (setup_.options.full_screen) toggle_full_screen();
   return {};
+}
+
+void SdlWindow::wake() {
+  const std::lock_guard lock(wake_mutex_);
+  if (wake_event_ == 0 || woken_.exchange(true)) return;
+  SDL_Event event{};
+  event.type = wake_event_;
+  SDL_PushEvent(&event);
 }
 
 void SdlWindow::run(std::promise<Status> opened) {
@@ -189,15 +209,20 @@ void SdlWindow::run(std::promise<Status> opened) {
   opened.set_value(std::move(status));
   while (open && !stopping_) {
     SDL_Event event;
-    // Nobody wakes this thread for a new picture: it looks once a frame, and less often where none can be seen.
-    if (SDL_WaitEventTimeout(&event, hidden_ ? 100 : 15)) {
+    // A new picture wakes this thread. A console's output does not, nor does what the title and the pointer tell.
+    if (SDL_WaitEventTimeout(&event, console() ? 15 : 100)) {
       do handle(event);
       while (SDL_PollEvent(&event));
     }
+    woken_ = false;
     take_picture();
     if (console()) draw_shown_console();
     update_title_and_pointer();
     draw();
+  }
+  {
+    const std::lock_guard lock(wake_mutex_);
+    wake_event_ = 0;
   }
   if (window_) SDL_DestroyWindow(window_);
   SDL_QuitSubSystem(SDL_INIT_VIDEO);
@@ -213,13 +238,8 @@ void SdlWindow::take_picture() {
       all_changed_ = true;
       return;
     }
-    for (const Rect& r : view.changed) {
-      for (unsigned y = r.y; y < r.y + r.height; ++y) {
-        const auto row = view.pixels.subspan(std::size_t{y} * view.width + r.x, r.width);
-        std::copy(row.begin(), row.end(), &guest_pixels_[std::size_t{y} * view.width + r.x]);
-      }
-      if (!shown_) changed_.push_back(r);
-    }
+    view.copy_changed(guest_pixels_);
+    if (!shown_) changed_.insert(changed_.end(), view.changed.begin(), view.changed.end());
   });
   if (window_ && (width != guest_width_ || height != guest_height_)) zoom(zoom_);
 }

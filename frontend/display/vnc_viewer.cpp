@@ -254,11 +254,8 @@ void VncViewer::take_picture() {
     if (view.width != static_cast<unsigned>(screen_.width) || view.height != static_cast<unsigned>(screen_.height)) {
       resize(view.width, view.height);
     }
+    view.copy_changed(pixels_);
     for (const Rect& r : view.changed) {
-      for (unsigned y = r.y; y < r.y + r.height; ++y) {
-        const std::size_t at = std::size_t{y} * view.width + r.x;
-        std::copy_n(view.pixels.begin() + static_cast<std::ptrdiff_t>(at), r.width, &pixels_[at]);
-      }
       const sraRegionPtr region = sraRgnCreateRect(static_cast<int>(r.x), static_cast<int>(r.y),
                                                    static_cast<int>(r.x + r.width), static_cast<int>(r.y + r.height));
       sraRgnOr(client_->modifiedRegion, region);

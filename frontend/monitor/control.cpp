@@ -164,7 +164,7 @@ std::string monitor_screendump(MonitorContext& context, std::string_view argumen
   if (format.empty()) format = words[0].ends_with(".png") ? "png" : "ppm";
   if (format != "png" && format != "ppm")
     return fmt::format("Error: no picture format '{}'; there are: ppm, png\n", format);
-  const DisplayAdapter* adapter = context.machine.pc().vga();
+  const DisplayAdapter* adapter = context.machine.pc().display();
   if (!adapter) return "Error: there is no graphics adapter\n";
   Surface surface;
   adapter->refresh(surface);

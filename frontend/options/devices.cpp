@@ -154,13 +154,11 @@ Status OptionParser::device(const std::string& value) {
       say(list_of_properties(*type));
       return {};
     }
-    const auto& known = values.known();
-    const bool own = std::any_of(known.begin(), known.end(), [&n = name](const Property& p) { return p.name == n; });
     if (name == "id") {
       config.id = setting;
       continue;
     }
-    if (name != "bus" || own) {
+    if (name != "bus" || values.has(name)) {
       const std::string given = has_value ? setting : "on";
       if (Status s = values.set("-device " + driver, name, given); !s) return s;
       config.properties.emplace_back(name, given);
@@ -256,11 +254,11 @@ void OptionParser::list_devices() {
   for (unsigned n = 0; n < 4; ++n) {
     if (serial_[n].kind == CharSpec::Kind::kNone) continue;
     const std::string id = fmt::format("serial{}", n);
-    m.devices.push_back({.type = "isa-serial", .properties = {{"chardev", id}, {"index", fmt::to_string(n)}}});
+    m.plug_serial(n, id);
     channel(id, serial_[n], "-serial");
   }
   if (parallel_.kind != CharSpec::Kind::kNone) {
-    m.devices.push_back({.type = "isa-parallel", .properties = {{"chardev", "parallel0"}}});
+    m.plug_parallel("parallel0");
     channel("parallel0", parallel_, "-parallel");
   }
   for (std::size_t n = 0; n < debugcons_.size(); ++n) {
