@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "base/bits.h"
-#include "devices/registry.h"
+#include "devices/audio/card.h"
 
 namespace xlat {
 
@@ -169,21 +169,7 @@ void Ac97::serialize(Archive& ar) {
   schedule();
 }
 
-namespace {
-
-constexpr Property kProperties[] = {
-    back_end("audiodev", Property::Kind::kAudio, "where it plays to; the first -audiodev if not given"),
-};
-
-Result<std::unique_ptr<Device>> make(Board& board, const Properties& values) {
-  auto mixer = board.audio(values.text("audiodev"));
-  if (!mixer) return mixer.error();
-  return std::unique_ptr<Device>(std::make_unique<Ac97>(board.memory(), board.clock(), *mixer));
-}
-
-}  // namespace
-
-extern const DeviceType kAc97Type = {"AC97",      "PCI", DeviceType::Category::kSound, "Intel 82801AA AC97 Audio",
-                                     kProperties, make};
+extern const DeviceType kAc97Type = {
+    "AC97", "PCI", DeviceType::Category::kSound, "Intel 82801AA AC97 Audio", kPciCardProperties, make_pci_card<Ac97>};
 
 }  // namespace xlat

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "base/bits.h"
-#include "devices/registry.h"
+#include "devices/audio/card.h"
 
 namespace xlat {
 
@@ -298,21 +298,11 @@ void Es1370::serialize(Archive& ar) {
   schedule();
 }
 
-namespace {
-
-constexpr Property kProperties[] = {
-    back_end("audiodev", Property::Kind::kAudio, "where it plays to; the first -audiodev if not given"),
-};
-
-Result<std::unique_ptr<Device>> make(Board& board, const Properties& values) {
-  auto mixer = board.audio(values.text("audiodev"));
-  if (!mixer) return mixer.error();
-  return std::unique_ptr<Device>(std::make_unique<Es1370>(board.memory(), board.clock(), *mixer));
-}
-
-}  // namespace
-
-extern const DeviceType kEs1370Type = {"ES1370",    "PCI", DeviceType::Category::kSound, "ENSONIQ AudioPCI ES1370",
-                                       kProperties, make};
+extern const DeviceType kEs1370Type = {"ES1370",
+                                       "PCI",
+                                       DeviceType::Category::kSound,
+                                       "ENSONIQ AudioPCI ES1370",
+                                       kPciCardProperties,
+                                       make_pci_card<Es1370>};
 
 }  // namespace xlat

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "base/bits.h"
-#include "devices/registry.h"
+#include "devices/audio/card.h"
 
 namespace xlat {
 
@@ -376,7 +376,7 @@ constexpr Property kProperties[] = {
     number("irq", "7", "interrupt: 3, 5, 7, 9, 11, 12 or 15", 3, 15),
     number("dma", "3", "DMA channel: 1, 3, 5, 6 or 7", 1, 7),
     number("freq", "44100", "has no effect: the rate comes of how many voices there are", 1, 1'000'000),
-    back_end("audiodev", Property::Kind::kAudio, "where it plays to; the first -audiodev if not given"),
+    kAudiodev,
 };
 
 Result<std::unique_ptr<Device>> make(Board& board, const Properties& values) {

@@ -3,7 +3,7 @@
 
 #include <cstdlib>
 
-#include "devices/registry.h"
+#include "devices/audio/card.h"
 
 namespace xlat {
 
@@ -143,7 +143,7 @@ namespace {
 constexpr Property kProperties[] = {
     number("iobase", "0x220", "first port where a Sound Blaster has the chip; 388h is always there", 0x200, 0x3f0),
     number("freq", "44100", "has no effect: the chip's rate is its crystal's", 1, 1'000'000),
-    back_end("audiodev", Property::Kind::kAudio, "where it plays to; the first -audiodev if not given"),
+    kAudiodev,
 };
 
 Result<std::unique_ptr<Device>> make(Board& board, const Properties& values) {

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "devices/registry.h"
+#include "devices/audio/card.h"
 
 namespace xlat {
 
@@ -181,7 +181,7 @@ constexpr Property kProperties[] = {
     number("dma", "1", "DMA channel of bytes: 0, 1 or 3", 0, 3),
     number("dma16", "5", "DMA channel of words: 5, 6, 7, or that of bytes", 0, 7),
     number("version", "0x405", "what the DSP says it is: high byte major, low byte minor", 0, 0xffff),
-    back_end("audiodev", Property::Kind::kAudio, "where it plays to; the first -audiodev if not given"),
+    kAudiodev,
 };
 
 Result<std::unique_ptr<Device>> make(Board& board, const Properties& values) {
