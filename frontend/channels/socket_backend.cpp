@@ -4,13 +4,13 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 
+#include "frontend/channels/listening_socket.h"
 #include "frontend/channels/stream_backend.h"
 
 namespace xlat {
@@ -53,34 +53,20 @@ class SocketBackend final : public StreamBackend {
   }
 
   Error failed(const char* doing, int e) const {
-    const char* hint = e == EADDRINUSE ? "; another program has it, choose another or stop that one" : "";
-    return error("{}: cannot {} {}: {}{}", label_, doing, where(), std::strerror(e), hint);
+    return error("{}: cannot {} {}: {}", label_, doing, where(), std::strerror(e));
   }
 
   Status open_unix() {
+    if (spec_.server) return take(listen_on(spec_.path, 1, label_, where()));
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     std::memcpy(address.sun_path, spec_.path.data(), spec_.path.size());  // its length was checked
     const auto* const generic = reinterpret_cast<const sockaddr*>(&address);
     const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0) return failed("make a socket for", errno);
-    if (!spec_.server) {
-      if (connect(fd, generic, sizeof address) != 0) return close_after(fd, failed("connect to", errno));
-      adopt(fd);
-      return {};
-    }
-    struct stat st {};
-    if (lstat(spec_.path.c_str(), &st) == 0) {
-      // A socket nobody listens on was left behind by a program that ended; anything else is not ours to remove.
-      if (!S_ISSOCK(st.st_mode)) return close_after(fd, failed("listen on", EADDRINUSE));
-      if (connect(fd, generic, sizeof address) == 0 || errno != ECONNREFUSED) {
-        return close_after(fd, failed("listen on", EADDRINUSE));
-      }
-      unlink(spec_.path.c_str());
-    }
-    if (bind(fd, generic, sizeof address) != 0) return close_after(fd, failed("listen on", errno));
-    listener_ = fd;
-    return listen_now();
+    if (connect(fd, generic, sizeof address) != 0) return close_after(fd, failed("connect to", errno));
+    adopt(fd);
+    return {};
   }
 
   Status open_tcp() {
@@ -92,6 +78,11 @@ class SocketBackend final : public StreamBackend {
     if (const int e = getaddrinfo(host, spec_.port.c_str(), &hints, &found)) {
       return error("{}: cannot find the host of {}: {}", label_, where(), gai_strerror(e));
     }
+    if (spec_.server) {
+      const auto listening = listen_on(found, 1, label_, where());
+      freeaddrinfo(found);
+      return take(listening);
+    }
     Error last = failed("use", EADDRNOTAVAIL);
     for (const addrinfo* a = found; a; a = a->ai_next) {
       const int fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, a->ai_protocol);
@@ -99,19 +90,13 @@ class SocketBackend final : public StreamBackend {
         last = failed("make a socket for", errno);
         continue;
       }
-      const int on = 1;
-      if (spec_.server) setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-      if ((spec_.server ? ::bind : connect_soon)(fd, a->ai_addr, a->ai_addrlen) != 0) {
-        last = close_after(fd, failed(spec_.server ? "listen on" : "connect to", errno));
+      if (connect_soon(fd, a->ai_addr, a->ai_addrlen) != 0) {
+        last = close_after(fd, failed("connect to", errno));
         continue;
       }
       freeaddrinfo(found);
-      if (!spec_.server) {
-        adopt(fd);
-        return {};
-      }
-      listener_ = fd;
-      return listen_now();
+      adopt(fd);
+      return {};
     }
     freeaddrinfo(found);
     return last;
@@ -135,9 +120,9 @@ class SocketBackend final : public StreamBackend {
     return e;
   }
 
-  Status listen_now() {
-    if (listen(listener_, 1) != 0) return failed("listen on", errno);
-    fcntl(listener_, F_SETFL, O_NONBLOCK);
+  Status take(Result<int> listening) {
+    if (!listening) return listening.error();
+    listener_ = *listening;
     return {};
   }
 

@@ -4,16 +4,17 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
+
+#include "frontend/channels/listening_socket.h"
 
 namespace xlat {
 
 namespace {
+
+constexpr int kBacklog = 64;
 
 std::string name_of(const sockaddr_storage& address, socklen_t length) {
   char host[NI_MAXHOST], port[NI_MAXSERV];
@@ -25,11 +26,6 @@ std::string name_of(const sockaddr_storage& address, socklen_t length) {
   return address.ss_family == AF_INET6 ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
 }
 
-Error failed(std::string_view option, const std::string& where, int e) {
-  const char* hint = e == EADDRINUSE ? "; another program has it, choose another or stop that one" : "";
-  return error("{}: cannot listen on {}: {}{}", option, where, std::strerror(e), hint);
-}
-
 }  // namespace
 
 Listener::~Listener() {
@@ -39,16 +35,13 @@ Listener::~Listener() {
 }
 
 Status Listener::open(const ListenAddress& address, std::string_view option) {
-  Status opened = address.unix_path.empty() ? open_tcp(address, option) : open_unix(address.unix_path, option);
-  if (!opened) return opened;
-  if (listen(fd_, 64) != 0) return failed(option, where_, errno);
-  fcntl(fd_, F_SETFL, O_NONBLOCK);
-  return {};
+  return address.unix_path.empty() ? open_tcp(address, option) : open_unix(address.unix_path, option);
 }
 
+// The first port of those that nobody has.
 Status Listener::open_tcp(const ListenAddress& address, std::string_view option) {
-  int last = EADDRNOTAVAIL;
-  for (unsigned port = address.port; port <= address.last_port; ++port) {
+  const bool v6 = address.host.find(':') != std::string::npos;
+  for (unsigned port = address.port;; ++port) {
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
     hints.ai_flags = AI_PASSIVE;
@@ -56,46 +49,27 @@ Status Listener::open_tcp(const ListenAddress& address, std::string_view option)
     if (const int e = getaddrinfo(address.host.c_str(), std::to_string(port).c_str(), &hints, &found)) {
       return error("{}: cannot find the host '{}': {}", option, address.host, gai_strerror(e));
     }
-    for (const addrinfo* a = found; a && fd_ < 0; a = a->ai_next) {
-      const int fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, a->ai_protocol);
-      const int on = 1;
-      if (fd >= 0) setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-      // A port that is bound by somebody who does not listen yet is seen by listen() alone.
-      if (fd < 0 || bind(fd, a->ai_addr, a->ai_addrlen) != 0 || listen(fd, 64) != 0) {
-        last = errno;
-        if (fd >= 0) close(fd);
-        continue;
-      }
-      fd_ = fd;
-      family_ = a->ai_family == AF_INET6 ? "ipv6" : "ipv4";
-    }
-    freeaddrinfo(found);
-    const bool v6 = address.host.find(':') != std::string::npos;
     where_ = v6 ? fmt::format("[{}]:{}", address.host, port) : fmt::format("{}:{}", address.host, port);
-    if (fd_ >= 0) return {};
-    if (last != EADDRINUSE) break;
+    auto listening = listen_on(found, kBacklog, option, where_);
+    freeaddrinfo(found);
+    if (listening) {
+      fd_ = *listening;
+      sockaddr_storage bound{};
+      socklen_t length = sizeof bound;
+      getsockname(fd_, reinterpret_cast<sockaddr*>(&bound), &length);
+      family_ = bound.ss_family == AF_INET6 ? "ipv6" : "ipv4";
+      return {};
+    }
+    if (port >= address.last_port || listening.error().host != EADDRINUSE) return listening.error();
   }
-  return failed(option, where_, last);
 }
 
 Status Listener::open_unix(const std::string& path, std::string_view option) {
   where_ = path;
   family_ = "unix";
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  path.copy(address.sun_path, sizeof address.sun_path - 1);
-  const auto* const generic = reinterpret_cast<const sockaddr*>(&address);
-  fd_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd_ < 0) return failed(option, where_, errno);
-  struct stat st {};
-  if (lstat(path.c_str(), &st) == 0) {
-    // A socket nobody listens on was left behind by a program that ended; anything else is not ours to remove.
-    if (!S_ISSOCK(st.st_mode) || connect(fd_, generic, sizeof address) == 0 || errno != ECONNREFUSED) {
-      return failed(option, where_, EADDRINUSE);
-    }
-    unlink(path.c_str());
-  }
-  if (bind(fd_, generic, sizeof address) != 0) return failed(option, where_, errno);
+  auto listening = listen_on(path, kBacklog, option, where_);
+  if (!listening) return listening.error();
+  fd_ = *listening;
   unlink_ = path;
   return {};
 }
