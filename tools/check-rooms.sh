@@ -5,13 +5,14 @@ cd "$(dirname "$0")/.."
 
 declare -A sees=(
   [base]="base"
+  [block]="block base"
   [mmu]="mmu base"
   [cpu]="cpu mmu base"
   [jit]="jit cpu mmu base"
-  [devices]="devices mmu base"
-  [firmware]="firmware devices mmu base"
-  [machine]="machine firmware devices jit cpu mmu base"
-  [frontend]="frontend machine firmware devices jit cpu mmu base"
+  [devices]="devices block mmu base"
+  [firmware]="firmware devices block mmu base"
+  [machine]="machine firmware devices jit cpu block mmu base"
+  [frontend]="frontend machine firmware devices jit cpu block mmu base"
 )
 rooms=" ${!sees[*]} "
 wrong=0

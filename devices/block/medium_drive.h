@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "devices/block/block_image.h"
+#include "block/block_image.h"
 
 namespace xlat {
 

@@ -3,8 +3,8 @@
 
 #include <memory>
 
-#include "devices/block/block_image.h"
-#include "devices/block/disk_geometry.h"
+#include "block/block_image.h"
+#include "block/disk_geometry.h"
 #include "devices/block/medium_drive.h"
 #include "devices/ide/ide_drive.h"
 

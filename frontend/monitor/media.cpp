@@ -2,7 +2,7 @@
 // change at one point of its time.
 #include <algorithm>
 
-#include "devices/block/image_format.h"
+#include "block/image_format.h"
 #include "frontend/monitor/commands.h"
 #include "frontend/options/image_probe.h"
 

@@ -1,8 +1,8 @@
 // Options about images: drives, boot order.
 #include <algorithm>
 
-#include "devices/block/block_image.h"
-#include "devices/block/image_format.h"
+#include "block/block_image.h"
+#include "block/image_format.h"
 #include "frontend/options/image_probe.h"
 #include "frontend/options/parser.h"
 #include "frontend/options/values.h"

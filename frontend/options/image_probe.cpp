@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/bits.h"
-#include "devices/block/block_image.h"
+#include "block/block_image.h"
 #include "devices/floppy/floppy_drive.h"
 #include "firmware/linux_boot.h"
 #include "firmware/multiboot.h"

@@ -1,6 +1,6 @@
 // Files as disks, floppies and CDs: what is found out about them before a guest sees them.
-#include "devices/block/disk_geometry.h"
-#include "devices/block/image_format.h"
+#include "block/disk_geometry.h"
+#include "block/image_format.h"
 #include "devices/floppy/floppy_drive.h"
 #include "frontend/options/image_probe.h"
 #include "tests/fuzz/fuzz.h"

@@ -1,5 +1,5 @@
 // The guess: partition table first, else 16 heads of 63 sectors.
-#include "devices/block/disk_geometry.h"
+#include "block/disk_geometry.h"
 
 #include <algorithm>
 #include <optional>

@@ -1,5 +1,5 @@
 // Open-file-description locks on single bytes (fcntl(2)).
-#include "devices/block/image_lock.h"
+#include "block/image_lock.h"
 
 #include <fcntl.h>
 

@@ -1,5 +1,5 @@
 // Magic numbers of image formats, each from its own specification.
-#include "devices/block/image_format.h"
+#include "block/image_format.h"
 
 #include <fmt/format.h>
 

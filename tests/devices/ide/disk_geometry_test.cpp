@@ -1,5 +1,5 @@
 // The guess at a disk's geometry, by size and by partition table, and what IDENTIFY says then.
-#include "devices/block/disk_geometry.h"
+#include "block/disk_geometry.h"
 
 #include <array>
 #include <catch2/catch.hpp>

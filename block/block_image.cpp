@@ -1,5 +1,5 @@
 // Raw image files, the snapshot overlay, and images in memory.
-#include "devices/block/block_image.h"
+#include "block/block_image.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "base/bits.h"
-#include "devices/block/image_format.h"
-#include "devices/block/image_lock.h"
+#include "block/image_format.h"
+#include "block/image_lock.h"
 
 namespace xlat {
 namespace {

@@ -1,5 +1,5 @@
 // Raw images, locking, odd sizes, and the snapshot overlay.
-#include "devices/block/block_image.h"
+#include "block/block_image.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
