@@ -3,6 +3,9 @@ find_package(PkgConfig REQUIRED)
 find_package(fmt REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(PNG REQUIRED)
+find_package(BZip2 REQUIRED)
+find_package(nlohmann_json REQUIRED)
+pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(capstone REQUIRED IMPORTED_TARGET capstone)
 find_package(Threads REQUIRED)
 
@@ -19,3 +22,5 @@ pkg_check_modules(sdl2 IMPORTED_TARGET sdl2)
 pkg_check_modules(libvncserver IMPORTED_TARGET libvncserver)
 # Without it there is no -sandbox.
 pkg_check_modules(libseccomp IMPORTED_TARGET libseccomp)
+# Without it there are no images by nbd:.
+pkg_check_modules(libnbd IMPORTED_TARGET libnbd)
