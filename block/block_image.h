@@ -17,8 +17,8 @@ namespace xlat {
 
 // What an image's header says, for people and programs that ask about the file.
 struct ImageDetails {
-  u64 cluster_bytes = 0;  // 0: it has none
-  bool dirty = false;     // not closed properly
+  u64 cluster_bytes = 0;              // 0: it has none
+  std::optional<bool> dirty = false;  // not closed properly; nothing: the format does not say
   std::string backing_file, backing_format;
   // Of this format alone, in the order they are shown. The name is written with blanks for people and with '-' for
   // programs.

@@ -30,6 +30,7 @@ struct ImageRequest {
   ImageAccess access = ImageAccess::kReadOnly;
   ImageOptions options = {};  // of the row's open_options
   bool guessed = false;       // nobody said that it is raw
+  std::string snapshot = {};  // the disk as it was then, read-only; empty: as it is
   bool repair = false;        // opened to be checked: it may be damaged or not closed properly
   // Opens the file that this one is based on, by the name and the format in its header. A null image: nobody needs it.
   std::function<Result<std::unique_ptr<BlockImage>>(const std::string& file, const std::string& format)> open_backing;

@@ -81,6 +81,7 @@ class Opener {
                          .access = access,
                          .options = std::move(options),
                          .guessed = guessed && format->name == "raw",
+                         .snapshot = depth == 0 ? flags_.snapshot : std::string(),
                          .repair = flags_.repair,
                          .open_backing = {},
                          .open_part = {}};

@@ -16,8 +16,9 @@ struct OpenFlags {
   bool lock = true;     // as image_lock.h says
   bool backing = true;  // what it is based on is opened, too
   bool backing_writable = false;
-  bool repair = false;  // it may be damaged
-  bool guest = false;   // a guest's: what looks like another format by its end is refused if nobody said raw
+  bool repair = false;        // it may be damaged
+  std::string snapshot = {};  // the disk as an internal snapshot has it; read-only
+  bool guest = false;         // a guest's: what looks like another format by its end is refused if nobody said raw
 };
 
 Result<std::unique_ptr<BlockImage>> open_image(const ImageSpec& spec, ImageAccess access, OpenFlags flags = {});

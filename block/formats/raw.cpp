@@ -123,8 +123,8 @@ Status create_raw(const CreateRequest& request) {
 
 using Kind = CreateOption::Kind;
 constexpr CreateOption kOptions[] = {
-    {"preallocation", Kind::kText, "Preallocation mode (allowed values: off, falloc, full)"},
     {"size", Kind::kSize, "Virtual disk size"},
+    {"preallocation", Kind::kText, "Preallocation mode (allowed values: off, falloc, full)"},
 };
 
 constexpr std::string_view kOpenOptions[] = {"offset", "size"};

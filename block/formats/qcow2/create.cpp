@@ -152,18 +152,19 @@ Status Image::preallocate(const std::string& mode) {
 namespace {
 
 using CreateKind = CreateOption::Kind;
+// In the order that qemu-img prints them.
 constexpr CreateOption kOptions[] = {
+    {"cluster_size", CreateKind::kSize, "qcow2 cluster size", "65536"},
+    {"extended_l2", CreateKind::kSwitch, "Extended L2 tables", "off"},
+    {"preallocation", CreateKind::kText, "Preallocation mode (allowed values: off, metadata, falloc, full)"},
+    {"compression_type", CreateKind::kText, "Compression method used for image cluster compression", "zlib"},
+    {"size", CreateKind::kSize, "Virtual disk size"},
+    {"compat", CreateKind::kText, "Compatibility level (v2 [0.10] or v3 [1.1])"},
+    {"data_file", CreateKind::kText, "File name of an external data file"},
     {"backing_file", CreateKind::kText, "File name of a base image"},
     {"backing_fmt", CreateKind::kText, "Image format of the base image"},
-    {"cluster_size", CreateKind::kSize, "qcow2 cluster size", "65536"},
-    {"compat", CreateKind::kText, "Compatibility level (v2 [0.10] or v3 [1.1])"},
-    {"compression_type", CreateKind::kText, "Compression method used for image cluster compression", "zlib"},
-    {"data_file", CreateKind::kText, "File name of an external data file"},
-    {"extended_l2", CreateKind::kSwitch, "Extended L2 tables", "off"},
     {"lazy_refcounts", CreateKind::kSwitch, "Postpone refcount updates", "off"},
-    {"preallocation", CreateKind::kText, "Preallocation mode (allowed values: off, metadata, falloc, full)"},
     {"refcount_bits", CreateKind::kNumber, "Width of a reference count entry in bits", "16"},
-    {"size", CreateKind::kSize, "Virtual disk size"},
 };
 
 // Tuning, and what is as it should be anyway.

@@ -32,6 +32,7 @@ Result<std::unique_ptr<BlockImage>> Image::open(ImageRequest request) {
   if (!header) return header.error();
   const auto open_backing = request.open_backing;
   const bool repair = request.repair;
+  const std::string snapshot = request.snapshot;
   std::unique_ptr<Image> image(new Image(std::move(request), std::move(*header)));
   if (Status s = image->load(); !s) return s.error();
   if ((image->header_.incompatible & kCorrupt) && !image->read_only_ && !repair) {
@@ -41,6 +42,9 @@ Result<std::unique_ptr<BlockImage>> Image::open(ImageRequest request) {
     auto backing = open_backing(image->header_.backing_file, image->header_.backing_format);
     if (!backing) return backing.error();
     image->backing_ = std::move(*backing);
+  }
+  if (!snapshot.empty()) {
+    if (Status s = image->show(snapshot); !s) return s.error();
   }
   if (image->read_only_) return std::unique_ptr<BlockImage>(std::move(image));
   // Features that nobody here keeps up to date are not valid once something is written.

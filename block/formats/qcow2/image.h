@@ -135,6 +135,7 @@ class Image final : public BlockImage, public SnapshotStore {
   Status refer_tree(const L1& l1, i64 delta);
   Status set_copied_flags();  // by the refcounts
   Status forget_vm_state();
+  Status show(std::string_view which);
 
   std::unique_ptr<Storage> file_;
   std::unique_ptr<BlockImage> backing_;

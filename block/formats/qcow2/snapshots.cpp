@@ -245,6 +245,19 @@ Result<std::vector<u8>> Image::load_state(std::string_view which) {
   return state;
 }
 
+// Reads are from there from now on.
+Status Image::show(std::string_view which) {
+  const auto n = find(which);
+  if (!n) return n.error();
+  const Snapshot& snapshot = snapshots_[n.value()];
+  auto l1 = read_l1(snapshot.l1_offset, snapshot.l1_entries);
+  if (!l1) return l1.error();
+  l1_ = std::move(*l1);
+  header_.size = snapshot.info.disk_bytes;
+  read_only_ = true;
+  return {};
+}
+
 Status Image::apply(std::string_view which) {
   if (read_only_) return error("'{}' is open read-only; no snapshot was applied", path());
   const auto n = find(which);
