@@ -117,6 +117,7 @@ class Machine {
 
   Pacer pacer_;
   std::unique_ptr<Ticker> ticker_;  // null in deterministic runs
+  u64 brief_until_ = 0;             // instruction count up to which slices are short and need no ticks
 };
 
 }  // namespace xlat
