@@ -207,7 +207,7 @@ TEST_CASE("garbage, silence and viewers that take nothing disturb neither guest 
   CHECK(machine.process->errors.empty());
 }
 
-// Viewers that come, type and go in several threads at once, as libvncserver calls back in each of them.
+// Each viewer has a screen of its own: what one asks for reaches no other.
 TEST_CASE("viewers that change format and encoding all the time while the guest changes its mode", "[vnc]") {
   TempDir dir;
   const std::string path = (dir / "vnc");
