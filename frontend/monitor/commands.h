@@ -23,6 +23,11 @@ struct MonitorContext {
   u8 mouse_buttons = 0;
   std::function<std::string(std::string_view device)> gdbserver = {};
   VncServer* vnc = nullptr;  // null: there is none
+  // Shows something while a command is at work.
+  std::function<void(std::string_view)> print = {};
+  std::string migrated = {};  // what info migrate says of the last migration
+  // Begins to wait for a state; with `uri` as -incoming has it.
+  std::function<Status(const std::string& uri)> receive = {};
   // Set by a command that asks for a password: gets it and returns what is printed.
   std::function<std::string(std::string_view)> secret = {};
 };
@@ -102,6 +107,15 @@ std::string monitor_set_password(MonitorContext&, std::string_view);
 std::string monitor_expire_password(MonitorContext&, std::string_view);
 std::string change_vnc(MonitorContext&, std::string_view);
 std::string info_vnc(MonitorContext&, std::string_view);
+
+// states.cpp
+std::string monitor_savevm(MonitorContext&, std::string_view);
+std::string monitor_loadvm(MonitorContext&, std::string_view);
+std::string monitor_delvm(MonitorContext&, std::string_view);
+std::string monitor_migrate(MonitorContext&, std::string_view);
+std::string monitor_migrate_incoming(MonitorContext&, std::string_view);
+std::string info_snapshots(MonitorContext&, std::string_view);
+std::string info_migrate(MonitorContext&, std::string_view);
 
 // monitor_media.cpp
 std::string monitor_change(MonitorContext&, std::string_view);

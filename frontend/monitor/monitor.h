@@ -32,6 +32,9 @@ class Monitor {
   // The server that set_password and info vnc are about; null for none.
   void set_vnc(VncServer* vnc) { context_.vnc = vnc; }
 
+  // What migrate_incoming is to do with its URI.
+  void on_receive(std::function<Status(const std::string&)> receive) { context_.receive = std::move(receive); }
+
   // Runs one line and returns what it prints, with plain newlines.
   std::string execute(std::string_view line);
 
