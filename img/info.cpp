@@ -39,8 +39,9 @@ std::string human(const std::string& file, BlockImage& image) {
   if (!d.parts.empty()) out += "    extents:\n";
   for (std::size_t n = 0; n < d.parts.size(); ++n) {
     const ImageDetails::Part& part = d.parts[n];
-    out += fmt::format("        [{}]:\n            virtual size: {}\n", n, part.virtual_bytes);
+    out += fmt::format("        [{}]:\n", n);
     if (part.compressed) out += "            compressed: true\n";
+    out += fmt::format("            virtual size: {}\n", part.virtual_bytes);
     out += fmt::format("            filename: {}\n", part.file);
     if (part.cluster_bytes) out += fmt::format("            cluster size: {}\n", part.cluster_bytes);
     out += fmt::format("            format: {}\n", part.format);
