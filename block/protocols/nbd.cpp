@@ -61,7 +61,7 @@ class NbdStorage final : public Storage {
   bool read_only() const override { return read_only_; }
   const std::string& path() const override { return path_; }
   std::string_view protocol() const override { return "nbd"; }
-  u64 allocated() const override { return 0; }
+  u64 allocated() const override { return kUnknownBytes; }
   Status resize(u64 bytes) override {
     return bytes <= size_ ? Status() : Error{fmt::format("'{}' has a fixed size of {} bytes", path_, size_), ENOSPC};
   }
