@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <fstream>
 
+#include "block/create_image.h"
 #include "tests/frontend/process.h"
 #include "tests/frontend/socket.h"
 #include "tests/frontend/temp_dir.h"
@@ -96,6 +97,26 @@ TEST_CASE("a guessed raw image does not become another format's", "[program]") {
   CHECK(p.wait() == 0);
   CHECK(p.errors.empty());
   CHECK(byte_at(disk, 0) == 'Q');
+}
+
+TEST_CASE("a guest writes to a qcow2, and commit takes it to the image below", "[program]") {
+  TempDir dir;
+  const std::string base = dir.write("base", writing_disk(2)), top = dir / "top", socket = dir / "monitor";
+  REQUIRE(create_image(
+      "qcow2", {.path = top, .bytes = 1 << 20, .options = {}, .backing_file = "base", .backing_format = "raw"}));
+  for (const std::string& drive : {"file=" + top, "format=raw,snapshot=on,file=" + base}) {
+    INFO(drive);
+    dir.write("base", writing_disk(2));
+    Process p(start(drive, {"-monitor", "unix:" + socket + ",server=on,wait=off"}));
+    CHECK(p.expect("K"));
+    CHECK(byte_at(base, 512) != 'Q');
+    Socket monitor(Socket::connect_unix(socket));
+    monitor.send("commit ide0-hd0\ninfo block\n");
+    CHECK(monitor.expect("ide0-hd0: "));
+    CHECK(byte_at(base, 512) == 'Q');
+    monitor.send("quit\n");
+    CHECK(p.wait() == 0);
+  }
 }
 
 TEST_CASE("one image, two machines", "[program]") {

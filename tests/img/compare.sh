@@ -145,7 +145,10 @@ for format in vmdk vdi vpc vhdx parallels "vmdk -o subformat=monolithicFlat" "vm
   both compare -f raw -F $name c.raw e.$name
   both create -f $name -o foo=1 x 1M
 done
+both create -q -f vmdk d.vmdk 10M
 both create -f vmdk -b d.vmdk -F vmdk top.vmdk
+both info top.vmdk
+both info --output=json top.vmdk
 both create -f vmdk -o subformat=twoGbMaxExtentSparse split.vmdk 5G
 both info split.vmdk
 both convert -c -O vmdk -o subformat=streamOptimized c.raw s.vmdk

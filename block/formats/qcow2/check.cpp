@@ -31,6 +31,7 @@ class Image::Checker {
       if (Status s = count_l2(offset, uses); !s) return s;
     }
     count(h.snapshots_offset, image_.snapshots_bytes_, 1);
+    if (Status s = count_bitmaps(); !s) return s;
     count(h.refcount_table_offset, h.refcount_table_clusters * cluster, 1);
     for (u64 n = 0; n < image_.refcount_table_.size(); ++n) {
       u64& block = image_.refcount_table_[n];
@@ -139,6 +140,38 @@ class Image::Checker {
         last_end = at + image_.cluster_bytes();
       }
       count(at, image_.cluster_bytes(), uses.all);
+    }
+    return {};
+  }
+
+  // Persistent bitmaps are nothing to us, but the clusters that they are in belong to them.
+  Status count_bitmaps() {
+    const auto& all = image_.header_.extensions;
+    const auto found = std::find_if(all.begin(), all.end(), [](const Extension& e) { return e.type == kBitmaps; });
+    if (found == all.end() || found->bytes.size() < 24 || !(image_.header_.autoclear & kBitmapsValid)) return {};
+    constexpr u64 kMostDirectory = u64{1} << 26, kMostTable = u64{1} << 22, kFixed = 24;
+    const u64 bytes = load_be<u64>(&found->bytes[8]), at = load_be<u64>(&found->bytes[16]);
+    if (bytes > kMostDirectory || at > file_bytes_ || bytes > file_bytes_ - at) {
+      wrong("ERROR bitmap directory is outside image");
+      return {};
+    }
+    count(at, bytes, 1);
+    std::vector<u8> directory(bytes);
+    if (Status s = image_.file_->read(at, directory); !s) return s;
+    for (u64 n = 0; n + kFixed <= bytes;) {
+      const u64 table_at = load_be<u64>(&directory[n]), entries = load_be<u32>(&directory[n + 8]);
+      n += align_up(kFixed + load_be<u32>(&directory[n + 20]) + load_be<u16>(&directory[n + 18]), 8);
+      if (entries > kMostTable || table_at > file_bytes_ || entries * 8 > file_bytes_ - table_at) {
+        wrong("ERROR bitmap table is outside image");
+        continue;
+      }
+      count(table_at, entries * 8, 1);
+      std::vector<u8> table(entries * 8);
+      if (Status s = image_.file_->read(table_at, table); !s) return s;
+      for (u64 k = 0; k < entries; ++k) {
+        const u64 cluster = load_be<u64>(&table[k * 8]) & kOffsetMask;
+        if (cluster) count(cluster, image_.cluster_bytes(), 1);
+      }
     }
     return {};
   }

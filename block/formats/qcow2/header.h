@@ -16,6 +16,8 @@ enum Incompatible : u64 {
   kCompressionType = 1 << 3,
   kExtendedL2 = 1 << 4,
 };
+inline constexpr u64 kBitmapsValid = 1;  // of the autoclear features
+inline constexpr u32 kBitmaps = 0x23852875;  // type of the extension that names them
 inline constexpr u64 kLazyRefcounts = 1;  // of the compatible features
 
 // Byte offsets of fields that are changed one at a time, each in one write.

@@ -148,6 +148,7 @@ class VmdkImage final : public BlockImage {
     if (const BlockImage* first = pieces_.empty() ? nullptr : pieces_[0].image.get())
       d.cluster_bytes = first->details().cluster_bytes;
     d.backing_file = descriptor_.parent_cid == kNoParent ? "" : descriptor_.parent_file;
+    if (!d.backing_file.empty()) d.backing_format = "vmdk";
     d.specific.emplace_back("cid", u64{descriptor_.cid});
     d.specific.emplace_back("parent cid", u64{descriptor_.parent_cid});
     d.specific.emplace_back("create type", descriptor_.create_type);
@@ -213,7 +214,7 @@ Result<std::string> read_text(Storage& file, u64 at, u64 bytes) {
 
 Status add_parent(ImageRequest& request, VmdkImage& image, const Descriptor& d) {
   if (d.parent_cid == kNoParent || d.parent_file.empty() || !request.open_backing) return {};
-  auto parent = request.open_backing(d.parent_file, "");
+  auto parent = request.open_backing(d.parent_file, "vmdk");
   if (!parent) return parent.error();
   image.set_parent(std::move(*parent));
   return {};
