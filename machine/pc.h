@@ -63,7 +63,7 @@ struct BlockDevice {
 struct MediumOptions {
   std::optional<bool> read_only;  // the drive's setting stays without it
   bool force = false;             // even if the guest has locked the door of the CD-ROM drive
-  bool raw = false;               // the user said that the image is raw
+  std::string format = {};        // as the user said; empty: it is found out
 };
 
 class Pc {
