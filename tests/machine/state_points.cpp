@@ -11,7 +11,7 @@ using namespace xlat;
 
 namespace {
 
-constexpr u64 kRunOn = 20'000'000;     // instructions that both go on for
+constexpr u64 kRunOn = 6'000'000;     // instructions that both go on for
 constexpr u64 kAllOf = 3'000'000'000;  // of the run, in which the moments are
 
 // What is heard, as part of what was printed.
