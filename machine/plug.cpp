@@ -45,7 +45,7 @@ class Pc::Plugs final : public Board {
     if (!id.empty()) {
       const auto& all = pc_.config_.drives;
       const auto found = std::find_if(all.begin(), all.end(), [&id](const DriveConfig& d) { return d.id == id; });
-      if (found == all.end()) return error("drive={}: there is no -drive if=none with this id", id);
+      if (found == all.end()) return error("drive={}: there is no -drive if=none or -blockdev with this id", id);
       for (const PluggedDrive& other : pc_.drives_) {
         if (other.name == id) return error("drive={}: another device has it", id);
       }
