@@ -199,7 +199,7 @@ Result<StateReader> StateSource::receive() {
   if (command_) {
     auto state = read_state(fileno(command_));
     const Status ended = end(std::exchange(command_, nullptr), uri_.substr(5));
-    return ended || !state ? std::move(state) : Result<StateReader>(ended.error());
+    return state || ended ? std::move(state) : Result<StateReader>(ended.error());
   }
   if (!listens_) return read_state(fd_);
   fcntl(fd_, F_SETFL, fcntl(fd_, F_GETFL) & ~O_NONBLOCK);
