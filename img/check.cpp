@@ -40,17 +40,18 @@ std::string json(const CheckReport& r, const std::string& file, std::string_view
     if (n || always) out += fmt::format("    \"{}\": {},\n", key, n);
   };
   put("image-end-offset", r.end_offset);
+  put("compressed-clusters", r.compressed_clusters);
+  put("total-clusters", r.total_clusters);
+  put("corruptions", r.corruptions);
+  put("check-errors", r.errors, true);
+  put("leaks", r.leaks);
   put("leaks-fixed", r.leaks_fixed);
   put("corruptions-fixed", r.corruptions_fixed);
-  put("total-clusters", r.total_clusters);
-  put("check-errors", r.errors, true);
-  put("fragmented-clusters", r.fragmented_clusters);
   put("allocated-clusters", r.allocated_clusters);
   out += fmt::format("    \"filename\": {},\n", json_text(file));
-  put("compressed-clusters", r.compressed_clusters);
-  put("corruptions", r.corruptions);
-  put("leaks", r.leaks);
-  return out + fmt::format("    \"format\": {}\n}}\n", json_text(format));
+  out += fmt::format("    \"format\": {}", json_text(format));
+  if (r.fragmented_clusters) out += fmt::format(",\n    \"fragmented-clusters\": {}", r.fragmented_clusters);
+  return out + "\n}\n";
 }
 
 }  // namespace

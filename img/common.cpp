@@ -12,6 +12,8 @@
 
 namespace xlat::img {
 
+using namespace std::string_view_literals;
+
 namespace {
 
 struct Command {
@@ -83,9 +85,11 @@ std::string plain(const Error& e, const std::string& file) {
   std::string text = e.message;
   const std::string own = fmt::format("'{}': ", file);
   if (text.starts_with(own)) text.erase(0, own.size());
-  constexpr std::string_view kOurs = "cannot open image";
-  if (const auto at = text.find(kOurs); at != std::string::npos) {
-    text.replace(at, kOurs.size(), "Could not open");
+  for (const auto& [ours, theirs] :
+       {std::pair{"cannot open image"sv, "Could not open"}, {"cannot create image"sv, "Could not create"}}) {
+    const auto at = text.find(ours);
+    if (at == std::string::npos) continue;
+    text.replace(at, ours.size(), theirs);
     // Without the advice that is given for a machine's drives.
     if (const auto advice = text.find("; "); advice != std::string::npos) text.erase(advice);
     for (const std::string_view purpose : {" for reading", " for writing"}) {

@@ -21,8 +21,8 @@ int differs(bool quiet, const std::string& text) {
 
 int compare(const Words& words) {
   const Arguments a(words, "f:F:T:pqsU", {"image-opts", "force-share"});
-  if (!a.wrong().empty()) return fail_usage(a.wrong()), kFailed;
-  if (a.files().size() != 2) return fail_usage("Expecting two image file names"), kFailed;
+  if (!a.wrong().empty()) return fail_usage(a.wrong());
+  if (a.files().size() != 2) return fail_usage("Expecting two image file names");
   const bool quiet = a.has("q"), strict = a.has("s");
   auto one = open_or_fail(a, a.files()[0], a.get("f"), ImageAccess::kReadOnly);
   if (!one) return kFailed;

@@ -27,6 +27,8 @@ int create(const Words& words) {
   request.backing_format = a.get("F", take_option(*options, "backing_fmt").value_or(""));
   std::optional<u64> size;
   if (a.files().size() == 2) {
+    if (options->contains("size"))
+      return fail(fmt::format("{}: The image size must be specified only once", request.path));
     size = size_or_fail(a.files()[1]);
     if (!size) return 1;
   } else if (const auto text = take_option(*options, "size")) {

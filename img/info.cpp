@@ -22,7 +22,8 @@ std::string human(const std::string& file, BlockImage& image) {
   const ImageDetails d = image.details();
   std::string out =
       fmt::format("image: {}\nfile format: {}\nvirtual size: {} ({} bytes)\ndisk size: {}\n", file, image.format(),
-                  readable_size(image.size()), image.size(), image.allocated_bytes() == kUnknownBytes ? "unavailable" : readable_size(image.allocated_bytes()));
+                  readable_size(image.size()), image.size(),
+                  image.allocated_bytes() == kUnknownBytes ? "unavailable" : readable_size(image.allocated_bytes()));
   if (d.cluster_bytes) out += fmt::format("cluster_size: {}\n", d.cluster_bytes);
   if (d.dirty.value_or(false)) out += "cleanly shut down: no\n";
   if (!d.backing_file.empty()) {

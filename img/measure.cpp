@@ -42,7 +42,7 @@ int measure(const Words& words) {
   }
   const std::string format = a.get("O", "raw");
   if (format != "raw" && format != "qcow2") {
-    return fail(fmt::format("Format driver '{}' does not support measuring", format));
+    return fail(fmt::format("Block driver '{}' does not support size measurement", format));
   }
   u64 cluster = 65536, refcount_bits = 16;
   if (const auto text = take_option(*options, "cluster_size")) cluster = parse_size(*text, 1).value_or(0);

@@ -25,7 +25,7 @@ int rebase(const Words& words) {
   if (!a.wrong().empty()) return fail_usage(a.wrong());
   if (a.files().size() != 1) return fail_usage("Expecting one image file name");
   const bool unsafe = a.has("u");
-  if (!unsafe && !a.has("b")) return fail_usage("Use backing file (-b) option or use image mode (-u)");
+  if (!unsafe && !a.has("b")) return fail_usage("Must specify backing file (-b) or use unsafe mode (-u)");
   const std::string &file = a.files()[0], backing = a.get("b"), format = a.get("F");
   auto image = open_or_fail(a, file, a.get("f"), ImageAccess::kReadWrite, {.backing = !unsafe});
   if (!image) return 1;

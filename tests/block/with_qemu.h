@@ -37,7 +37,7 @@ struct Ran {
 
 inline Ran run(const std::string& command) {
   Ran ran{};
-  FILE* pipe = popen((command + " 2>&1").c_str(), "r");
+  FILE* pipe = popen(fmt::format("exec 2>&1; {}", command).c_str(), "r");
   REQUIRE(pipe);
   std::array<char, 4096> piece;
   while (const std::size_t n = fread(piece.data(), 1, piece.size(), pipe)) ran.output.append(piece.data(), n);

@@ -10,7 +10,7 @@ mkdir "$work/theirs" "$work/ours"
 count=0 wrong=0
 
 plain() {
-  sed -E 's/(qemu|xlat)-img/IMG/g; s/"(actual-size|date-n?sec|image-end-offset|cid|offset)": [0-9]+/"\1"/
+  sed -E 's/(qemu|xlat)-img/IMG/g; s/"(actual-size|date-n?sec|image-end-offset|(parent-)?cid|offset)": [0-9]+/"\1"/
     s/^disk size: .*//; s/20[0-9-]+ [0-9:]+/DATE/; s/^Image end offset.*//; s/cid: [0-9]+/cid/' "$1"
 }
 # Both, in folders of their own.
@@ -92,6 +92,39 @@ both snapshot -a first b.qcow2
 both snapshot -d first b.qcow2
 both snapshot -l b.qcow2
 both check b.qcow2
+# Wrong counters: too many, and one cluster that is used and not counted.
+both create -q -f qcow2 wrong.qcow2 10M
+io -c 'write -P 1 0 2M' wrong.qcow2
+for side in theirs ours; do printf '\0\3' | dd of="$work/$side/wrong.qcow2" bs=1 seek=$((2 * 65536 + 10)) conv=notrunc status=none; done
+both check wrong.qcow2
+both check --output=json wrong.qcow2
+ends check -q -r all wrong.qcow2
+both check wrong.qcow2
+both check packed.qcow2 --output=json
+# Both ways of another backing file, and deeper commits.
+both create -q -f raw b1 4M
+both create -q -f raw b2 4M
+io -f raw -c 'write -P 1 0 1M' b1
+io -f raw -c 'write -P 2 512k 1M' b2
+both create -q -f qcow2 -b b1 -F raw top.qcow2
+io -c 'write -P 3 100k 300k' top.qcow2
+both rebase -f qcow2 -b b2 -F raw top.qcow2
+both compare -f qcow2 -F raw top.qcow2 b1
+both rebase top.qcow2
+both create -q -f qcow2 -b top.qcow2 -F qcow2 higher.qcow2
+io -c 'write -P 9 1M 64k' higher.qcow2
+both info --backing-chain higher.qcow2
+both commit -b b2 higher.qcow2
+both commit -d top.qcow2
+both commit -b none top.qcow2
+both compare -f raw -F qcow2 b2 top.qcow2
+both create -f raw x 1M -o size=2M
+both create -f qcow2 none/x 1M
+both measure -O vdi --size 1M
+both measure -O qcow2 -o cluster_size=4k --size 1G
+both convert --image-opts -O raw driver=qcow2,file.filename=top.qcow2 o.raw
+both convert -S 0 -O qcow2 b1 full.qcow2
+both check full.qcow2
 both create -f qcow2 -o compat=0.10 old.qcow2 5M
 both info old.qcow2
 both create -u -f qcow2 -b none -F raw orphan.qcow2 1M

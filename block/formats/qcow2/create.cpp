@@ -139,6 +139,7 @@ Status Image::preallocate(const std::string& mode) {
     return error("Preallocation cannot be used at the same time as a backing file or extended L2 entries");
   }
   for (u64 at = 0; at < end; at += cluster) {
+    if (const auto table = writable_l2(at / l2_covers()); !table) return table.error();
     const auto fresh = allocate();
     if (!fresh) return fresh.error();
     if (Status s = link(at, fresh.value() | kFlagCopied); !s) return s;

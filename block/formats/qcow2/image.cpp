@@ -270,6 +270,8 @@ Status Image::write_at(u64 offset, std::span<const u8> from) {
 // To clusters of one L2 table that cannot be written in place.
 Status Image::write_new(u64 offset, std::span<const u8> from) {
   const u64 cluster = cluster_bytes();
+  // A table that is needed comes before the data, so that these lie together.
+  if (const auto table = writable_l2(offset / l2_covers()); !table) return table.error();
   while (!from.empty()) {
     const u64 in_cluster = offset % cluster;
     if (in_cluster != 0 || from.size() < cluster) {
@@ -476,6 +478,7 @@ Status Image::write_compressed(u64 offset, std::span<const u8> cluster) {
   whole.resize(cluster_bytes());  // the disk's last one may be shorter
   const std::vector<u8> small = compress(header_.zstd ? Codec::kZstd : Codec::kDeflate, whole);
   if (small.empty()) return write_at(offset, cluster);
+  if (const auto table = writable_l2(offset / l2_covers()); !table) return table.error();
   const auto at = allocate_bytes(small.size());
   if (!at) return at.error();
   if (Status s = file_->write(at.value(), small); !s) return s;
