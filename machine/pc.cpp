@@ -105,6 +105,7 @@ Pc::Pc(const MachineConfig& config, Log& log, std::unique_ptr<GuestRam> guest_ra
       ide(memory, ide_primary, ide_secondary),
       bios_(std::move(bios)) {
   for (const ChannelConfig& c : config.channels) channels_.push_back(std::make_unique<CharChannel>(c.id, c.output));
+  for (const NetworkConfig& n : config.networks) networks_.push_back(std::make_unique<NetPort>(n.id, n.output));
   wire();
   plant_tree();
 }
@@ -318,6 +319,7 @@ void Pc::serialize(Archive& ar) {
   ar(suspended_)(boot_once_over_);
   for (Device* device : devices()) device->serialize(ar);
   for (auto& channel : channels_) channel->serialize(ar);
+  for (auto& port : networks_) port->serialize(ar);
   cpu.serialize(ar);                          // last: lines of the chips lead to it
   if (ar.loading()) interp.blocks().clear();  // memory was filled behind its back
 }

@@ -31,6 +31,7 @@ class Monitor {
 
   // The server that set_password and info vnc are about; null for none.
   void set_vnc(VncServer* vnc) { context_.vnc = vnc; }
+  void set_networks(Networks& networks) { context_.networks = &networks; }
 
   // Runs one line and returns what it prints, with plain newlines.
   std::string execute(std::string_view line);
