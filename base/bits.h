@@ -1,4 +1,4 @@
-// Bit arithmetic on guest values: masks, fields, sign extension, unaligned little-endian access.
+// Bit arithmetic on guest values: masks, fields, sign extension, unaligned access in either byte order.
 #pragma once
 
 #include <bit>
@@ -49,6 +49,23 @@ inline void store_le(void* to, T value) {
   } else {
     std::memcpy(to, &value, sizeof value);
   }
+}
+
+// The same in big-endian order, as networks and some disk formats have it.
+template <std::unsigned_integral T>
+inline T load_be(const void* from) {
+  T value = 0;
+  for (unsigned i = 0; i < sizeof(T); ++i) value = static_cast<T>(value << 8 | static_cast<const u8*>(from)[i]);
+  return value;
+}
+template <>
+inline u8 load_be<u8>(const void* from) {
+  return *static_cast<const u8*>(from);
+}
+
+template <std::unsigned_integral T>
+inline void store_be(void* to, T value) {
+  for (unsigned i = 0; i < sizeof(T); ++i) static_cast<u8*>(to)[i] = static_cast<u8>(value >> (8 * (sizeof(T) - 1 - i)));
 }
 
 // Little-endian access of a fixed number of bytes, zero-extended to 64 bits.

@@ -84,8 +84,16 @@ void Clock::run_due() {
 }
 
 void Clock::serialize(Archive& ar) {
+  const u64 before = now();
   ar(count_)(base_count_)(base_ns_)(rate_)(next_order_);
-  if (ar.loading() && rate_ == 0) ar.fail("clock: rate is zero");
+  if (!ar.loading()) return;
+  if (rate_ == 0 || base_count_ > count_) {
+    ar.fail("clock: no such time");
+    rate_ = u64{8} << 32;
+    base_count_ = count_;
+  }
+  const u64 after = now();
+  for (Timer* timer : timers_) timer->at_ = after + (timer->at_ > before ? timer->at_ - before : 0);
 }
 
 }  // namespace xlat

@@ -69,6 +69,7 @@ class Clock {
   // Called whenever an earlier deadline appears, so that the engine can shorten its slice.
   void on_earlier_deadline(std::function<void()> hook) { earlier_ = std::move(hook); }
 
+  // Comes first in a state. Events that are no device's, and so not part of it, stay as far ahead as they were.
   void serialize(Archive& ar);
 
  private:

@@ -1,14 +1,48 @@
-// What a disk, CD or floppy drive reads and writes: bytes of an image file, optionally behind a snapshot overlay.
+// What a disk, CD or floppy drive reads and writes: the bytes of a disk, whatever format they are kept in.
 #pragma once
 
 #include <memory>
 #include <span>
 #include <string>
+#include <variant>
+#include <vector>
 
 #include "base/result.h"
 #include "base/types.h"
+#include "block/extent.h"
+#include "block/image_access.h"
+#include "block/snapshot_store.h"
 
 namespace xlat {
+
+// What an image's header says, for people and programs that ask about the file.
+struct ImageDetails {
+  u64 cluster_bytes = 0;              // 0: it has none
+  std::optional<bool> dirty = false;  // not closed properly; nothing: the format does not say
+  std::string backing_file, backing_format;
+  // Of this format alone, in the order they are shown. The name is written with blanks for people and with '-' for
+  // programs.
+  using Value = std::variant<std::string, u64, bool>;
+  std::vector<std::pair<std::string, Value>> specific;
+  // Of a disk whose bytes are in files of their own.
+  struct Part {
+    std::string file, format;
+    u64 virtual_bytes = 0, cluster_bytes = 0;
+    bool compressed = false;
+  };
+  std::vector<Part> parts;
+};
+
+enum class Repair : u8 { kNone, kLeaks, kAll };
+
+// What was found wrong in the tables of an image.
+struct CheckReport {
+  u64 corruptions = 0, leaks = 0, errors = 0;  // errors: what could not be looked at
+  u64 corruptions_fixed = 0, leaks_fixed = 0;
+  u64 total_clusters = 0, allocated_clusters = 0, fragmented_clusters = 0, compressed_clusters = 0;
+  u64 end_offset = 0;              // where the image's file could end
+  std::vector<std::string> lines;  // what was found and repaired, for people
+};
 
 // Offsets and sizes in bytes. Accesses outside [0, size()) are errors, never undefined.
 class BlockImage {
@@ -23,29 +57,35 @@ class BlockImage {
   virtual bool read_only() const = 0;
   // The name to show a user.
   virtual const std::string& path() const = 0;
+  // As qemu-img spells it.
+  virtual std::string_view format() const { return "raw"; }
+
+  // The bytes from `offset` on that are of one kind, no more than asked for.
+  virtual Result<Extent> status(u64 offset, u64 bytes);
+  // `unmap`: without keeping room for them, where the format can.
+  virtual Status write_zeroes(u64 offset, u64 bytes, bool unmap);
+  // What is there is not needed any more. Reads as anything afterwards; nothing happens where the format cannot.
+  virtual Status discard(u64 offset, u64 bytes);
+  virtual Status resize(u64 bytes);
+
+  // Null where there is none.
+  virtual SnapshotStore* snapshots() { return nullptr; }
+  virtual BlockImage* backing() { return nullptr; }
+
+  // For tools.
+  virtual ImageDetails details() const { return {}; }
+  virtual u64 allocated_bytes() const { return size(); }  // on the host
+  virtual Result<CheckReport> check(Repair repair);
+  // One cluster, compressed, where nothing was before. What does not get smaller is written as it is.
+  virtual Status write_compressed(u64 offset, std::span<const u8> cluster);
+  // Names another backing file in the header and changes nothing else; empty: none.
+  virtual Status set_backing(const std::string& file, const std::string& format);
+  // Forgets everything it has itself, so that all is as in its backing file.
+  virtual Status make_empty();
 };
 
-enum class ImageAccess : u8 {
-  kReadWrite,
-  kReadOnly,
-  kBeside,  // read-only and without a lock: beside one of the same machine that has it
-};
-
-struct RawImageOptions {
-  // The user did not say that the image is raw: one that looks like another format is refused, and so is every write
-  // that would make the first sector look like one, as the image could not be opened again.
-  bool probe = false;
-  bool lock = true;  // as image_lock.h says
-};
-
-// A raw image: byte n of the disk is byte n of the file. The file stays locked against a second writer while open, and
-// changes only where something is written. A file whose size is no multiple of 512 shows as rounded up: the missing
-// bytes read as zeros, and a write that touches them makes the file as long as the write's last byte. What somebody
-// else has cut off meanwhile reads as zeros, too.
-Result<std::unique_ptr<BlockImage>> open_raw_image(const std::string& path, ImageAccess access,
-                                                   RawImageOptions options = {});
-// Nothing wrong if the file cannot be read; else an error if it is of a format other than raw.
-Status refuse_other_formats(const std::string& path);
+// An error if [offset, offset + bytes) is not inside the image. `op` is "read" or "write".
+Status check_image_range(const BlockImage& image, const char* op, u64 offset, u64 bytes);
 
 // Keeps writes in an unlinked temporary file (in $TMPDIR or /var/tmp); `base` is only read and the writes are gone with
 // the object. Not read-only even where `base` is.

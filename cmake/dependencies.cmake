@@ -3,8 +3,12 @@ find_package(PkgConfig REQUIRED)
 find_package(fmt REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(PNG REQUIRED)
+find_package(BZip2 REQUIRED)
+find_package(nlohmann_json REQUIRED)
+pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(capstone REQUIRED IMPORTED_TARGET capstone)
 find_package(Threads REQUIRED)
+pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   find_package(asmjit REQUIRED)
@@ -21,3 +25,5 @@ pkg_check_modules(libvncserver IMPORTED_TARGET libvncserver)
 pkg_check_modules(slirp IMPORTED_TARGET slirp>=4.7)
 # Without it there is no -sandbox.
 pkg_check_modules(libseccomp IMPORTED_TARGET libseccomp)
+# Without it there are no images by nbd:.
+pkg_check_modules(libnbd IMPORTED_TARGET libnbd)

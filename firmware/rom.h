@@ -26,6 +26,7 @@ class FirmwareRom {
   static Result<FirmwareRom> from_bytes(std::vector<u8> bytes, const std::string& name);
 
   std::span<u8> bytes() { return bytes_; }
+  std::size_t size() const { return bytes_.size(); }
   // What ISA decoding shows below 1 MiB: the image's last 128 KiB (64 KiB for such an image), ending at FFFFFh.
   std::span<u8> low_window() { return std::span(bytes_).last(std::min<std::size_t>(bytes_.size(), 0x20000)); }
   u32 low_window_address() const { return static_cast<u32>(0x100000 - std::min<std::size_t>(bytes_.size(), 0x20000)); }

@@ -26,6 +26,7 @@
 #include "frontend/net/networks.h"
 #include "frontend/options/command_line.h"
 #include "frontend/sound/host_sink.h"
+#include "frontend/states/incoming.h"
 
 namespace xlat {
 
@@ -55,6 +56,8 @@ class App {
   void type(const std::u32string& text);
   Status build_displays();
   Status write_pidfile();
+  Status load_state();
+  Status receive(const std::string& uri);
   CharHandlers device_handlers(unsigned channel);
   CharHandlers monitor_handlers();
   CharHandlers shared_handlers(unsigned channel);
@@ -82,6 +85,8 @@ class App {
   std::vector<std::unique_ptr<Display>> displays_;
   std::vector<std::shared_ptr<HostSink>> sinks_;
   std::unique_ptr<Networks> networks_;
+  std::unique_ptr<Incoming> incoming_;
+  bool failed_ = false;
   bool pidfile_written_ = false;
 };
 
@@ -96,6 +101,7 @@ App::~App() {
   monitor_.reset();
   feed_.reset();
   typed_.reset();
+  incoming_.reset();
   machine_.reset();
   channels_.clear();
   close(ended_fd_);
@@ -227,8 +233,39 @@ Status App::build() {
     monitor->on_gdbserver([this](std::string_view device) { return gdbserver(device); });
     monitor->set_vnc(vnc_.get());
     monitor->set_networks(*networks_);
+    monitor->on_receive([this](const std::string& uri) { return receive(uri); });
   }
+  if (Status s = load_state(); !s) return s;
   return gdb_->open(settings_.gdb);
+}
+
+// -loadvm and -incoming.
+Status App::load_state() {
+  if (!settings_.loadvm.empty()) {
+    auto store = StateStore::of(*machine_);
+    if (!store) return store.error();
+    return store->load(settings_.loadvm);
+  }
+  if (settings_.incoming.empty()) return {};
+  machine_->stop(Machine::RunState::kInMigrate);
+  return settings_.incoming == "defer" ? Status{} : receive(settings_.incoming);
+}
+
+// Once a state comes from there the machine goes on with it; if it is of no use, the program ends.
+Status App::receive(const std::string& uri) {
+  if (incoming_) return error("'migrate_incoming' needs -incoming defer, once");
+  auto source = StateSource::open(uri);
+  if (!source) return source.error();
+  incoming_ = std::make_unique<Incoming>(*machine_, std::move(*source), [this](const Status& done) {
+    if (!done) {
+      fmt::print(stderr, "xlat: load of migration failed: {}\n", done.error().message);
+      failed_ = true;
+      return quit();
+    }
+    machine_->stop(settings_.machine.paused ? Machine::RunState::kPrelaunch : Machine::RunState::kPaused);
+    if (!settings_.machine.paused) machine_->cont();
+  });
+  return {};
 }
 
 CharHandlers App::device_handlers(unsigned channel) {
@@ -360,7 +397,7 @@ int App::run_to_end() {
           machine_->stop(Machine::RunState::kShutdown);
           continue;
         }
-        return 0;
+        return failed_ ? 1 : 0;
       case Machine::Exit::kReset:
       case Machine::Exit::kCount: return 0;
       case Machine::Exit::kDifference:

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/types.h"
+#include "block/open_image.h"
 #include "cpu/model.h"
 #include "devices/audio/audio_backends.h"
 #include "devices/net/nic.h"
@@ -28,15 +29,20 @@ enum class IoErrorPolicy : u8 {
 
 // A drive's image, for the device that names it.
 struct DriveConfig {
-  std::string path;  // empty: a CD-ROM or floppy drive without a disc
+  std::string path;  // a file or QEMU's name for what else can be opened
   bool cdrom = false;
   bool snapshot = false;  // writes are kept aside and forgotten
   bool read_only = false;
-  bool raw = false;         // the user said that the image is raw; else it is found out
+  std::string format = {};   // as the user said; empty: it is found out
   bool locking = true;      // against other programs that use the image
   std::string serial = {};  // what IDENTIFY says; empty for the usual
   IoErrorPolicy on_write_error = IoErrorPolicy::kStopIfFull, on_read_error = IoErrorPolicy::kReport;
   std::string id = {};
+  ImageOptions options = {};  // more about the image, by names as QEMU spells them
+
+  // If not, it is a CD-ROM or floppy drive without a disc.
+  bool has_image() const { return !path.empty() || !options.empty(); }
+  ImageSpec image() const { return {path, format, options}; }
 };
 
 // A character back end: bytes the guest sends go to `output`.

@@ -8,6 +8,8 @@ namespace xlat {
 namespace {
 // Instructions between two looks at the gate. A posted input ends a slice early.
 constexpr u64 kSlice = 2'000'000;
+// So many after a halt are over soon, however slow: a guest that only answers its timer never wakes the ticker.
+constexpr u64 kBrief = 20'000;
 }  // namespace
 
 Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config) {
@@ -203,6 +205,7 @@ void Machine::enter(const Input& input) {
 // The processor is halted: time goes on to the next event, at once in a deterministic run, else as the host's does.
 void Machine::idle() {
   Clock& clock = pc_->clock;
+  brief_until_ = clock.count() + kBrief;
   const u64 deadline = clock.next_deadline();
   if (config_.time.deterministic) {
     if (deadline == Clock::kNever) {
@@ -239,8 +242,10 @@ u64 Machine::slice_end(u64 host) {
   const u64 end = std::min(clock.count_at(clock.next_deadline()), clock.count() + kSlice);
   if (config_.time.deterministic) return end;
   if (!pacer_.met()) pacer_.meet(host, clock.now());
+  const u64 furthest = std::min(end, clock.count_at(pacer_.furthest(host, clock.now())));
+  if (clock.count() < brief_until_) return std::min(furthest, brief_until_);
   ticker_->wanted();
-  return std::min(end, clock.count_at(pacer_.furthest(host, clock.now())));
+  return furthest;
 }
 
 // Some guests reset by a triple fault on purpose; one that does nothing else is told of, once.

@@ -8,6 +8,7 @@
 #include "machine/lockstep.h"
 #include "machine/pacer.h"
 #include "machine/pc.h"
+#include "machine/state_file.h"
 #include "machine/ticker.h"
 
 namespace xlat {
@@ -29,6 +30,7 @@ class Machine {
   // The same, at most until so many instructions were retired.
   Exit run_until(u64 count);
   u32 exit_status() const { return exit_status_; }
+  bool deterministic() const { return config_.time.deterministic; }
   std::string difference() const { return lockstep_ ? lockstep_->report() : std::string(); }
 
   // ---- From any thread ----
@@ -53,7 +55,10 @@ class Machine {
     kPrelaunch,  // -S
     kDebug,
     kShutdown,
-    kIoError,  // an image could not be read or written
+    kIoError,        // an image could not be read or written
+    kInternalError,  // a state could not be loaded
+    kInMigrate,      // waits for a state from elsewhere
+    kPostMigrate,    // has been saved to go on elsewhere
   };
   RunState run_state() const { return run_state_; }
   void stop(RunState why = RunState::kPaused);
@@ -61,6 +66,12 @@ class Machine {
   bool paused() const { return run_state_ != RunState::kRunning; }
   // The whole machine, to go on from there in another one of the same kind. Not with -engine lockstep.
   void serialize(Archive& ar);
+  // The same as a saved state (machine/state_file.h), which says what it goes with. `disks`: those whose content is
+  // part of it; what is loaded has them as they were, too. A machine that could not be loaded has been reset and stands
+  // still.
+  Status save_state(StateWriter& out, std::span<const BlockDevice> disks = {},
+                    const StateWriter::Progress& progress = {});
+  Status load_state(const StateReader& in);
 
   // For a debugger: makes one instruction or one iteration of a repeated one, or what comes before it (an exception; an
   // interrupt if they are let in), then stops with RunState::kDebug. A halted processor waits for its interrupt.
@@ -81,6 +92,7 @@ class Machine {
  private:
   Machine(const MachineConfig& config) : config_(config) {}
 
+  Status fits(const StateReader& in);
   void apply(const Input& input);
   void drain();
   bool run_posted();
@@ -121,6 +133,7 @@ class Machine {
 
   Pacer pacer_;
   std::unique_ptr<Ticker> ticker_;  // null in deterministic runs
+  u64 brief_until_ = 0;             // instruction count up to which slices are short and need no ticks
 };
 
 }  // namespace xlat

@@ -8,13 +8,16 @@ namespace xlat {
 Result<std::unique_ptr<BlockImage>> Pc::open_image(const DriveConfig& d) {
   const bool follower = config_.follower;
   const bool read_only = d.read_only || d.cdrom || d.snapshot;
-  auto image = open_raw_image(d.path,
-                              follower    ? ImageAccess::kBeside
-                              : read_only ? ImageAccess::kReadOnly
-                                          : ImageAccess::kReadWrite,
-                              {.probe = !d.raw, .lock = d.locking});
+  const ImageAccess access = follower    ? ImageAccess::kBeside
+                             : read_only ? ImageAccess::kReadOnly
+                                         : ImageAccess::kReadWrite;
+  auto image = xlat::open_image(d.image(), access, {.lock = d.locking, .guest = true});
   if (!image) return image;
-  if (!d.raw && !follower && !read_only) {
+  if ((*image)->size() == 0) {
+    return error("image '{}' is empty; an image has at least one 512-byte sector", d.path);
+  }
+  const bool guessed = d.format.empty() && !d.options.contains("driver") && (*image)->format() == "raw";
+  if (guessed && !follower && !read_only) {
     config_.warn(fmt::format(
         "no format was given for image '{}', and it looks raw: what would make its first sector look like another "
         "format will not be written; say format=raw (-drive file=...,format=raw) to lift that",
@@ -89,7 +92,8 @@ Status Pc::change_medium(std::string_view name, const std::string& path, MediumO
   PluggedDrive& d = **found;
   DriveConfig wanted = d.config;
   wanted.path = path;
-  wanted.raw = options.raw;
+  wanted.format = options.format;
+  wanted.options.clear();
   if (options.read_only) wanted.read_only = *options.read_only;
   // The file may be the one that is in the drive, and is locked then.
   if (path == d.config.path) {

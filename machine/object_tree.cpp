@@ -97,6 +97,24 @@ std::vector<Device*> ObjectTree::devices() const {
   return all;
 }
 
+std::vector<std::string> ObjectTree::outline() const {
+  std::vector<std::string> lines;
+  const std::function<void(const Bus&)> walk = [&](const Bus& bus) {
+    for (const auto& object : bus.objects) {
+      std::string line = object->type + " on " + bus.name;
+      for (const Property& p : object->properties.known()) {
+        if (p.kind == Property::Kind::kNumber || p.kind == Property::Kind::kSwitch) {
+          line += fmt::format(", {} = {}", p.name, shown(p, object->properties));
+        }
+      }
+      lines.push_back(std::move(line));
+      for (const auto& below : object->buses) walk(*below);
+    }
+  };
+  walk(root_);
+  return lines;
+}
+
 std::string ObjectTree::describe() const {
   std::string out;
   xlat::describe(root_, 0, out);

@@ -46,6 +46,8 @@ class ObjectTree {
 
   // Every device, each bus before what sits on it, in the order they were added: the order of resets and of saving.
   std::vector<Device*> devices() const;
+  // A line for each device: where it sits and what was set of it, but not what it is connected to on the host.
+  std::vector<std::string> outline() const;
   // HMP's info qtree.
   std::string describe() const;
 

@@ -313,15 +313,51 @@ void Pc::serialize(Archive& ar) {
     ar.fail("the machine has another processor or another size of memory than the snapshot");
     return;
   }
-  clock.serialize(ar);
   ar.raw(ram->bytes());
-  requests.serialize(ar);
-  ar(suspended_)(boot_once_over_);
-  for (Device* device : devices()) device->serialize(ar);
-  for (auto& channel : channels_) channel->serialize(ar);
-  for (auto& port : networks_) port->serialize(ar);
-  cpu.serialize(ar);                          // last: lines of the chips lead to it
-  if (ar.loading()) interp.blocks().clear();  // memory was filled behind its back
+  for (StatePart& part : state_parts()) part.serialize(ar);
+  if (ar.loading()) loaded();
+}
+
+std::vector<Pc::StatePart> Pc::state_parts() {
+  std::vector<StatePart> parts;
+  const auto add = [&parts](std::string_view name, auto serialize) {
+    parts.push_back({fmt::format("{:02} {}", parts.size(), name), std::move(serialize)});
+  };
+  add("clock", [this](Archive& ar) { clock.serialize(ar); });
+  add("requests", [this](Archive& ar) {
+    requests.serialize(ar);
+    ar(suspended_)(boot_once_over_);
+  });
+  for (Device* device : devices()) add(device->name(), [device](Archive& ar) { device->serialize(ar); });
+  for (auto& channel : channels_) {
+    add("chardev " + channel->id(), [to = channel.get()](Archive& ar) { to->serialize(ar); });
+  }
+  for (std::size_t n = 0; n < networks_.size(); ++n) {
+    add(fmt::format("network {}", n), [to = networks_[n].get()](Archive& ar) { to->serialize(ar); });
+  }
+  add("cpu", [this](Archive& ar) { cpu.serialize(ar); });  // last: lines of the chips lead to it
+  return parts;
+}
+
+// Memory was filled behind the engine's back.
+void Pc::loaded() { interp.blocks().clear(); }
+
+std::vector<std::pair<std::string, std::string>> Pc::state_config() const {
+  std::vector<std::pair<std::string, std::string>> all;
+  all.emplace_back("-m", fmt::format("{} KiB", ram_bytes() >> 10));
+  const CpuModel& model = cpu.model();
+  all.emplace_back("-cpu", fmt::format("signature {:08x}, features {:08x}{}", model.leaf(1).eax, model.features,
+                                       model.nx ? ", nx" : ""));
+  all.emplace_back("-machine acpi=", config_.acpi ? "on" : "off");
+  all.emplace_back("-bios", fmt::format("{} KiB", bios_.size() >> 10));
+  for (std::string& line : tree_.outline()) all.emplace_back("-device", std::move(line));
+  for (const auto& channel : channels_) all.emplace_back("-chardev", channel->id());
+  for (const PluggedDrive& d : drives_) {
+    const BlockImage* image = d.drive ? d.drive->image() : nullptr;
+    all.emplace_back("-drive",
+                     fmt::format("{} {}", d.name, image ? fmt::format("of {} bytes", image->size()) : "empty"));
+  }
+  return all;
 }
 
 void Pc::suspend() {

@@ -53,8 +53,8 @@ struct PcRequests {
 
 // A drive with what is in it, for the monitor.
 struct BlockDevice {
-  std::string name;                   // as QEMU calls it: floppy0, ide0-hd0, ide1-cd0
-  const BlockImage* image = nullptr;  // null: empty
+  std::string name;             // as QEMU calls it: floppy0, ide0-hd0, ide1-cd0
+  BlockImage* image = nullptr;  // null: empty
   bool removable = false, snapshot = false;
   bool locked = false, tray_open = false;
 };
@@ -63,7 +63,7 @@ struct BlockDevice {
 struct MediumOptions {
   std::optional<bool> read_only;  // the drive's setting stays without it
   bool force = false;             // even if the guest has locked the door of the CD-ROM drive
-  bool raw = false;               // the user said that the image is raw
+  std::string format = {};        // as the user said; empty: it is found out
 };
 
 class Pc {
@@ -84,6 +84,17 @@ class Pc {
   // The whole PC but what is in its drives and where its output goes. A loader must be of the same kind; after a failed
   // load the PC is in no useful state, but in one that reset() can do something with.
   void serialize(Archive& ar);
+  // The same in parts, for saved states: all but memory, in the order they are loaded, each with its name. After the
+  // last one, and memory, comes loaded().
+  struct StatePart {
+    std::string name;
+    std::function<void(Archive&)> serialize;
+  };
+  std::vector<StatePart> state_parts();
+  void loaded();
+  // What of the configuration a saved state goes with, as option and value.
+  std::vector<std::pair<std::string, std::string>> state_config() const;
+  std::span<u8> bios() { return bios_.bytes(); }
 
   // Every chip, in a fixed order.
   std::vector<Device*> devices() { return tree_.devices(); }

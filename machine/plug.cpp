@@ -48,7 +48,7 @@ class Pc::Plugs final : public Board {
     }
     config.cdrom = medium == Medium::kDisc;
     BlockBackend backend{id.empty() ? name : id, nullptr, config.serial, nullptr};
-    if (!config.path.empty()) {
+    if (config.has_image()) {
       auto opened = pc_.open_image(config);
       if (!opened) return opened.error();
       backend.image = std::move(*opened);

@@ -27,8 +27,7 @@ class Ticker {
   Ticker(const Ticker&) = delete;
   Ticker& operator=(const Ticker&) = delete;
 
-  // What runs is worth a tick. A guest that is mostly halted calls this often, so the thread goes to sleep only after a
-  // while without.
+  // What runs is worth a tick. The thread goes to sleep only after a while without.
   void wanted() {
     wanted_.store(true, std::memory_order_relaxed);
     if (!asleep_.load()) return;

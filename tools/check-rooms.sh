@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 declare -A sees=(
   [base]="base"
   [block]="block base"
+  [img]="img block base"
   [mmu]="mmu base"
   [cpu]="cpu mmu base"
   [jit]="jit cpu mmu base"

@@ -10,7 +10,7 @@ namespace xlat {
 class MediumDrive {
  public:
   virtual ~MediumDrive() = default;
-  virtual const BlockImage* image() const = 0;  // null: empty
+  virtual BlockImage* image() const = 0;  // null: empty
   virtual bool removable() const = 0;
   virtual bool locked() const { return false; }  // by the guest
   virtual bool tray_open() const { return false; }

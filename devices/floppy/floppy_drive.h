@@ -52,7 +52,7 @@ class FloppyDrive : public MediumDrive {
   Status insert(std::unique_ptr<BlockImage> image) override;
   bool eject(bool force = false) override;
   bool removable() const override { return true; }
-  const BlockImage* image() const override { return image_.get(); }
+  BlockImage* image() const override { return image_.get(); }
   // All zeros without a disk.
   const FloppyFormat& format() const { return format_; }
   bool write_protected() const { return image_ && image_->read_only(); }

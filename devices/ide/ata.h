@@ -24,7 +24,7 @@ class AtaDisk final : public IdeDrive, public MediumDrive {
   void serialize(Archive& ar) override;
 
   BlockImage& medium() { return *image_; }
-  const BlockImage* image() const override { return image_.get(); }
+  BlockImage* image() const override { return image_.get(); }
   bool removable() const override { return false; }
   Status insert(std::unique_ptr<BlockImage>) override { return error("a hard disk's medium cannot be changed"); }
   bool eject(bool) override { return false; }

@@ -22,7 +22,7 @@ class AtapiCdrom final : public IdeDrive, public MediumDrive {
   // Takes the disc out. While the guest has locked the door this only posts an eject request and returns false, unless
   // forced.
   bool eject(bool force) override;
-  const BlockImage* image() const override { return image_.get(); }
+  BlockImage* image() const override { return image_.get(); }
   bool tray_open() const override { return tray_open_; }
   bool removable() const override { return true; }
   bool locked() const override { return locked_; }

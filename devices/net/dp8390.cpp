@@ -22,6 +22,7 @@ constexpr u8 kAcceptBroadcast = 4, kAcceptGroups = 8, kPromiscuous = 0x10, kMoni
 // Receive and transmit status.
 constexpr u8 kIntact = 1, kMissed = 0x10, kGroup = 0x20, kSent = 1, kCarrierLost = 0x10;
 constexpr u8 kLoopback = 6;  // of the transmit configuration
+constexpr u8 kWordWide = 1;  // of the data configuration
 constexpr unsigned kPage = 256, kHeader = 4, kCrc = 4;
 constexpr unsigned kMostPages = (kHeader + kMostPlainFrame + kCrc + kPage - 1) / kPage;
 
@@ -103,6 +104,10 @@ void Dp8390::data_byte(u8 value) {
   next_data();
 }
 
+// An access moves as many bytes as the data configuration says, whatever its width; but for dwords, which are the
+// RTL8029's.
+unsigned Dp8390::data_step(unsigned width) const { return width == 4 ? 4 : data_config_ & kWordWide ? 2 : 1; }
+
 // ---- Registers ----
 
 u32 Dp8390::read(u64 offset, unsigned width) {
@@ -111,9 +116,9 @@ u32 Dp8390::read(u64 offset, unsigned width) {
     return 0;
   }
   if (offset >= 0x10 && offset < 0x18) {
-    u32 value = 0;
-    for (unsigned n = 0; n < width; ++n) value |= u32{data_byte()} << 8 * n;
-    return value;
+    u32 word = 0;
+    for (unsigned n = 0; n < data_step(width); ++n) word |= u32{data_byte()} << 8 * n;
+    return word & static_cast<u32>(mask(8 * width));
   }
   u32 value = 0;
   for (unsigned n = 0; n < width && offset + n < 0x10; ++n) {
@@ -125,7 +130,7 @@ u32 Dp8390::read(u64 offset, unsigned width) {
 void Dp8390::write(u64 offset, unsigned width, u32 value) {
   if (offset >= 0x18) return;  // the reset that a read has begun ends
   if (offset >= 0x10) {
-    for (unsigned n = 0; n < width; ++n) data_byte(static_cast<u8>(value >> 8 * n));
+    for (unsigned n = 0; n < data_step(width); ++n) data_byte(static_cast<u8>(value >> 8 * n));
     return;
   }
   for (unsigned n = 0; n < width && offset + n < 0x10; ++n) {

@@ -36,6 +36,7 @@ class Dp8390 final : public IoHandler, public NetCard {
   void write_register(unsigned n, u8 value);
   u8 read_page0(unsigned n);
   void write_page0(unsigned n, u8 value);
+  unsigned data_step(unsigned width) const;
   u8 data_byte();
   void data_byte(u8 value);
   void next_data();

@@ -37,7 +37,8 @@ void Rtl8139::transmit_plus(bool high) {
     const std::size_t had = packet_.size(), more = std::min<std::size_t>(flags & 0xffff, kMostPacket - had);
     packet_.resize(had + more);
     memory_.read_block(load_le<u64>(&descriptor[8]), std::span(packet_).subspan(had));
-    memory_.write(place, 4, flags & ~kOwn);
+    // Of the upper half only these are left; where errors would be there was the size of segments.
+    memory_.write(place, 4, flags & (kEndOfRing | kFirst | kLast | 0xffff));
     index = flags & kEndOfRing || index + 1 == kMostDescriptors ? 0 : index + 1;
     if (!(flags & kLast)) continue;
     send_plus(packet_options_ | (flags & (kSumIp | kSumUdp | kSumTcp)), packet_vlan_);

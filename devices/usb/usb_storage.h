@@ -18,7 +18,7 @@ class UsbStorage final : public UsbDevice, public MediumDrive {
 
   void on_io_error(IoErrorHook hook) { io_error_ = std::move(hook); }
 
-  const BlockImage* image() const override { return image_.get(); }
+  BlockImage* image() const override { return image_.get(); }
   bool removable() const override { return removable_; }
   bool locked() const override { return locked_; }
   Status insert(std::unique_ptr<BlockImage> image) override;

@@ -25,6 +25,11 @@ struct MonitorContext {
   std::function<std::string(std::string_view device)> gdbserver = {};
   VncServer* vnc = nullptr;  // null: there is none
   Networks* networks = nullptr;
+  // Shows something while a command is at work.
+  std::function<void(std::string_view)> print = {};
+  std::string migrated = {};  // what info migrate says of the last migration
+  // Begins to wait for a state; with `uri` as -incoming has it.
+  std::function<Status(const std::string& uri)> receive = {};
   // Set by a command that asks for a password: gets it and returns what is printed.
   std::function<std::string(std::string_view)> secret = {};
 };
@@ -111,6 +116,15 @@ std::string monitor_hostfwd_add(MonitorContext&, std::string_view);
 std::string monitor_hostfwd_remove(MonitorContext&, std::string_view);
 std::string info_network(MonitorContext&, std::string_view);
 std::string info_usernet(MonitorContext&, std::string_view);
+
+// states.cpp
+std::string monitor_savevm(MonitorContext&, std::string_view);
+std::string monitor_loadvm(MonitorContext&, std::string_view);
+std::string monitor_delvm(MonitorContext&, std::string_view);
+std::string monitor_migrate(MonitorContext&, std::string_view);
+std::string monitor_migrate_incoming(MonitorContext&, std::string_view);
+std::string info_snapshots(MonitorContext&, std::string_view);
+std::string info_migrate(MonitorContext&, std::string_view);
 
 // monitor_media.cpp
 std::string monitor_change(MonitorContext&, std::string_view);

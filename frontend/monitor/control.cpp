@@ -37,6 +37,9 @@ std::string monitor_stop(MonitorContext& context, std::string_view) {
 }
 
 std::string monitor_cont(MonitorContext& context, std::string_view) {
+  if (context.machine.run_state() == Machine::RunState::kInMigrate) {
+    return "Error: Guest is waiting for an incoming migration\n";
+  }
   if (context.machine.paused()) context.machine.cont();
   return {};
 }
@@ -190,6 +193,9 @@ std::string info_status(MonitorContext& context, std::string_view) {
     case Machine::RunState::kDebug: return "VM status: paused (debug)\n";
     case Machine::RunState::kShutdown: return "VM status: paused (shutdown)\n";
     case Machine::RunState::kIoError: return "VM status: paused (io-error)\n";
+    case Machine::RunState::kInternalError: return "VM status: paused (internal-error)\n";
+    case Machine::RunState::kInMigrate: return "VM status: paused (inmigrate)\n";
+    case Machine::RunState::kPostMigrate: return "VM status: paused (postmigrate)\n";
   }
   return "VM status: paused\n";
 }

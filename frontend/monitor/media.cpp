@@ -2,7 +2,6 @@
 // change at one point of its time.
 #include <algorithm>
 
-#include "block/image_format.h"
 #include "frontend/monitor/commands.h"
 #include "frontend/options/image_probe.h"
 
@@ -23,14 +22,11 @@ std::string monitor_change(MonitorContext& context, std::string_view arguments) 
   if (!words.empty() && words[0] == "vnc") return change_vnc(context, arguments);
   const bool force = take_force(words);
   if (words.size() < 2 || words.size() > 4) {
-    return "change: [-f] device filename [raw [retain|read-only|read-write]] expected\n";
+    return "change: [-f] device filename [format [retain|read-only|read-write]] expected\n";
   }
-  MediumOptions options{.read_only = {}, .force = force, .raw = words.size() > 2};
-  if (words.size() > 2 && words[2] != "raw") {
-    const auto format = format_by_name(words[2]);
-    if (!format) return fmt::format("Error: no image format '{}'; there is: raw\n", words[2]);
-    return fmt::format("Error: {}: this version cannot open {}; make a raw one: {}\n", words[2], format->describe,
-                       convert_line(*format, words[1]));
+  MediumOptions options{.read_only = {}, .force = force, .format = words.size() > 2 ? words[2] : ""};
+  if (!options.format.empty() && !find_image_driver(options.format)) {
+    return fmt::format("Error: no image format '{}'; there are: {}\n", options.format, image_driver_names());
   }
   if (words.size() > 3) {
     if (words[3] != "retain" && words[3] != "read-only" && words[3] != "read-write") {
@@ -39,7 +35,8 @@ std::string monitor_change(MonitorContext& context, std::string_view arguments) 
     if (words[3] != "retain") options.read_only = words[3] == "read-only";
   }
   // What the command line would say about the file.
-  const auto warning = words[0].starts_with("floppy") ? check_floppy_image(words[1]) : check_iso_image(words[1]);
+  const auto warning = words[0].starts_with("floppy") ? check_floppy_image({words[1], options.format})
+                                                      : check_iso_image({words[1], options.format});
   if (!warning) return fmt::format("Error: {}\n", warning.error().message);
   for (Pc* pc : context.machine.pcs()) {
     if (Status s = pc->change_medium(words[0], words[1], options); !s) {
@@ -65,8 +62,8 @@ std::string info_block(MonitorContext& context, std::string_view) {
   for (const BlockDevice& d : context.machine.pc().block_devices()) {
     if (!out.empty()) out += "\n";
     if (d.image) {
-      out += fmt::format("{}: {} (raw{}{})\n", d.name, d.image->path(), d.image->read_only() ? ", read-only" : "",
-                         d.snapshot ? ", snapshot" : "");
+      out += fmt::format("{}: {} ({}{}{})\n", d.name, d.image->path(), d.image->format(),
+                         d.image->read_only() ? ", read-only" : "", d.snapshot ? ", snapshot" : "");
       out += fmt::format("    Size:             {} bytes\n", d.image->size());
     } else {
       out += fmt::format("{}: [not inserted]\n", d.name);

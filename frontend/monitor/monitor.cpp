@@ -15,6 +15,7 @@ constexpr MonitorCommand kCommands[] = {
     {"change", "[-f] device filename [raw [retain|read-only|read-write]]",
      "put another medium into a drive; change vnc password [password]: the VNC server's", monitor_change},
     {"cont|c", "", "go on after stop or -S", monitor_cont},
+    {"delvm", "tag", "delete the saved state of this name", monitor_delvm},
     {"eject", "[-f] device", "take the medium out of a drive; -f: even if the guest has locked it", monitor_eject},
     {"expire_password", "vnc now|never|+seconds|time", "when the password of the VNC server ends",
      monitor_expire_password},
@@ -25,7 +26,11 @@ constexpr MonitorCommand kCommands[] = {
     {"hostfwd_remove", "[netdev_id] [tcp|udp]:[hostaddr]:hostport", "do so no longer", monitor_hostfwd_remove},
     {"i", "/fmt port", "read an I/O port; size b h w", monitor_in},
     {"info", "[item]", "show state; without an item, list them", nullptr},
+    {"loadvm", "tag", "go back to the saved state of this name", monitor_loadvm},
     {"memsave", "addr size file", "save virtual memory to a file", monitor_memsave},
+    {"migrate", "[-d] uri",
+     "save the whole machine, without its disks: exec:COMMAND, file:PATH, unix:PATH, tcp:HOST:PORT", monitor_migrate},
+    {"migrate_incoming", "uri", "what -incoming defer waits for", monitor_migrate_incoming},
     {"mouse_button", "state", "set the mouse buttons: 1 left, 2 right, 4 middle", monitor_mouse_button},
     {"mouse_move", "dx dy [dz]", "move the mouse; dz: turn its wheel by a click, up if positive", monitor_mouse_move},
     {"mouse_set", "number", "which mouse of info mice gets what the user does", monitor_mouse_set},
@@ -34,6 +39,7 @@ constexpr MonitorCommand kCommands[] = {
     {"pmemsave", "addr size file", "save physical memory to a file", monitor_pmemsave},
     {"print|p", "/fmt expr", "print the value of an expression", monitor_print},
     {"quit|q", "", "end xlat", monitor_quit},
+    {"savevm", "[tag]", "save the machine and its disks under this name, or one made of the date", monitor_savevm},
     {"screendump", "filename [-f format]", "save the screen as PPM, or as PNG if the name ends so", monitor_screendump},
     {"sendkey", "keys [hold_ms]", "press keys together: sendkey ctrl-alt-f1", monitor_sendkey},
     {"set_link", "name on|off", "plug a network card's cable in or pull it out", monitor_set_link},
@@ -59,6 +65,7 @@ constexpr MonitorCommand kInfos[] = {
     {"keyboard", "", "LEDs, scan code set and repeat rate of the PS/2 keyboard", info_keyboard},
     {"linux", "", "the guest's Linux: version, where it lies, its log", info_linux},
     {"mem", "", "ranges of mapped virtual memory and their rights", info_mem},
+    {"migrate", "", "what came of migrate", info_migrate},
     {"mice", "", "mice and tablets that the guest listens to", info_mice},
     {"mtree", "", "who answers at which memory address and I/O port", info_mtree},
     {"name", "", "name of the machine", info_name},
@@ -67,6 +74,7 @@ constexpr MonitorCommand kInfos[] = {
     {"qtree", "", "the tree of devices and buses", info_qtree},
     {"pic", "", "interrupt controllers", info_pic},
     {"registers", "", "processor registers", info_registers},
+    {"snapshots", "", "saved states", info_snapshots},
     {"status", "", "whether the machine runs", info_status},
     {"tlb", "", "virtual to physical mappings", info_tlb},
     {"usernet", "", "connections of -netdev user", info_usernet},
@@ -119,7 +127,9 @@ Monitor::Monitor(Machine& machine, std::string machine_name, std::function<void(
                  end();
                }},
       editor_(
-          std::string(kPrompt), [this](std::string_view text) { output_(text); }, complete) {}
+          std::string(kPrompt), [this](std::string_view text) { output_(text); }, complete) {
+  context_.print = [this](std::string_view text) { print(text); };
+}
 
 void Monitor::print(std::string_view text) {
   std::string out;

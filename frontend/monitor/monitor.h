@@ -33,6 +33,9 @@ class Monitor {
   void set_vnc(VncServer* vnc) { context_.vnc = vnc; }
   void set_networks(Networks& networks) { context_.networks = &networks; }
 
+  // What migrate_incoming is to do with its URI.
+  void on_receive(std::function<Status(const std::string&)> receive) { context_.receive = std::move(receive); }
+
   // Runs one line and returns what it prints, with plain newlines.
   std::string execute(std::string_view line);
 

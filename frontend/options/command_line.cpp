@@ -175,6 +175,9 @@ Status OptionParser::apply(Option option, const std::string& name, const std::st
     case Option::kNoReboot: m.no_reboot = true; break;
     case Option::kNoShutdown: settings_.no_shutdown = true; break;
     case Option::kPaused: m.paused = true; break;
+    case Option::kLoadvm: settings_.loadvm = value; break;
+    case Option::kIncoming: settings_.incoming = value; break;
+    case Option::kOnlyMigratable: break;
     case Option::kGdbShort: return gdb("tcp::1234", name);
     case Option::kGdb: return gdb(value, name);
     case Option::kLog: return log(value);

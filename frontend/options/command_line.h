@@ -52,6 +52,8 @@ struct Settings {
   std::vector<NetDumpSpec> net_dumps;
   std::string speaker_audio;  // id of the -audiodev the PC speaker plays to; empty for none
   std::string log_items, log_file, name, pidfile;
+  std::string loadvm;    // name of the saved state to begin with
+  std::string incoming;  // URI of one that comes from elsewhere
   bool no_shutdown = false;
   SandboxSettings sandbox;
   std::vector<std::string> warnings;

@@ -1,8 +1,6 @@
 // Options about images: drives, boot order.
 #include <algorithm>
 
-#include "block/block_image.h"
-#include "block/image_format.h"
 #include "frontend/options/image_probe.h"
 #include "frontend/options/parser.h"
 #include "frontend/options/values.h"
@@ -25,7 +23,7 @@ Status OptionParser::image(const std::string& path) {
 }
 
 Status OptionParser::put_drive(unsigned index, DriveConfig drive, std::string_view option) {
-  if (drive.path.empty() && !drive.cdrom) return error("{}: give a file name", option);
+  if (!drive.has_image() && !drive.cdrom) return error("{}: give a file name", option);
   auto& slot = ide_[index];
   static constexpr const char* kPlaces[] = {"primary master", "primary slave", "secondary master", "secondary slave"};
   if (slot) {
@@ -36,8 +34,8 @@ Status OptionParser::put_drive(unsigned index, DriveConfig drive, std::string_vi
 }
 
 Status OptionParser::put_floppy(unsigned index, DriveConfig drive, std::string_view option) {
-  if (drive.path.empty() && option == "-drive") return {};  // both drives are there, with or without a floppy
-  if (drive.path.empty()) return error("{}: give a file name", option);
+  if (!drive.has_image() && option == "-drive") return {};  // both drives are there, with or without a floppy
+  if (!drive.has_image()) return error("{}: give a file name", option);
   auto& slot = floppy_[index];
   if (slot) return error("{} {}: floppy drive {} is already '{}'", option, drive.path, "AB"[index], slot -> path);
   slot = std::move(drive);
@@ -95,8 +93,14 @@ Status OptionParser::drive_property(DriveConfig& drive, const SubOption& part, b
   if (part.name == "file" || part.name == "file.filename") {
     drive.path = part.value;
   } else if (part.name == "format" || part.name == "driver") {
-    drive_format_ = part.value;
-    drive.raw = part.value == "raw";
+    if (!find_image_driver(part.value == "vhd" ? "vpc" : part.value)) {
+      if (part.name == "driver") {
+        drive.options["driver"] = part.value;
+        return {};
+      }
+      return error("-drive: format={}: no such format; there are: {}", part.value, image_driver_names());
+    }
+    drive.format = part.value;
   } else if (part.name == "media") {
     if (part.value != "disk" && part.value != "cdrom") return error("-drive: media={}: give disk or cdrom", part.value);
     drive.cdrom = part.value == "cdrom";
@@ -116,17 +120,16 @@ Status OptionParser::drive_property(DriveConfig& drive, const SubOption& part, b
       return error("-drive: file.locking={}: give auto, on or off", part.value);
     }
     drive.locking = parse_switch(part.value).value_or(true);
-  } else if (part.name == "file.driver") {
-    if (part.value != "file" && part.value != "host_device") {
-      return error("-drive: file.driver={}: no such driver in this version; there is: file", part.value);
-    }
   } else if (part.name != "id" && part.name != "node-name") {
     for (const TuningOption& option : kTuning) {
       if (option.name != part.name) continue;
       if (is_one_of(part.value, option.values)) return {};
       return error("-drive: {}={}: give one of {}", part.name, part.value, option.values);
     }
-    known = false;
+    // What is about the file, the format or what it is based on is checked by who opens it.
+    known = part.name.find('.') != std::string::npos || part.name == "offset" || part.name == "size" ||
+            part.name == "backing";
+    if (known) drive.options[part.name] = part.value;
   }
   return {};
 }
@@ -136,11 +139,10 @@ Status OptionParser::drive(const std::string& value) {
   std::optional<u64> index, bus, unit;
   bool floppy = false, unplugged = false;
   std::string id;
-  drive_format_.clear();
   drive_errors_.clear();
   const auto parts = split_suboptions(value);
   if (value == "help" || value == "?") {
-    say("-drive file=F[,if=ide|floppy][,format=raw][,index=N|bus=N,unit=N][,media=disk|cdrom]\n"
+    say("-drive file=F[,if=ide|floppy][,format=F][,index=N|bus=N,unit=N][,media=disk|cdrom]\n"
         "       [,snapshot=on|off][,readonly=on|off][,werror=W][,rerror=R][,cache=C][,aio=A][,discard=D]\n"
         "       [,serial=S][,id=ID]\n");
     return {};
@@ -179,12 +181,6 @@ Status OptionParser::drive(const std::string& value) {
     if (!s) return s;
     if (valued && !part.has_value) return error("-drive: '{}' has no value; write {}=...", part.name, part.name);
   }
-  if (!drive_format_.empty() && !drive.raw) {
-    const auto format = format_by_name(drive_format_);
-    if (!format) return error("-drive: format={}: no such format; there is: raw", drive_format_);
-    return error("-drive: format={}: this version cannot open {}; make a raw one: {}", drive_format_, format->describe,
-                 convert_line(*format, drive.path.empty() ? "IN" : drive.path));
-  }
   if (unplugged) {
     if (id.empty()) return error("-drive {}: if=none: give an id, which -device then names as drive=", value);
     const auto same = [&id](const DriveConfig& other) { return other.id == id; };
@@ -210,7 +206,7 @@ Status OptionParser::drive(const std::string& value) {
     while (*index < 4 && ide_[*index]) ++*index;
     if (*index == 4) return error("-drive {}: all four IDE drives are taken", value);
   }
-  if (drive.path.empty() && !drive.cdrom) return error("-drive: file= is missing");
+  if (!drive.has_image() && !drive.cdrom) return error("-drive: file= is missing");
   return put_drive(static_cast<unsigned>(*index), std::move(drive), "-drive");
 }
 
@@ -252,30 +248,10 @@ Status OptionParser::boot(const std::string& value) {
   return {};
 }
 
-namespace {
-
-// QEMU's "file:" in front of a name, and its protocols that are not there.
-Status strip_protocol(std::string& path) {
-  static constexpr std::string_view kLater[] = {"nbd", "http", "https", "ftp", "ftps",    "ssh",     "iscsi",
-                                                "fat", "json", "rbd",   "nfs", "null-co", "gluster", "blkdebug"};
-  const std::string protocol = path.substr(0, path.find_first_of(":/"));
-  if (protocol.size() == path.size() || path[protocol.size()] != ':') return {};
-  if (protocol == "file") path.erase(0, 5);
-  if (std::find(std::begin(kLater), std::end(kLater), protocol) != std::end(kLater)) {
-    return error("image '{}': images by {}: not in this version", path, protocol);
-  }
-  return {};
-}
-
-}  // namespace
-
 Status OptionParser::check_files() {
   const auto check = [this](DriveConfig& drive, auto look) -> Status {
-    if (Status s = strip_protocol(drive.path); !s) return s;
-    if (!drive.raw) {
-      if (Status s = refuse_other_formats(drive.path); !s) return s;
-    }
-    auto warning = look(drive.path);
+    if (drive.path.starts_with("file:")) drive.path.erase(0, 5);
+    auto warning = look(drive.image());
     if (!warning) return warning.error();
     if (!warning->empty()) settings_.warnings.push_back(std::move(*warning));
     return {};
@@ -283,7 +259,7 @@ Status OptionParser::check_files() {
   for (const DeviceConfig& device : settings_.machine.devices) {
     const std::string* id = device.find("drive");
     for (DriveConfig& drive : settings_.machine.drives) {
-      if (!id || drive.id != *id || drive.path.empty()) continue;
+      if (!id || drive.id != *id || !drive.has_image()) continue;
       drive.cdrom |= device.type == "ide-cd";
       if (snapshot_ && !drive.cdrom) drive.snapshot = true;
       const auto look = device.type == "floppy" ? check_floppy_image : drive.cdrom ? check_iso_image : check_disk_image;

@@ -1,17 +1,11 @@
 // Looking at the first sectors of images.
 #include "frontend/options/image_probe.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <vector>
 
 #include "base/bits.h"
-#include "block/block_image.h"
 #include "devices/floppy/floppy_drive.h"
 #include "firmware/linux_boot.h"
 #include "firmware/multiboot.h"
@@ -32,23 +26,15 @@ struct Head {
   bool boot_sector() const { return bytes.size() >= 512 && bytes[510] == 0x55 && bytes[511] == 0xaa; }
 };
 
-Result<Head> read_head(const std::string& path) {
-  struct stat st {};
-  if (stat(path.c_str(), &st) != 0) return error("cannot open image '{}': {}", path, std::strerror(errno));
-  if (S_ISDIR(st.st_mode)) return error("image '{}' is a directory; give a file", path);
-  if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
-    return error("image '{}' is neither a file nor a block device", path);
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return error("cannot open image '{}': {}", path, std::strerror(errno));
+// Of what a guest will see.
+Result<Head> read_head(const ImageSpec& spec) {
+  auto image = open_image(spec, ImageAccess::kBeside, {.guest = true});
+  if (!image) return image.error();
   Head head;
-  head.size = static_cast<u64>(std::max<off_t>(lseek(fd, 0, SEEK_END), 0));
+  head.size = (*image)->size();
+  if (head.size == 0) return error("image '{}' is empty; an image has at least one 512-byte sector", spec.file);
   head.bytes.resize(std::min<u64>(head.size, kProbeBytes));
-  const ssize_t got = head.bytes.empty() ? 0 : pread(fd, head.bytes.data(), head.bytes.size(), 0);
-  const int e = errno;
-  close(fd);
-  if (got < 0) return error("cannot read image '{}': {}", path, std::strerror(e));
-  head.bytes.resize(static_cast<std::size_t>(got));
-  if (head.size == 0) return error("image '{}' is empty; an image has at least one 512-byte sector", path);
+  if (Status s = (*image)->read(0, head.bytes); !s) return s.error();
   return head;
 }
 
@@ -92,39 +78,38 @@ std::string check_disk(const std::string& path, const Head& head) {
 
 }  // namespace
 
-Result<ImageKind> recognise_image(const std::string& path) {
-  auto head = read_head(path);
+Result<ImageKind> recognise_image(const std::string& file) {
+  auto head = read_head({.file = file});
   if (!head) return head.error();
   if (looks_like_linux(head->bytes)) return ImageKind::kKernel;
   if (head->iso()) return ImageKind::kIso;
   if (head->boot_sector()) return floppy_format(head->size) ? ImageKind::kFloppy : ImageKind::kDisk;
   if (looks_like_multiboot(head->bytes)) return ImageKind::kKernel;
-  if (Status s = refuse_other_formats(path); !s) return s.error();
   return error(
       "'{}' is not bootable: no boot sector, no ISO 9660 file system, no Linux or Multiboot kernel; "
       "use -hda or -cdrom for an image without one",
-      path);
+      file);
 }
 
-Result<std::string> check_disk_image(const std::string& path) {
-  const auto head = read_head(path);
+Result<std::string> check_disk_image(const ImageSpec& image) {
+  const auto head = read_head(image);
   if (!head) return head.error();
-  return check_disk(path, head.value());
+  return check_disk(image.file, head.value());
 }
 
-Result<std::string> check_iso_image(const std::string& path) {
-  const auto head = read_head(path);
+Result<std::string> check_iso_image(const ImageSpec& image) {
+  const auto head = read_head(image);
   if (!head) return head.error();
-  return check_iso(path, head.value());
+  return check_iso(image.file, head.value());
 }
 
-Result<std::string> check_floppy_image(const std::string& path) {
-  const auto read = read_head(path);
+Result<std::string> check_floppy_image(const ImageSpec& image) {
+  const auto read = read_head(image);
   if (!read) return read.error();
   const Head& head = read.value();
   if (floppy_format(head.size)) return std::string();
   const FloppyFormat format = fitting_floppy_format(head.size, head.bytes);
-  return fmt::format("floppy image '{}' has {} bytes, as no floppy has: {} a {} KB disk", path, head.size,
+  return fmt::format("floppy image '{}' has {} bytes, as no floppy has: {} a {} KB disk", image.file, head.size,
                      format.bytes() < head.size ? "the guest sees its beginning as" : "taken for the beginning of",
                      format.bytes() / 1024);
 }

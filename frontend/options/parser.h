@@ -105,7 +105,7 @@ class OptionParser {
   std::vector<DeviceConfig> devices_;   // -device
   std::vector<DriveConfig> unplugged_;  // -drive if=none
   bool boot_given_ = false;
-  std::string drive_format_, drive_errors_;  // of the -drive being read: format=, and which of werror and rerror
+  std::string drive_errors_;  // which of werror and rerror the -drive being read has
   unsigned serial_given_ = 0;
   bool monitor_given_ = false, parallel_given_ = false, nographic_ = false, display_given_ = false, nodefaults_ = false,
        snapshot_ = false;

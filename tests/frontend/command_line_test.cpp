@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "block/create_image.h"
 #include "frontend/options/image_probe.h"
 #include "frontend/options/values.h"
 #include "machine/machine.h"
@@ -138,7 +139,7 @@ TEST_CASE("what -drive takes and tunes nothing with", "[frontend]") {
   TempDir dir;
   const std::string a = dir.write("a", disk_image(1 << 20)), file = "file=" + a + ",format=raw";
   const Settings s = good({"-drive", file + ",aio=native,cache=none,discard=unmap,detect-zeroes=on,id=d0,node-name=n"});
-  CHECK(s.machine.ide(0)->raw);
+  CHECK(s.machine.ide(0)->format == "raw");
   CHECK(good({"-drive", file + ",readonly"}).machine.ide(0)->read_only);
   CHECK(good({"-drive", file + ",serial=WD-1"}).machine.ide(0)->serial == "WD-1");
   CHECK_FALSE(good({"-drive", file + ",file.locking=off"}).machine.ide(0)->locking);
@@ -206,12 +207,12 @@ TEST_CASE("drives that -device plugs in", "[frontend]") {
 TEST_CASE("images of other formats are never taken for raw", "[frontend]") {
   TempDir dir;
   std::vector<u8> bytes = disk_image(1 << 20);
-  std::copy_n("QFI\xfb\0\0\0\3", 8, bytes.begin());
-  const std::string q = dir.write("a disk.qcow2", bytes);
+  std::copy_n("QED\0", 4, bytes.begin());
+  const std::string q = dir.write("a disk.qed", bytes);
   const auto refused = [&](std::vector<std::string> args) {
     const std::string message = bad(std::move(args));
-    CHECK(message.find("QCOW2") != std::string::npos);
-    CHECK(message.find("qemu-img convert -O raw '" + q + "' '" + q + ".raw'") != std::string::npos);
+    CHECK(message.find("a QED image") != std::string::npos);
+    CHECK(message.find("format=raw") != std::string::npos);
   };
   for (const char* option : {"-hda", "-hdb", "-hdc", "-hdd", "-cdrom", "-fda", "-fdb"}) refused({option, q});
   refused({q});
@@ -219,9 +220,35 @@ TEST_CASE("images of other formats are never taken for raw", "[frontend]") {
     refused({"-drive", "file=" + q + kind});
     CHECK(good({"-drive", "file=" + q + kind + ",format=raw"}).machine.ide(2));
   }
-  CHECK(bad({"-drive", "format=qcow2,file=" + q}).find("qemu-img convert -O raw -f qcow2 '") != std::string::npos);
-  CHECK(bad({"-drive", "format=vhdx,file=" + q}).find("VHDX") != std::string::npos);
-  CHECK(bad({"-drive", "format=foo,file=" + q}).find("no such format; there is: raw") != std::string::npos);
+  CHECK(bad({"-drive", "format=qcow2,file=" + q}).find("not in qcow2 format") != std::string::npos);
+  CHECK(bad({"-drive", "format=foo,file=" + q}).find("no such format; there are: ") != std::string::npos);
+}
+
+TEST_CASE("images of other formats, with options about them", "[frontend]") {
+  TempDir dir;
+  const std::string base = dir.write("base", disk_image(1 << 20)), top = dir / "top";
+  REQUIRE(create_image(
+      "qcow2", {.path = top, .bytes = 1 << 20, .options = {}, .backing_file = "base", .backing_format = "raw"}));
+  CHECK(good({"-hda", top}).machine.ide(0)->path == top);
+  CHECK(good({top}).machine.ide(0)->path == top);
+  CHECK(good({"-drive", "format=qcow2,file=" + top}).machine.ide(0)->format == "qcow2");
+  const Settings dotted = good({"-drive", "driver=qcow2,file.driver=file,file.filename=" + top});
+  CHECK(dotted.machine.ide(0)->image().format == "qcow2");
+  CHECK(good({"-drive", "file=" + top + ",backing.driver=raw,backing.file.filename=" + base}).machine.ide(0));
+  CHECK(good({"-hda", "json:{\"driver\": \"qcow2\", \"file\": {\"driver\": \"file\", \"filename\": \"" + top + "\"}}"})
+            .machine.ide(0));
+  CHECK(bad({"-hda", "json:{"}).find("not JSON") != std::string::npos);
+  CHECK(bad({"-hda", "gopher:x"}).find("Unknown protocol 'gopher'") != std::string::npos);
+  CHECK(bad({"-drive", "file=" + top + ",file.driver=foo"}).find("driver 'foo'") != std::string::npos);
+  CHECK(bad({"-drive", "file=" + top + ",backing.driver=foo"}).find("Unknown driver 'foo'") != std::string::npos);
+  CHECK(bad({"-drive", "file=" + base + ",format=raw,file.foo=1"}).find("'foo'") != std::string::npos);
+  REQUIRE(create_image(
+      "qcow2",
+      {.path = dir / "orphan", .bytes = 1 << 20, .options = {}, .backing_file = "nobody", .backing_format = "raw"}));
+  CHECK(bad({"-hda", dir / "orphan"}).find("Could not open backing file") != std::string::npos);
+  REQUIRE(create_image(
+      "qcow2", {.path = dir / "self", .bytes = 1 << 20, .options = {}, .backing_file = "self", .backing_format = {}}));
+  CHECK(bad({"-hda", dir / "self"}).find("circle") != std::string::npos);
 }
 
 TEST_CASE("a bare image is recognised by its contents", "[frontend]") {

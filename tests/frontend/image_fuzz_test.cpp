@@ -163,7 +163,7 @@ TEST_CASE("malformed images are taken or refused, nothing else", "[frontend]") {
     damage.apply(bytes);
     const std::string path = dir.write("image", bytes);
     for (const auto check : {check_disk_image, check_iso_image, check_floppy_image}) {
-      const auto warning = check(path);
+      const auto warning = check({.file = path});
       if (const std::string& line = warning ? warning.value() : warning.error().message; !line.empty()) one_line(line);
     }
     if (auto settings = parse_command_line(std::span(&path, 1)); !settings) one_line(settings.error().message);
@@ -195,7 +195,7 @@ TEST_CASE("a CD image may end anywhere in its volume descriptor", "[frontend]") 
   const std::vector<u8> iso = bootable_iso();
   for (std::size_t size = 0x7ff8; size < 0x8808; size += 3) {
     const std::string path = dir.write("image", {iso.begin(), iso.begin() + static_cast<std::ptrdiff_t>(size)});
-    if (const auto warning = check_iso_image(path); !warning) one_line(warning.error().message);
+    if (const auto warning = check_iso_image({.file = path}); !warning) one_line(warning.error().message);
     if (const auto kind = recognise_image(path); !kind) one_line(kind.error().message);
   }
 }

@@ -207,7 +207,7 @@ TEST_CASE("garbage, silence and viewers that take nothing disturb neither guest 
   CHECK(machine.process->errors.empty());
 }
 
-// With libvncserver's own threads this crashed within seconds.
+// Each viewer has a screen of its own: what one asks for reaches no other.
 TEST_CASE("viewers that change format and encoding all the time while the guest changes its mode", "[vnc]") {
   TempDir dir;
   const std::string path = (dir / "vnc");

@@ -1,6 +1,5 @@
 // Files as disks, floppies and CDs: what is found out about them before a guest sees them.
 #include "block/disk_geometry.h"
-#include "block/image_format.h"
 #include "devices/floppy/floppy_drive.h"
 #include "frontend/options/image_probe.h"
 #include "tests/fuzz/fuzz.h"
@@ -16,7 +15,7 @@ int LLVMFuzzerTestOneInput(const u8* data, std::size_t size) {
 
   std::vector<u8> head(image.begin(),
                        image.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(512, image.size())));
-  (void)format_of_head(head);
+  (void)probe_image(head, {});
   (void)format_of_tail(image.last(head.size()));
   const FloppyFormat floppy = fitting_floppy_format(sectors * 512, head);
   if (floppy.total_sectors() == 0 || floppy.total_sectors() > FloppyDrive::kMostSectors) fuzz::found("a floppy format");
@@ -29,14 +28,14 @@ int LLVMFuzzerTestOneInput(const u8* data, std::size_t size) {
 
   if (const auto kind = recognise_image(file.path()); !kind) fuzz::one_line(kind.error().message);
   for (const auto check : {check_disk_image, check_iso_image, check_floppy_image}) {
-    auto warning = check(file.path());
+    auto warning = check({.file = file.path()});
     if (!warning) {
       fuzz::one_line(warning.error().message);
     } else if (!warning->empty()) {
       fuzz::one_line(*warning);
     }
   }
-  auto opened = open_raw_image(file.path(), ImageAccess::kReadWrite, {.probe = true, .lock = false});
+  auto opened = open_image({.file = file.path()}, ImageAccess::kReadWrite, {.lock = false, .guest = true});
   if (!opened) {
     fuzz::one_line(opened.error().message);
     return 0;

@@ -1,15 +1,11 @@
 // The bytes of one or two VNC viewers of a small machine, over sockets and a server's threads as they are in use. The
 // first byte says how: whether they come after a good login, whether there are two, and whether the guest's screen
 // changes its size in between. In the rest 0xF5 parts what one viewer sends from what the next does.
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-
 #include <csignal>
 
 #include "frontend/display/vnc_server.h"
 #include "frontend/input/keymap.h"
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/connection.h"
 
 using namespace xlat;
 
@@ -37,35 +33,11 @@ struct Server {
   }
   ~Server() { vnc.reset(); }
 
-  int connect() const {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    path.copy(address.sun_path, sizeof address.sun_path - 1);
-    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || ::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) fuzz::found("no server");
-    return fd;
-  }
-
   const std::string path = "/tmp/xlat-fuzz-vnc-" + std::to_string(getpid());
   std::unique_ptr<Machine> machine;
   std::unique_ptr<ScreenFeed> feed;
   std::unique_ptr<VncServer> vnc;
 };
-
-// Reads what has come. False when the server has ended the connection.
-bool drain(int fd, int timeout_ms) {
-  char buffer[65536];
-  pollfd p{fd, POLLIN, 0};
-  while (poll(&p, 1, timeout_ms) > 0) {
-    if (recv(fd, buffer, sizeof buffer, 0) <= 0) return false;
-    timeout_ms = 0;
-  }
-  return true;
-}
-
-bool put(int fd, std::string_view bytes) {
-  return send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT) == static_cast<ssize_t>(bytes.size());
-}
 
 }  // namespace
 
@@ -73,10 +45,10 @@ int LLVMFuzzerTestOneInput(const u8* data, std::size_t size) {
   static Server server;
   fuzz::Input input(data, size);
   const u8 how = input.byte();
-  int fds[2] = {server.connect(), how & 2 ? server.connect() : -1};
+  int fds[2] = {fuzz::connect(server.path), how & 2 ? fuzz::connect(server.path) : -1};
   if (how & 1) {
     for (const int fd : fds) {
-      if (fd >= 0) put(fd, "RFB 003.008\n\1\1");
+      if (fd >= 0) fuzz::put(fd, "RFB 003.008\n\1\1");
     }
   }
   std::string_view rest = input.text();
@@ -84,7 +56,7 @@ int LLVMFuzzerTestOneInput(const u8* data, std::size_t size) {
     const std::string_view part = rest.substr(0, rest.find(static_cast<char>(kNext)));
     rest.remove_prefix(std::min(rest.size(), part.size() + 1));
     const int fd = fds[turn % 2] >= 0 ? fds[turn % 2] : fds[0];
-    put(fd, part);
+    fuzz::put(fd, part);
     if (how & 4) {
       // A monitor of another shape in front of the guest: graphics and text by the registers that tell them apart.
       PortBus& ports = server.machine->pc().ports;
@@ -92,14 +64,14 @@ int LLVMFuzzerTestOneInput(const u8* data, std::size_t size) {
       ports.write(0x3d4, 1, 0x01), ports.write(0x3d5, 1, 20 + turn % 60);
     }
     server.feed->look();
-    drain(fd, 1);
+    fuzz::drain(fd, 1);
   }
   for (const int fd : fds) {
     if (fd < 0) continue;
-    drain(fd, 1);
+    fuzz::drain(fd, 1);
     close(fd);
   }
-  for (int tries = 0; tries < 5000 && server.vnc->has_viewers(); ++tries) usleep(1000);
+  for (int tries = 0; tries < 15000 && server.vnc->has_viewers(); ++tries) usleep(1000);
   if (server.vnc->has_viewers()) fuzz::found("a viewer that does not end");
   // What it has typed is taken by the machine, which else would keep it.
   server.machine->post([&] { server.machine->quit(); });

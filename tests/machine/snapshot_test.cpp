@@ -46,9 +46,9 @@ struct Bench {
     config.ram_bytes = 4 << 20;
     config.engine = engine;
     config.time.deterministic = true;
-    config.add_floppy(0, DriveConfig{.path = disk.path(), .read_only = true, .raw = true});
-    config.add_ide(0, DriveConfig{.path = disk.path(), .snapshot = true, .raw = true});
-    config.add_ide(2, DriveConfig{.path = disk.path(), .cdrom = true, .raw = true});
+    config.add_floppy(0, DriveConfig{.path = disk.path(), .read_only = true, .format = "raw"});
+    config.add_ide(0, DriveConfig{.path = disk.path(), .snapshot = true, .format = "raw"});
+    config.add_ide(2, DriveConfig{.path = disk.path(), .cdrom = true, .format = "raw"});
     config.boot_order = "c";
     const auto print = [this](u8 value) { printed += static_cast<char>(value); };
     for (unsigned n = 0; n < 2; ++n) config.add_serial(n, print);
