@@ -156,6 +156,10 @@ case $name in
     gcc -m32 -march=i686 -static -O2 -s -o "$work/root/bin/tone" "$here/guest-files/tone.c" -lm
     initramfs init-sound snd-ens1370 snd-intel8x0 snd-sb16 snd-gusclassic
     ;;
+  pxe)
+    mkdir "$out/served"
+    nasm -f bin -o "$out/served/hello.0" "$here/guest-files/pxe-hello.asm"
+    ;;
   linux-net)
     kernel linux-image-686
     initramfs init-net af_packet e1000 8139cp 8139too pcnet32 ne2k-pci ne
@@ -203,7 +207,7 @@ case $name in
     mke2fs -q -t ext4 -L xlatroot -d "$here/guest-files" -E offset=$((100352 * 512)) "$disk" 47000k
     ;;
   *)
-    echo "xlat: no guest '$name'; there are:" linux-686 linux-686-pae linux-media linux-net linux-selftests linux-sound linux-usb sound-floppy grub-rescue grub-rescue-floppy \
+    echo "xlat: no guest '$name'; there are:" linux-686 linux-686-pae linux-media linux-net linux-selftests linux-sound linux-usb pxe sound-floppy grub-rescue grub-rescue-floppy \
       grub-legacy-floppy syslinux-disk syslinux-floppy isolinux-cd ipxe grub-invaders gnumach memtest86 u-boot >&2
     exit 1
     ;;

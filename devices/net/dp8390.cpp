@@ -271,7 +271,10 @@ unsigned Dp8390::free_pages() const {
 bool Dp8390::can_receive() {
   if (command_ & kStop || transmit_config_ & kLoopback) return true;
   // A ring that never holds a frame, and one that is not there, lose what comes.
-  return page_stop_ - page_start_ <= static_cast<int>(kMostPages) || free_pages() > kMostPages;
+  if (page_stop_ - page_start_ <= static_cast<int>(kMostPages) || free_pages() > kMostPages) return true;
+  // Drivers stop at some number of packets and count on the next one to call them for the rest.
+  if (!(status_ & kReceived)) raise(kReceived);
+  return false;
 }
 
 bool Dp8390::accepts(std::span<const u8> frame) const {

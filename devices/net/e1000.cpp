@@ -269,7 +269,7 @@ void E1000::write_register(u32 offset, u32 value) {
     case kIcs: return cause(value & kCauses);
     case kIms: reg(kIms) |= value & kCauses; return update_interrupt();
     case kImc: reg(kIms) &= ~value; return update_interrupt();
-    case kRctl: reg(kRctl) = value & 0x07de'ffff; return port_.feed();
+    case kRctl: reg(kRctl) = value & 0x06df'ffff; return port_.feed();
     case kRdt: reg(kRdt) = value & 0xffff; return port_.feed();
     case kTdt: reg(kTdt) = value & 0xffff; return transmit();
     default: break;

@@ -86,7 +86,8 @@ class E1000 final : public Device, public PciFunction, public IoHandler, public 
   // ---- Sending, e1000_transmit.cpp ----
   void transmit();
   void read_context(const std::array<u8, 16>& descriptor);
-  void add_data(const std::array<u8, 16>& descriptor, u64 address, bool legacy);
+  // Returns how much was read.
+  std::size_t add_data(const std::array<u8, 16>& descriptor, u64 address, bool legacy);
   void send_packet(const std::array<u8, 16>& last, bool legacy);
   void send_frame(std::span<u8> frame, const std::array<u8, 16>& last);
 

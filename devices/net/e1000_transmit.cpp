@@ -10,20 +10,24 @@ namespace xlat {
 using namespace e1000;
 
 namespace {
-constexpr unsigned kAtOnce = 256;  // descriptors before the guest goes on
-constexpr u64 kPause = 20'000;     // ns
+// So much is read before the guest goes on; then as long a pause as the wire would take.
+constexpr unsigned kAtOnce = 256;
+constexpr std::size_t kBytesAtOnce = 256 << 10;
+constexpr u64 kLeastPause = 20'000, kByte = 8;  // ns
 constexpr u32 kMacLoopback = 1 << 6, kTransceiverLoopback = 3 << 6;
 }  // namespace
 
 // From head to tail. A ring that points to huge buffers is worked on in parts, so that it holds up nobody.
 void E1000::transmit() {
+  if (transmit_more_.pending()) return;
   unsigned left = kAtOnce;
+  std::size_t bytes = 0;
   bool report = false, delayed = true;
   while (reg(kTctl) & kTctlEnable && bus_master() && reg(kTdh) != reg(kTdt)) {
     const u32 count = reg(kTdlen) / 16;
     if (reg(kTdh) >= count || reg(kTdt) >= count) break;
-    if (left-- == 0) {
-      transmit_more_.schedule(clock_.now() + kPause);
+    if (left-- == 0 || bytes >= kBytesAtOnce) {
+      transmit_more_.schedule(clock_.now() + std::max<u64>(kLeastPause, bytes * kByte));
       break;
     }
     const u64 place = (u64{reg(kTdbah)} << 32 | reg(kTdbal)) + 16 * reg(kTdh);
@@ -34,7 +38,7 @@ void E1000::transmit() {
     if (context) {
       read_context(descriptor);
     } else {
-      add_data(descriptor, load_le<u64>(&descriptor[0]), legacy);
+      bytes += add_data(descriptor, load_le<u64>(&descriptor[0]), legacy);
       if (command & kCmdEop) send_packet(descriptor, legacy);
     }
     if (command & kCmdReport) {
@@ -68,7 +72,7 @@ void E1000::read_context(const std::array<u8, 16>& d) {
         (command & 2) != 0};
 }
 
-void E1000::add_data(const std::array<u8, 16>& d, u64 address, bool legacy) {
+std::size_t E1000::add_data(const std::array<u8, 16>& d, u64 address, bool legacy) {
   if (!packet_.begun) {
     packet_.begun = true;
     packet_.extended = !legacy;
@@ -79,6 +83,7 @@ void E1000::add_data(const std::array<u8, 16>& d, u64 address, bool legacy) {
   const std::size_t had = packet_.bytes.size(), more = std::min<std::size_t>(length, kMostPacket - had);
   packet_.bytes.resize(had + more);
   memory_.read_block(address, std::span(packet_.bytes).subspan(had));
+  return more;
 }
 
 // 3.4 to 3.5.

@@ -1,4 +1,7 @@
 // The two cards with a DP8390: Novell's NE2000 on ISA, and Realtek's RTL8029 on PCI.
+#include <algorithm>
+
+#include "base/bits.h"
 #include "devices/isa/port_range.h"
 #include "devices/net/card.h"
 #include "devices/net/dp8390.h"
@@ -7,6 +10,20 @@
 namespace xlat {
 
 namespace {
+
+// iPXE's ROM for this card is one for many, and leaves its identifiers at zero, by which the firmware would not take
+// it: they are filled in, and the checksum's byte (that of the entry's padding, PCI Firmware 3.0, 5.1.2) follows.
+std::vector<u8> naming_card(std::vector<u8> rom, u16 vendor, u16 device) {
+  if (rom.size() < 0x40) return rom;
+  const std::size_t data = load_le<u16>(&rom[0x18]);
+  constexpr std::string_view kSignature = "PCIR";
+  if (data + 8 > rom.size() || !std::equal(kSignature.begin(), kSignature.end(), &rom[data])) return rom;
+  if (load_le<u32>(&rom[data + 4]) != 0) return rom;
+  store_le(&rom[data + 4], vendor);
+  store_le(&rom[data + 6], device);
+  for (std::size_t n = 4; n < 8; ++n) rom[6] = static_cast<u8>(rom[6] - rom[data + n]);
+  return rom;
+}
 
 class Ne2000Isa final : public Device {
  public:
@@ -48,7 +65,7 @@ class Ne2000Pci final : public Device, public PciFunction {
                      .interrupt_pin = 1}),
         core_(Dp8390::Kind::kRtl8029, parts.port, parts.mac, [this](bool level) { set_intx(level); }) {
     add_io_bar(0, 0x100, core_, kWidthsAll);
-    if (!parts.rom.empty()) add_rom_bar(std::move(parts.rom));
+    if (!parts.rom.empty()) add_rom_bar(naming_card(std::move(parts.rom), 0x10ec, 0x8029));
     reset();
   }
 
