@@ -20,6 +20,8 @@ pkg_check_modules(adplug IMPORTED_TARGET adplug)
 pkg_check_modules(sdl2 IMPORTED_TARGET sdl2)
 # Without it there are no -vnc and no -display web.
 pkg_check_modules(libvncserver IMPORTED_TARGET libvncserver)
+# Without it there is no -netdev user.
+pkg_check_modules(slirp IMPORTED_TARGET slirp>=4.7)
 # Without it there is no -sandbox.
 pkg_check_modules(libseccomp IMPORTED_TARGET libseccomp)
 # Without it there are no images by nbd:.

@@ -10,6 +10,7 @@
 #include "devices/block/io_error.h"
 #include "devices/block/medium_drive.h"
 #include "devices/char_channel.h"
+#include "devices/net/nic.h"
 #include "mmu/address_space.h"
 #include "mmu/port_bus.h"
 
@@ -52,6 +53,12 @@ class Board {
 
   // The -audiodev with this id, or the first one for an empty id; null if nothing is heard there.
   virtual Result<AudioMixer*> audio(const std::string& id) = 0;
+
+  // A port for a network card, plugged into the back end with this id; into none for an empty one.
+  virtual Result<NetPort*> network(const std::string& id) = 0;
+  // An Ethernet address from its text, or for an empty one the next that no card has.
+  virtual Result<MacAddress> mac_address(const std::string& text) = 0;
+
 
   // Buses for drives, each with its name ("ide.0"), in the order in which drives without a bus take their places. A
   // controller offers its own while it is made; they are named after it then.

@@ -21,6 +21,7 @@ struct Property {
     kChannel,  // the id of a character back end
     kAudio,    // the id of an audio back end
     kDrive,    // the id of a drive's image
+    kNetwork,  // the id of a network back end
   };
   std::string_view name;
   Kind kind = Kind::kNumber;

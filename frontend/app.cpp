@@ -23,6 +23,7 @@
 #include "frontend/host/signals.h"
 #include "frontend/host/terminal.h"
 #include "frontend/monitor/monitor.h"
+#include "frontend/net/networks.h"
 #include "frontend/options/command_line.h"
 #include "frontend/sound/host_sink.h"
 #include "frontend/states/incoming.h"
@@ -83,6 +84,7 @@ class App {
   std::unique_ptr<VncServer> vnc_;
   std::vector<std::unique_ptr<Display>> displays_;
   std::vector<std::shared_ptr<HostSink>> sinks_;
+  std::unique_ptr<Networks> networks_;
   std::unique_ptr<Incoming> incoming_;
   bool failed_ = false;
   bool pidfile_written_ = false;
@@ -92,6 +94,7 @@ App::~App() {
   displays_.clear();
   vnc_.reset();
   for (auto& channel : channels_) channel->stop();
+  if (networks_) networks_->stop();
   signals_.stop();
   if (pidfile_written_) unlink(settings_.pidfile.c_str());
   gdb_.reset();
@@ -201,6 +204,8 @@ Status App::build() {
     if (sink) sinks_.push_back(std::move(sink));
   }
   config.speaker_audio = settings_.speaker_audio;
+  networks_ = std::make_unique<Networks>(settings_.networks, settings_.net_dumps);
+  if (Status s = networks_->open(config); !s) return s;
 
   auto machine = Machine::create(config);
   if (!machine) return machine.error();
@@ -227,6 +232,7 @@ Status App::build() {
     if (!monitor) continue;
     monitor->on_gdbserver([this](std::string_view device) { return gdbserver(device); });
     monitor->set_vnc(vnc_.get());
+    monitor->set_networks(*networks_);
     monitor->on_receive([this](const std::string& uri) { return receive(uri); });
   }
   if (Status s = load_state(); !s) return s;
@@ -335,6 +341,7 @@ Status App::start() {
     if (Status s = channel->start(std::move(handlers), ended_fd_); !s) return s;
   }
   if (Status s = gdb_->start(ended_fd_); !s) return s;
+  if (Status s = networks_->start(*machine_); !s) return s;
   if (Status s = write_pidfile(); !s) return s;
   for (auto& sink : sinks_) {
     if (Status s = sink->start(); !s) return s;

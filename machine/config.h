@@ -14,6 +14,7 @@
 #include "block/open_image.h"
 #include "cpu/model.h"
 #include "devices/audio/audio_backends.h"
+#include "devices/net/nic.h"
 #include "firmware/rom.h"
 
 namespace xlat {
@@ -49,6 +50,12 @@ struct ChannelConfig {
   std::string id;
   std::function<void(u8)> output;
   bool serial_mouse = false;  // a mouse is at the other end, and no back end
+};
+
+// A network back end: frames the guest sends go to `output`.
+struct NetworkConfig {
+  std::string id;
+  NetPort::Output output;
 };
 
 // -device: a row of devices/registry with values for its properties.
@@ -120,6 +127,7 @@ struct MachineConfig {
   std::vector<GlobalConfig> globals;
   std::vector<DriveConfig> drives;
   std::vector<ChannelConfig> channels;
+  std::vector<NetworkConfig> networks;
 
   // The usual places by number: IDE drive 0 to 3 from the primary master to the secondary slave, floppy drive A or B,
   // COM1 to COM4 (from 0).

@@ -13,12 +13,23 @@
 
 #include "base/types.h"
 #include "devices/input/input_hub.h"
+#include "devices/net/nic.h"
 
 namespace xlat {
 
 struct CharInput {
   u16 channel;  // place in MachineConfig::channels
   u8 value;
+};
+// A frame for the network card at this place among Pc::networks().
+struct FrameInput {
+  u16 network;
+  std::shared_ptr<const NetFrame> frame;
+};
+// Its cable is pulled out or plugged in.
+struct LinkInput {
+  u16 network;
+  bool up;
 };
 struct KeyInput {
   KeyCode key;
@@ -50,7 +61,7 @@ struct IdleInput {
   u64 now;
 };
 
-using Input = std::variant<CharInput, KeyInput, MouseInput, PointerInput, ChoosePointerInput, ResetInput,
+using Input = std::variant<CharInput, FrameInput, LinkInput, KeyInput, MouseInput, PointerInput, ChoosePointerInput, ResetInput,
                            PowerButtonInput, WakeInput, TimeInput, IdleInput>;
 
 struct StampedInput {
@@ -104,6 +115,13 @@ class InputGate {
     } else {
       changed_.wait(lock, ready);
     }
+    nudged_ = false;
+  }
+
+  // The same for a machine that stands still: only a nudge ends it, as what is posted waits.
+  void wait_for_nudge() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return nudged_; });
     nudged_ = false;
   }
 

@@ -19,6 +19,7 @@ Result<std::unique_ptr<Lockstep>> Lockstep::create(const MachineConfig& config, 
   for (AudioOutput& output : mine.audio) output.sink = nullptr;
   mine.warn = [](const std::string&) {};
   for (ChannelConfig& channel : mine.channels) channel.output = nullptr;
+  for (NetworkConfig& network : mine.networks) network.output = nullptr;
   auto follower = Pc::create(mine, lockstep->log_);
   if (!follower) return error("-engine lockstep: the second machine: {}", follower.error().message);
   lockstep->follower_ = std::move(*follower);

@@ -32,6 +32,10 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config) {
     std::atomic<i64>& backlog = machine->backlog_.emplace_back(0);
     channel->on_passed([&backlog](i64 bytes) { backlog -= bytes; });
   }
+  for (const auto& port : machine->pc_->networks()) {
+    std::atomic<i64>& waiting = machine->frames_waiting_.emplace_back(0);
+    port->on_passed([&waiting](i64 frames) { waiting -= frames; });
+  }
   return machine;
 }
 
@@ -50,6 +54,13 @@ void Machine::post(std::function<void()> work) {
 void Machine::enter_bytes(unsigned channel, std::span<const u8> bytes) {
   backlog_[channel] += static_cast<i64>(bytes.size());
   for (const u8 value : bytes) gate_.post(CharInput{static_cast<u16>(channel), value});
+}
+
+void Machine::enter_frame(unsigned network, std::span<const u8> frame) {
+  constexpr i64 kMostWaiting = 2048;
+  if (frames_waiting_[network] >= kMostWaiting || frame.size() < kMacHeader || frame.size() > kMostFrame) return;
+  ++frames_waiting_[network];
+  gate_.post(FrameInput{static_cast<u16>(network), std::make_shared<const NetFrame>(frame.begin(), frame.end())});
 }
 
 void Machine::quit() {
@@ -136,6 +147,12 @@ void Machine::apply(const Input& input) {
     Pc& pc;
     void operator()(const CharInput& in) {
       if (in.channel < pc.channels().size()) pc.channels()[in.channel]->enter(in.value);
+    }
+    void operator()(const FrameInput& in) {
+      if (in.network < pc.networks().size()) pc.networks()[in.network]->enter(in.frame);
+    }
+    void operator()(const LinkInput& in) {
+      if (in.network < pc.networks().size()) pc.networks()[in.network]->set_link(in.up);
     }
     void operator()(const KeyInput& in) {
       if (pc.suspended() && in.down) return pc.wake(Pc::Wake::kOther);
@@ -254,7 +271,7 @@ Machine::Exit Machine::run_until(u64 count) {
   for (;;) {
     if (!run_posted()) return end(Exit::kPowerOff);
     if (paused()) {
-      gate_.wait(std::nullopt);
+      gate_.wait_for_nudge();
       continue;
     }
     // Only an interrupt gets a halted processor on.

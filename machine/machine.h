@@ -39,6 +39,9 @@ class Machine {
   // says how many do, so that who reads faster than the guest can pause.
   void enter_bytes(unsigned channel, std::span<const u8> bytes);
   i64 backlog(unsigned channel) const { return backlog_[channel]; }
+  // The same for frames and the cards at Pc::networks(). What nobody takes for long is lost, as on any network.
+  void enter_frame(unsigned network, std::span<const u8> frame);
+  i64 frames_waiting(unsigned network) const { return frames_waiting_[network]; }
   // Runs `work` on the machine's thread between two instructions (monitor commands); waits for it if `run` is active
   // in another thread, else runs it at the next opportunity of the loop.
   void post(std::function<void()> work);
@@ -113,6 +116,7 @@ class Machine {
   std::vector<Pc*> pcs_;
   InputGate gate_;
   std::deque<std::atomic<i64>> backlog_;  // of each channel
+  std::deque<std::atomic<i64>> frames_waiting_;
   RunState run_state_ = RunState::kRunning;
   std::optional<Step> step_;
   std::optional<u32> stopped_at_;  // linear address of the next instruction then

@@ -105,6 +105,7 @@ Pc::Pc(const MachineConfig& config, Log& log, std::unique_ptr<GuestRam> guest_ra
       ide(memory, ide_primary, ide_secondary),
       bios_(std::move(bios)) {
   for (const ChannelConfig& c : config.channels) channels_.push_back(std::make_unique<CharChannel>(c.id, c.output));
+  for (const NetworkConfig& n : config.networks) networks_.push_back(std::make_unique<NetPort>(n.id, n.output));
   wire();
   plant_tree();
 }
@@ -330,6 +331,9 @@ std::vector<Pc::StatePart> Pc::state_parts() {
   for (Device* device : devices()) add(device->name(), [device](Archive& ar) { device->serialize(ar); });
   for (auto& channel : channels_) {
     add("chardev " + channel->id(), [to = channel.get()](Archive& ar) { to->serialize(ar); });
+  }
+  for (std::size_t n = 0; n < networks_.size(); ++n) {
+    add(fmt::format("network {}", n), [to = networks_[n].get()](Archive& ar) { to->serialize(ar); });
   }
   add("cpu", [this](Archive& ar) { cpu.serialize(ar); });  // last: lines of the chips lead to it
   return parts;

@@ -110,6 +110,9 @@ class Pc {
   // In the order of MachineConfig::channels.
   const std::vector<std::unique_ptr<CharChannel>>& channels() { return channels_; }
 
+  // Network cards' ports: first those of MachineConfig::networks, then those of cards that are plugged into nothing.
+  const std::vector<std::unique_ptr<NetPort>>& networks() { return networks_; }
+
   // The AT's chips by number: serial port or IDE drive.
   Uart16550* uart(unsigned n);
   AtapiCdrom* cdrom(unsigned ide_index);
@@ -135,6 +138,7 @@ class Pc {
   // Optional devices: machine/plug.cpp.
   class Plugs;
   Status plug(const DeviceConfig& config);
+  std::string card_name(std::string_view type) const;
   Status give_slot(PciFunction& function, const std::string& address);
   Result<std::unique_ptr<BlockImage>> open_image(const DriveConfig& drive);
   IoErrorAction judge_io(IoErrorPolicy policy, const Error& failed);
@@ -200,6 +204,7 @@ class Pc {
   std::shared_ptr<const KernelFiles> kernel_files_;
   bool powered_on_ = false, boot_once_over_ = false;
   std::vector<std::unique_ptr<CharChannel>> channels_;
+  std::vector<std::unique_ptr<NetPort>> networks_;
   std::vector<PluggedDrive> drives_;
   IoHandler* vga_window_ = nullptr;
   VgaCore* vga_ = nullptr;

@@ -73,6 +73,39 @@ class Pc::Plugs final : public Board {
     return pc_.audio.find(id.empty() ? pc_.audio.first() : id);
   }
 
+  Result<NetPort*> network(const std::string& id) override {
+    if (id.empty()) {
+      pc_.networks_.push_back(std::make_unique<NetPort>("", nullptr));
+      pc_.networks_.back()->take();
+      return port_taken = pc_.networks_.back().get();
+    }
+    std::vector<std::string_view> ids;
+    for (const auto& port : pc_.networks_) {
+      if (port->id().empty()) continue;
+      ids.push_back(port->id());
+      if (port->id() != id) continue;
+      if (port->taken()) return error("netdev={}: another card is plugged into it", id);
+      port->take();
+      return port_taken = port.get();
+    }
+    return ids.empty() ? error("netdev={}: there is no -netdev with this id", id)
+                       : error("netdev={}: there is no -netdev with this id; {}", id, choices(id, ids));
+  }
+
+  Result<MacAddress> mac_address(const std::string& text) override {
+    if (!text.empty()) {
+      const auto mac = parse_mac(text);
+      if (!mac) return error("mac={}: write six bytes in hexadecimal, as 52:54:00:12:34:56", text);
+      if ((*mac)[0] & 1) return error("mac={}: this is the address of a group, as its first byte is odd", text);
+      macs_.push_back(*mac);
+      return *mac;
+    }
+    MacAddress mac = {0x52, 0x54, 0x00, 0x12, 0x34, 0x56};  // QEMU's
+    while (std::find(macs_.begin(), macs_.end(), mac) != macs_.end()) ++mac[5];
+    macs_.push_back(mac);
+    return mac;
+  }
+
   void add_drive(const std::string& name, MediumDrive& drive) override {
     for (PluggedDrive& d : pc_.drives_) {
       if (d.name == name) d.drive = &drive;
@@ -118,7 +151,9 @@ class Pc::Plugs final : public Board {
     pc_.interp.stop();
   }
 
-  std::string sits_on;  // of the device just made
+  // Of the device just made.
+  std::string sits_on;
+  NetPort* port_taken = nullptr;
 
   // Puts what the device just made has offered into the tree: "ID.0", or the next free "ide.2".
   void name_buses(Object& object) {
@@ -134,6 +169,7 @@ class Pc::Plugs final : public Board {
  private:
   std::vector<IdeBus> ide_buses_;
   UsbBus* usb_ = nullptr;
+  std::vector<MacAddress> macs_;
   Pc& pc_;
 };
 
@@ -169,6 +205,7 @@ Status Pc::plug(const DeviceConfig& config) {
     }
   }
   plugs_->sits_on = bus_name;
+  plugs_->port_taken = nullptr;
   auto device = type->make(*plugs_, values);
   if (!device) return failed(device.error());
   if (!vga_) vga_ = dynamic_cast<VgaCore*>(device->get());
@@ -179,6 +216,9 @@ Status Pc::plug(const DeviceConfig& config) {
   if (!bus) return failed(error("there is no bus of type {}", type->bus));
   Object& object = ObjectTree::add(*bus, std::string(type->name), std::move(*device));
   object.id = config.id;
+  if (plugs_->port_taken) {
+    plugs_->port_taken->set_name(config.id.empty() ? card_name(type->name) : config.id);
+  }
   object.properties = std::move(values);
   plugs_->name_buses(object);
   if (!type->provides.empty()) {
@@ -188,6 +228,15 @@ Status Pc::plug(const DeviceConfig& config) {
     object.add_bus(name(), std::string(type->provides));
   }
   return {};
+}
+
+// As QEMU calls cards without an id: "e1000.0".
+std::string Pc::card_name(std::string_view type) const {
+  for (unsigned n = 0;; ++n) {
+    std::string name = fmt::format("{}.{}", type, n);
+    const auto has_it = [&name](const auto& port) { return port->name() == name; };
+    if (std::none_of(networks_.begin(), networks_.end(), has_it)) return name;
+  }
 }
 
 // "05.0", "5" or 0x05.0, in hexadecimal as QEMU takes it.

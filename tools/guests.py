@@ -1,5 +1,6 @@
 """Runs guests that tests/guests describes: starts xlat, waits for texts, types answers, checks how it ends."""
 import array
+import contextlib
 import hashlib
 import math
 import os
@@ -14,6 +15,9 @@ import tempfile
 import time
 import tomllib
 import wave
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+import byte_server
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "xlat", "guests")
@@ -115,6 +119,20 @@ class Run:
                 raise Failure(f"ended before the screen showed /{pattern}/")
             time.sleep(0.3)
 
+    def reach(self, text):
+        """Sends the text to the port of this host that leads to the guest's echo server, and waits for it."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=self.left()) as channel:
+            channel.settimeout(self.left())
+            channel.sendall(text.encode())
+            answer = b""
+            while len(answer) < len(text):
+                data = channel.recv(4096)
+                if not data:
+                    break
+                answer += data
+        if answer.decode("latin-1") != text:
+            raise Failure(f"the guest echoed {answer!r}, not {text!r}")
+
     def type_keys(self, keys):
         for key in shlex.split(keys):
             self.monitor(f"sendkey {key}")
@@ -151,7 +169,14 @@ def with_sums(text, files):
     def md5(found):
         with open(os.path.join(files, found[1]), "rb") as file:
             return hashlib.md5(file.read()).hexdigest()
+    text = re.sub(r"\{noise:(\d+)\}", lambda found: byte_server.noise_sum(int(found[1])), text)
     return re.sub(r"\{md5:([^}]+)\}", md5, text)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def check_tone(path, tone):
@@ -186,11 +211,17 @@ def run_guest(name, spec, engine):
         for copied in spec.get("copies", []):
             shutil.copy(os.path.join(files, copied), work)
         outputs = []
-        args = [part.replace("{files}", files).replace("{work}", work) for part in shlex.split(spec["command"])]
+        port = free_port()
+        server = byte_server.start().server_address[1] if "{server}" in spec["command"] else 0
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copytree(os.path.join(files, "served"), os.path.join(work, "served"))
+        args = [part.replace("{files}", files).replace("{work}", work).replace("{server}", str(server))
+                .replace("{port}", str(port)) for part in shlex.split(spec["command"])]
         if engine:
             args += ["-engine", engine]
         for steps in spec["runs"]:
             run = Run(args, time.monotonic() + spec.get("timeout", 300) * (PATIENCE.get((engine or "").split(",")[0], 1)), work, transcript)
+            run.port = port
             try:
                 for step in steps["steps"]:
                     for action, value in step.items():

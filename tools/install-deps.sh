@@ -7,8 +7,9 @@ set -euo pipefail
 
 packages=(
   build-essential binutils g++ gcc-multilib cmake ninja-build ccache pkg-config lld
-  libasmjit-dev libcapstone-dev libsdl2-dev catch2 zlib1g-dev libzstd-dev libfmt-dev libpng-dev nlohmann-json3-dev libmpfr-dev libncurses-dev libseccomp-dev libadplug-dev libvncserver-dev novnc tmux nasm libbz2-dev libnbd-dev qemu-utils
-  seabios acpica-tools
+  libasmjit-dev libcapstone-dev libsdl2-dev catch2 zlib1g-dev libzstd-dev libfmt-dev libpng-dev nlohmann-json3-dev libmpfr-dev
+  libncurses-dev libseccomp-dev libadplug-dev libvncserver-dev libslirp-dev novnc tmux nasm libbz2-dev libnbd-dev qemu-utils
+  seabios ipxe-qemu acpica-tools
   gdb cpio xz-utils kmod fdisk mtools xorriso openssl e2fsprogs syslinux syslinux-common python3
 )
 [ "${1:-}" = --bench ] && packages+=(libc6-dev-i386 qemu-system-x86)

@@ -12,6 +12,7 @@
 
 namespace xlat {
 
+class Networks;
 class VncServer;
 
 struct MonitorContext {
@@ -23,6 +24,7 @@ struct MonitorContext {
   u8 mouse_buttons = 0;
   std::function<std::string(std::string_view device)> gdbserver = {};
   VncServer* vnc = nullptr;  // null: there is none
+  Networks* networks = nullptr;
   // Shows something while a command is at work.
   std::function<void(std::string_view)> print = {};
   std::string migrated = {};  // what info migrate says of the last migration
@@ -107,6 +109,13 @@ std::string monitor_set_password(MonitorContext&, std::string_view);
 std::string monitor_expire_password(MonitorContext&, std::string_view);
 std::string change_vnc(MonitorContext&, std::string_view);
 std::string info_vnc(MonitorContext&, std::string_view);
+
+// network.cpp
+std::string monitor_set_link(MonitorContext&, std::string_view);
+std::string monitor_hostfwd_add(MonitorContext&, std::string_view);
+std::string monitor_hostfwd_remove(MonitorContext&, std::string_view);
+std::string info_network(MonitorContext&, std::string_view);
+std::string info_usernet(MonitorContext&, std::string_view);
 
 // states.cpp
 std::string monitor_savevm(MonitorContext&, std::string_view);

@@ -31,6 +31,7 @@ class Monitor {
 
   // The server that set_password and info vnc are about; null for none.
   void set_vnc(VncServer* vnc) { context_.vnc = vnc; }
+  void set_networks(Networks& networks) { context_.networks = &networks; }
 
   // What migrate_incoming is to do with its URI.
   void on_receive(std::function<Status(const std::string&)> receive) { context_.receive = std::move(receive); }

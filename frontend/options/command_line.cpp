@@ -18,7 +18,8 @@ struct OptionInfo {
 };
 constexpr bool answers_help(std::string_view name) {
   for (const std::string_view known : {"machine", "M", "cpu", "accel", "display", "vnc", "device", "audiodev", "audio",
-                                       "soundhw", "vga", "d", "k", "L", "chardev", "drive"}) {
+                                       "soundhw", "vga", "d", "k", "L", "chardev", "drive", "nic", "net", "netdev",
+                                       "object"}) {
     if (known == name) return true;
   }
   return false;
@@ -87,10 +88,6 @@ Error OptionParser::unknown(const std::string& arg, std::string_view name) {
 
 Status OptionParser::apply(Option option, const std::string& name, const std::string& value) {
   MachineConfig& m = settings_.machine;
-  const auto only_none = [&](const char* missing) -> Status {
-    if (value == "none") return {};
-    return error("{} {}: {}: not in this version; use {} none", name, value, missing, name);
-  };
   // An empty file name is a mistake in a script; it must not pass as "not given".
   const auto file = [&](std::string& to) -> Status {
     if (value.empty()) return error("{}: give a file name", name);
@@ -163,8 +160,10 @@ Status OptionParser::apply(Option option, const std::string& name, const std::st
     case Option::kAudio: return audio(value);
     case Option::kAudioHelp: return audiodev("help");
     case Option::kSoundhw: return soundhw(value);
-    case Option::kNet:
-    case Option::kNic: return only_none("networking");
+    case Option::kNic: return nic(value);
+    case Option::kNetdev: return netdev(value);
+    case Option::kNet: return net(value);
+    case Option::kObject: return object(value);
     case Option::kRtc: return rtc(value);
     case Option::kLocaltime: return rtc("base=localtime");
     case Option::kNoAcpi: m.acpi = false; break;
@@ -225,6 +224,7 @@ Status OptionParser::finish() {
   default_display();
   if (Status s = default_channels(); !s) return s;
   if (Status s = check_audio(); !s) return s;
+  if (Status s = check_networks(); !s) return s;
   list_devices();
   set_boot_order();
   // A deterministic run looks at no clock of the host's, so the time of day is fixed as well.

@@ -8,6 +8,7 @@
 
 #include "frontend/host/sandbox.h"
 #include "frontend/input/keymap.h"
+#include "frontend/net/net_spec.h"
 #include "frontend/options/char_spec.h"
 #include "frontend/options/display_settings.h"
 #include "machine/config.h"
@@ -47,6 +48,8 @@ struct Settings {
   std::optional<WebSettings> web;
   const Keymap* keymap = &Keymap::us();  // what viewers' characters and pasted text are typed on
   std::vector<AudioSettings> audio;
+  std::vector<NetSpec> networks;
+  std::vector<NetDumpSpec> net_dumps;
   std::string speaker_audio;  // id of the -audiodev the PC speaker plays to; empty for none
   std::string log_items, log_file, name, pidfile;
   std::string loadvm;    // name of the saved state to begin with

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "devices/registry.h"
+#include "frontend/options/net_types.h"
 #include "frontend/options/parser.h"
 #include "frontend/options/values.h"
 
@@ -13,13 +14,12 @@ namespace {
 struct LaterDevice {
   std::string_view prefix, missing;
 };
-constexpr LaterDevice kLater[] = {{"e1000", "networking"},
-                                  {"rtl8139", "networking"},
-                                  {"ne2k", "networking"},
-                                  {"pcnet", "networking"},
-                                  {"i825", "networking"},
-                                  {"virtio-net", "networking"},
-                                  {"vmxnet", "networking"},
+constexpr LaterDevice kLater[] = {{"e1000", "this network card"},
+                                  {"i82", "this network card"},
+                                  {"tulip", "this network card"},
+                                  {"vmxnet", "this network card"},
+                                  {"pvrdma", "this network card"},
+                                  {"usb-net", "this network card"},
                                   {"usb-", "this USB device"},
                                   {"piix4-usb", "this USB controller"},
                                   {"ich9-usb", "this USB controller"},
@@ -93,6 +93,13 @@ constexpr std::string_view kBuiltIn[] = {"PIIX4_PM", "kvm-pit",   "isa-pit", "mc
 
 }  // namespace
 
+std::string_view later_device(std::string_view name) {
+  for (const LaterDevice& later : kLater) {
+    if (name.starts_with(later.prefix)) return later.missing;
+  }
+  return {};
+}
+
 Status OptionParser::global(const std::string& value) {
   std::string driver, property, setting;
   const auto dot = value.find('.'), equals = value.find('=');
@@ -121,10 +128,8 @@ Status OptionParser::global(const std::string& value) {
     settings_.warnings.push_back(fmt::format("-global {}: not in this version; it has no effect", value));
     return {};
   }
-  for (const LaterDevice& later : kLater) {
-    if (!driver.starts_with(later.prefix)) continue;
-    settings_.warnings.push_back(
-        fmt::format("-global {}: {}: not in this version; it has no effect", value, later.missing));
+  if (const std::string_view missing = later_device(driver); !missing.empty()) {
+    settings_.warnings.push_back(fmt::format("-global {}: {}: not in this version; it has no effect", value, missing));
     return {};
   }
   return error("-global {}: there is no device '{}'; -device help lists them", value, driver);
@@ -139,8 +144,8 @@ Status OptionParser::device(const std::string& value) {
   }
   const DeviceType* type = find_device_type(driver);
   if (!type) {
-    for (const LaterDevice& later : kLater) {
-      if (driver.starts_with(later.prefix)) return error("-device {}: {}: not in this version", driver, later.missing);
+    if (const std::string_view missing = later_device(driver); !missing.empty()) {
+      return error("-device {}: {}: not in this version", driver, missing);
     }
     std::vector<std::string_view> names;
     for (const DeviceType* each : device_types()) names.push_back(each->name);
@@ -226,6 +231,7 @@ void OptionParser::list_devices() {
     return find_device_type(d.type)->category == DeviceType::Category::kDisplay;
   });
   if (!vga_.empty() && (vga_given_ || (!nodefaults_ && !display_named))) m.devices.push_back({.type = vga_});
+  m.devices.insert(m.devices.end(), nics_.begin(), nics_.end());
 
   // The CD-ROM drive and floppy drive A that a PC has without being asked.
   unsigned ide_count = 0;
@@ -272,7 +278,9 @@ void OptionParser::list_devices() {
 // What has a bootindex comes first, in the order of that, then the others in their usual order.
 void OptionParser::set_boot_order() {
   std::vector<std::pair<u64, char>> order;
-  for (const DeviceConfig& d : devices_) {
+  std::vector<DeviceConfig> all = nics_;
+  all.insert(all.end(), devices_.begin(), devices_.end());
+  for (const DeviceConfig& d : all) {
     const std::string* index = d.find("bootindex");
     const char letter = d.type == "floppy"                              ? 'a'
                         : d.type == "ide-cd"                            ? 'd'

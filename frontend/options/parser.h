@@ -79,6 +79,15 @@ class OptionParser {
   // An empty name is the PC speaker's.
   Status plug_sound_card(std::string_view device_name, const std::string& audio_id);
   Status check_audio();
+  Status nic(const std::string& value);
+  Status netdev(const std::string& value);
+  Status net(const std::string& value);
+  Status object(const std::string& value);
+  // `option` is what the user wrote.
+  Result<NetSpec> net_spec(std::string_view option, std::span<const SubOption> parts);
+  Status plug_nic(std::string_view option, const std::string& model, DeviceConfig card);
+  // What cards and hubs name by id must be there.
+  Status check_networks();
   Status default_channels();
   Status check_channels() const;
   Status check_files();
@@ -108,6 +117,8 @@ class OptionParser {
     std::string used_by;  // empty: by nobody
   };
   std::vector<NamedChannel> chardevs_;
+  std::vector<DeviceConfig> nics_;  // of -nic and -net nic
+  bool net_given_ = false;
   std::vector<std::string> soundhw_;  // names of devices
   std::optional<i64> rtc_base_;
 };
