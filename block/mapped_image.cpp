@@ -140,7 +140,8 @@ Result<Extent> MappedImage::status(u64 offset, u64 bytes) {
   if (bytes == 0) return Extent{};
   Extent all;
   // Blocks that follow one another are one extent.
-  while (all.bytes < bytes) {
+  constexpr unsigned kMostBlocks = 1 << 16;  // a map that was made to take our time gets no more of it at once
+  for (unsigned looked = 0; all.bytes < bytes && looked < kMostBlocks; ++looked) {
     const u64 at = offset + all.bytes, block = at / block_, in_block = at % block_;
     u64 n = std::min(bytes - all.bytes, block_ - in_block);
     const auto place = find(block);

@@ -210,6 +210,9 @@ def run_guest(name, spec, engine):
     with tempfile.TemporaryDirectory() as work, open(os.path.join(CACHE, name + ".log"), "wb", buffering=0) as transcript:
         for copied in spec.get("copies", []):
             shutil.copy(os.path.join(files, copied), work)
+        for line in spec.get("images", []):
+            words = [word.replace("{files}", files) for word in shlex.split(line)]
+            subprocess.run([os.path.join(ROOT, "build/release/xlat-img"), *words], cwd=work, check=True, stdout=transcript)
         outputs = []
         port = free_port()
         server = byte_server.start().server_address[1] if "{server}" in spec["command"] else 0

@@ -4,5 +4,6 @@
 # --smoke runs the few that ./test.sh runs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-[ -x build/release/xlat ] || { cmake --preset release && cmake --build --preset release --target xlat; } >&2
+[ -x build/release/xlat ] && [ -x build/release/xlat-img ] ||
+  { cmake --preset release && cmake --build --preset release --target xlat xlat-img; } >&2
 exec python3 tools/guests.py "$@"
