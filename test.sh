@@ -24,6 +24,8 @@ fi
 
 say "guests: boots a few of tests/guests"
 tools/guests.sh --smoke
+say "saved states of a few guests"
+tests/machine/states.sh 8
 say "the text display in tmux"
 tests/frontend/curses_in_tmux.sh
 say "the window under an X server, the page in a browser"

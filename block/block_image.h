@@ -71,6 +71,9 @@ class BlockImage {
   // Null where there is none.
   virtual SnapshotStore* snapshots() { return nullptr; }
   virtual BlockImage* backing() { return nullptr; }
+  // Another one of the same content in its place; null for a moment in which nothing is read. Returns the old one, or
+  // `other` where there is no such place.
+  virtual std::unique_ptr<BlockImage> exchange_backing(std::unique_ptr<BlockImage> other) { return other; }
 
   // For tools.
   virtual ImageDetails details() const { return {}; }

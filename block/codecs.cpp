@@ -29,10 +29,10 @@ bool inflate_all(std::span<const u8> from, std::span<u8> to, int window) {
   return (done == Z_STREAM_END || done == Z_BUF_ERROR || done == Z_OK) && z.avail_out == 0;
 }
 
-std::vector<u8> deflate_all(std::span<const u8> from, int window) {
+std::vector<u8> deflate_all(std::span<const u8> from, int window, bool even_larger) {
   z_stream z{};
   if (deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, window, 9, Z_DEFAULT_STRATEGY) != Z_OK) return {};
-  std::vector<u8> to(from.size());
+  std::vector<u8> to(even_larger ? deflateBound(&z, from.size()) + 1 : from.size());
   z.next_in = const_cast<u8*>(from.data());
   z.avail_in = static_cast<uInt>(from.size());
   z.next_out = to.data();
@@ -82,10 +82,10 @@ bool decompress(Codec codec, std::span<const u8> from, std::span<u8> to) {
   return false;
 }
 
-std::vector<u8> compress(Codec codec, std::span<const u8> from) {
+std::vector<u8> compress(Codec codec, std::span<const u8> from, bool even_larger) {
   switch (codec) {
-    case Codec::kDeflate: return deflate_all(from, kSmallRawDeflate);
-    case Codec::kZlib: return deflate_all(from, MAX_WBITS);
+    case Codec::kDeflate: return deflate_all(from, kSmallRawDeflate, even_larger);
+    case Codec::kZlib: return deflate_all(from, MAX_WBITS, even_larger);
     case Codec::kZstd: {
       std::vector<u8> to(from.size());
       const std::size_t n = ZSTD_compress(to.data(), to.size(), from.data(), from.size(), ZSTD_CLEVEL_DEFAULT);

@@ -1,6 +1,8 @@
 // The rows, and what is done with the whole table.
 #include "block/image_driver.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -98,6 +100,14 @@ const ImageDriver* format_of_tail(std::span<const u8> tail) {
 
 bool has_magic(std::span<const u8> head, std::size_t at, std::string_view magic) {
   return head.size() >= at + magic.size() && std::memcmp(&head[at], magic.data(), magic.size()) == 0;
+}
+
+std::array<u8, 16> make_uuid() {
+  std::array<u8, 16> uuid{};
+  (void)!getentropy(uuid.data(), uuid.size());
+  uuid[6] = static_cast<u8>((uuid[6] & 0x0f) | 0x40);
+  uuid[8] = static_cast<u8>((uuid[8] & 0x3f) | 0x80);
+  return uuid;
 }
 
 Status read_header(Storage& file, std::string_view what, u64 offset, std::span<u8> to) {

@@ -1,6 +1,7 @@
 // The table of image formats: how each is known, opened and made. Add one: docs/disks.md.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <map>
 #include <memory>
@@ -82,6 +83,8 @@ const ImageDriver* format_of_tail(std::span<const u8> tail);
 
 // The helpers that drivers share.
 bool has_magic(std::span<const u8> head, std::size_t at, std::string_view magic);
+// A random version 4 UUID, of what is made new.
+std::array<u8, 16> make_uuid();
 // Reads exactly this much from the start; an error if the file is shorter, which says what is missing.
 Status read_header(Storage& file, std::string_view what, u64 offset, std::span<u8> to);
 

@@ -12,13 +12,33 @@ namespace {
 class SnapshotImage final : public BlockImage {
  public:
   SnapshotImage(std::unique_ptr<BlockImage> base, std::unique_ptr<Storage> overlay)
-      : base_(std::move(base)), overlay_(std::move(overlay)), written_((base_->size() + kCluster - 1) / kCluster) {}
+      : base_(std::move(base)),
+        overlay_(std::move(overlay)),
+        size_(base_->size()),
+        path_(base_->path()),
+        format_(base_->format()),
+        written_((size_ + kCluster - 1) / kCluster) {}
 
-  u64 size() const override { return base_->size(); }
+  u64 size() const override { return size_; }
   bool read_only() const override { return false; }
-  const std::string& path() const override { return base_->path(); }
-  std::string_view format() const override { return base_->format(); }
+  const std::string& path() const override { return path_; }
+  std::string_view format() const override { return format_; }
   BlockImage* backing() override { return base_.get(); }
+  std::unique_ptr<BlockImage> exchange_backing(std::unique_ptr<BlockImage> other) override {
+    return std::exchange(base_, std::move(other));
+  }
+  Result<Extent> status(u64 offset, u64 bytes) override {
+    if (Status s = check_image_range(*this, "read", offset, bytes); !s) return s.error();
+    if (bytes == 0) return Extent{};
+    const bool mine = written_[offset / kCluster];
+    u64 end = offset / kCluster + 1;
+    while (end < written_.size() && end * kCluster < offset + bytes && written_[end] == mine) ++end;
+    return Extent{.bytes = std::min(bytes, end * kCluster - offset), .allocated = mine, .data = mine};
+  }
+  Status make_empty() override {
+    written_.assign(written_.size(), false);
+    return overlay_->resize(0);
+  }
   Status flush() override { return {}; }
 
   Status read(u64 offset, std::span<u8> to) override {
@@ -74,6 +94,9 @@ class SnapshotImage final : public BlockImage {
 
   std::unique_ptr<BlockImage> base_;
   std::unique_ptr<Storage> overlay_;  // sparse; cluster n lies at n * kCluster
+  u64 size_;
+  std::string path_;
+  std::string_view format_;
   std::vector<bool> written_;
 };
 

@@ -12,6 +12,8 @@
 
 namespace xlat {
 
+inline constexpr u64 kUnknownBytes = ~u64{0};
+
 // Any number of bytes. Reading behind the end gives zeros, writing there makes it longer, where that can be.
 class Storage {
  public:
@@ -31,7 +33,7 @@ class Storage {
   // `unmap`: without keeping room for them.
   virtual Status write_zeroes(u64 offset, u64 bytes, bool unmap);
   virtual Extent status(u64 offset, u64 bytes);
-  // Bytes it takes on the host.
+  // Bytes it takes on the host, or kUnknownBytes.
   virtual u64 allocated() const { return size(); }
   // Takes room for what is not there yet, with zeros written to it if `write`.
   virtual Status preallocate(u64 offset, u64 bytes, bool write);

@@ -8,7 +8,6 @@ find_package(nlohmann_json REQUIRED)
 pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(capstone REQUIRED IMPORTED_TARGET capstone)
 find_package(Threads REQUIRED)
-pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   find_package(asmjit REQUIRED)

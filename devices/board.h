@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/irq_line.h"
@@ -17,7 +18,7 @@ namespace xlat {
 
 class Dma8237;
 class Fdc82077;
-class IdeChannel;
+class IdeSocket;
 class AudioMixer;
 class InputHub;
 class UsbBus;
@@ -58,8 +59,14 @@ class Board {
   // An Ethernet address from its text, or for an empty one the next that no card has.
   virtual Result<MacAddress> mac_address(const std::string& text) = 0;
 
-  // Sockets for drives.
-  virtual IdeChannel& ide(unsigned bus) = 0;
+  // Buses for drives, each with its name ("ide.0"), in the order in which drives without a bus take their places. A
+  // controller offers its own while it is made; they are named after it then.
+  struct IdeBus {
+    std::string name;
+    IdeSocket* socket;
+  };
+  virtual std::vector<IdeBus> ide_buses() = 0;
+  virtual void offer_bus(IdeSocket& socket) = 0;
   virtual Fdc82077& floppy_controller() = 0;
 
   // Ports of the USB: that with this path ("1", "2.3"), or for an empty one the first that is free.

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "block/storage.h"
 #include "img/commands.h"
 
 namespace xlat::img {
@@ -21,7 +22,7 @@ std::string human(const std::string& file, BlockImage& image) {
   const ImageDetails d = image.details();
   std::string out =
       fmt::format("image: {}\nfile format: {}\nvirtual size: {} ({} bytes)\ndisk size: {}\n", file, image.format(),
-                  readable_size(image.size()), image.size(), readable_size(image.allocated_bytes()));
+                  readable_size(image.size()), image.size(), image.allocated_bytes() == kUnknownBytes ? "unavailable" : readable_size(image.allocated_bytes()));
   if (d.cluster_bytes) out += fmt::format("cluster_size: {}\n", d.cluster_bytes);
   if (d.dirty.value_or(false)) out += "cleanly shut down: no\n";
   if (!d.backing_file.empty()) {
@@ -39,8 +40,9 @@ std::string human(const std::string& file, BlockImage& image) {
   if (!d.parts.empty()) out += "    extents:\n";
   for (std::size_t n = 0; n < d.parts.size(); ++n) {
     const ImageDetails::Part& part = d.parts[n];
-    out += fmt::format("        [{}]:\n            virtual size: {}\n", n, part.virtual_bytes);
+    out += fmt::format("        [{}]:\n", n);
     if (part.compressed) out += "            compressed: true\n";
+    out += fmt::format("            virtual size: {}\n", part.virtual_bytes);
     out += fmt::format("            filename: {}\n", part.file);
     if (part.cluster_bytes) out += fmt::format("            cluster size: {}\n", part.cluster_bytes);
     out += fmt::format("            format: {}\n", part.format);
@@ -112,7 +114,7 @@ std::string json(const std::string& file, BlockImage& image, unsigned depth) {
   j.put("filename", json_text(file));
   if (d.cluster_bytes) j.put("cluster-size", number(d.cluster_bytes));
   j.put("format", json_text(image.format()));
-  j.put("actual-size", number(image.allocated_bytes()));
+  if (image.allocated_bytes() != kUnknownBytes) j.put("actual-size", number(image.allocated_bytes()));
   if (!d.specific.empty()) {
     j.open("format-specific", '{');
     j.put("type", json_text(image.format()));

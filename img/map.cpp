@@ -12,13 +12,17 @@ namespace {
 struct Entry {
   u64 start = 0;
   ChainExtent found;
-  const std::string* file() const { return &found.image->path(); }
+  const std::string& file() const { return found.extent.file ? *found.extent.file : found.image->path(); }
 };
+
+// As C prints it: a bare 0.
+std::string hex(u64 n) { return n ? fmt::format("{:#x}", n) : "0"; }
 
 // Whether `next` goes on where `e` ends, in the file as well.
 bool goes_on(const Entry& e, const Entry& next) {
   const Extent &a = e.found.extent, &b = next.found.extent;
-  if (a.zero != b.zero || a.data != b.data || a.allocated != b.allocated || e.found.depth != next.found.depth)
+  if (a.zero != b.zero || a.data != b.data || a.allocated != b.allocated || e.found.depth != next.found.depth ||
+      e.file() != next.file())
     return false;
   return a.at.has_value() == b.at.has_value() && (!a.at || *a.at + a.bytes == *b.at);
 }
@@ -56,7 +60,7 @@ int map(const Words& words) {
       if (!x.at) {
         sealed = true;
       } else {
-        std::puts(fmt::format("{:<#16x}{:<#16x}{:<#16x}{}", e.start, x.bytes, *x.at, *e.file()).c_str());
+        std::puts(fmt::format("{:<16}{:<16}{:<16}{}", hex(e.start), hex(x.bytes), hex(*x.at), e.file()).c_str());
       }
     }
     first = false;

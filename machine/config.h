@@ -33,7 +33,7 @@ struct DriveConfig {
   bool cdrom = false;
   bool snapshot = false;  // writes are kept aside and forgotten
   bool read_only = false;
-  std::string format = {};   // as the user said; empty: it is found out
+  std::string format = {};  // as the user said; empty: it is found out
   bool locking = true;      // against other programs that use the image
   std::string serial = {};  // what IDENTIFY says; empty for the usual
   IoErrorPolicy on_write_error = IoErrorPolicy::kStopIfFull, on_read_error = IoErrorPolicy::kReport;

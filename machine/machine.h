@@ -67,11 +67,11 @@ class Machine {
   // The whole machine, to go on from there in another one of the same kind. Not with -engine lockstep.
   void serialize(Archive& ar);
   // The same as a saved state (machine/state_file.h), which says what it goes with. `disks`: those whose content is
-  // part of it; what is loaded has them as they were, too. A machine that could not be loaded has been reset and stands
-  // still.
+  // part of it; what is loaded has them as they were, too. `load_disks` is called when all else has been loaded. A
+  // machine that could not be loaded has been reset and stands still.
   Status save_state(StateWriter& out, std::span<const BlockDevice> disks = {},
                     const StateWriter::Progress& progress = {});
-  Status load_state(const StateReader& in);
+  Status load_state(const StateReader& in, const std::function<Status()>& load_disks = {});
 
   // For a debugger: makes one instruction or one iteration of a repeated one, or what comes before it (an exception; an
   // interrupt if they are let in), then stops with RunState::kDebug. A halted processor waits for its interrupt.

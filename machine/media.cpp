@@ -1,6 +1,8 @@
 // Drives, their images, and changing what is in them while the machine runs.
+#include <algorithm>
 #include <cerrno>
 
+#include "block/chain.h"
 #include "machine/pc.h"
 
 namespace xlat {
@@ -113,6 +115,34 @@ Status Pc::eject_medium(std::string_view name, bool force) {
   if (!(*found)->drive->eject(force)) return locked(name);
   (*found)->config.path.clear();
   return {};
+}
+
+Status Pc::commit_drive(std::string_view name) {
+  const auto found =
+      std::find_if(drives_.begin(), drives_.end(), [&](const PluggedDrive& d) { return d.drive && d.name == name; });
+  if (found == drives_.end()) return error("Device '{}' not found", name);
+  BlockImage* image = found->drive->image();
+  if (!image) return error("Device '{}' has no medium", name);
+  if (!image->backing()) return error("'commit' error for '{}': its image is based on no other", name);
+  const ImageSpec below{.file = image->backing()->path(), .format = std::string(image->backing()->format())};
+  // It is open for reading, with a lock against writers, ourselves included.
+  const auto reopen = [&](ImageAccess access) -> Status {
+    image->exchange_backing(nullptr);
+    auto opened = xlat::open_image(below, access, {.lock = found->config.locking});
+    if (!opened) return opened.error();
+    image->exchange_backing(std::move(*opened));
+    return {};
+  };
+  Status done = reopen(ImageAccess::kReadWrite);
+  if (done) done = commit_chain(*image, *image->backing(), [](double) {});
+  if (done) done = image->make_empty();
+  if (Status s = reopen(ImageAccess::kReadOnly); !s) {
+    // Without it the guest would read zeros.
+    io_stop_ = fmt::format("{}; the machine is paused, as '{}' is based on it", s.error().message, image->path());
+    interp.stop();
+    return s;
+  }
+  return done ? Status() : error("'commit' error for '{}': {}", name, done.error().message);
 }
 
 }  // namespace xlat

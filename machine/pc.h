@@ -123,6 +123,8 @@ class Pc {
   // Opens `path` and puts it in in place of what is there.
   Status change_medium(std::string_view name, const std::string& path, MediumOptions options);
   Status eject_medium(std::string_view name, bool force);
+  // Writes what a drive's image has itself into the one it is based on, and empties it.
+  Status commit_drive(std::string_view name);
   // What the user must know if a drive has asked for the machine to stand still, once.
   std::optional<std::string> take_io_stop() { return std::exchange(io_stop_, std::nullopt); }
 

@@ -19,7 +19,12 @@ class Pc::Plugs final : public Board {
   PortBus& ports() override { return pc_.ports; }
   Dma8237& dma() override { return pc_.dma; }
   IrqLine isa_irq(unsigned n) override { return pc_.isa_irqs.input(n); }
-  IdeChannel& ide(unsigned bus) override { return bus ? pc_.ide_secondary : pc_.ide_primary; }
+  std::vector<IdeBus> ide_buses() override {
+    std::vector<IdeBus> all = {{"ide.0", &pc_.ide_primary}, {"ide.1", &pc_.ide_secondary}};
+    all.insert(all.end(), ide_buses_.begin(), ide_buses_.end());
+    return all;
+  }
+  void offer_bus(IdeSocket& socket) override { ide_buses_.push_back({"", &socket}); }
   Fdc82077& floppy_controller() override { return pc_.fdc; }
 
   Result<CharChannel*> channel(const std::string& id) override {
@@ -40,7 +45,7 @@ class Pc::Plugs final : public Board {
     if (!id.empty()) {
       const auto& all = pc_.config_.drives;
       const auto found = std::find_if(all.begin(), all.end(), [&id](const DriveConfig& d) { return d.id == id; });
-      if (found == all.end()) return error("drive={}: there is no -drive if=none with this id", id);
+      if (found == all.end()) return error("drive={}: there is no -drive if=none or -blockdev with this id", id);
       for (const PluggedDrive& other : pc_.drives_) {
         if (other.name == id) return error("drive={}: another device has it", id);
       }
@@ -150,7 +155,19 @@ class Pc::Plugs final : public Board {
   std::string sits_on;
   NetPort* port_taken = nullptr;
 
+  // Puts what the device just made has offered into the tree: "ID.0", or the next free "ide.2".
+  void name_buses(Object& object) {
+    unsigned own = 0, usual = 2;
+    for (IdeBus& bus : ide_buses_) {
+      if (!bus.name.empty()) continue;
+      while (object.id.empty() && pc_.tree_.find_bus(fmt::format("ide.{}", usual))) ++usual;
+      bus.name = object.id.empty() ? fmt::format("ide.{}", usual) : fmt::format("{}.{}", object.id, own++);
+      object.add_bus(bus.name, "IDE");
+    }
+  }
+
  private:
+  std::vector<IdeBus> ide_buses_;
   UsbBus* usb_ = nullptr;
   std::vector<MacAddress> macs_;
   Pc& pc_;
@@ -203,6 +220,7 @@ Status Pc::plug(const DeviceConfig& config) {
     plugs_->port_taken->set_name(config.id.empty() ? card_name(type->name) : config.id);
   }
   object.properties = std::move(values);
+  plugs_->name_buses(object);
   if (!type->provides.empty()) {
     unsigned n = 0;
     const auto name = [&] { return fmt::format("{}.{}", type->provides, n); };

@@ -97,7 +97,7 @@ Status Machine::fits(const StateReader& in) {
   return {};
 }
 
-Status Machine::load_state(const StateReader& in) {
+Status Machine::load_state(const StateReader& in, const std::function<Status()>& load_disks) {
   if (lockstep_) return error("a machine in lockstep cannot be loaded; use -engine jit or interp");
   if (Status s = fits(in); !s) return s;
   const auto load = [&]() -> Status {
@@ -123,7 +123,7 @@ Status Machine::load_state(const StateReader& in) {
       }
       if (Status s = restore_disk(in, disk); !s) return s;
     }
-    return {};
+    return load_disks ? load_disks() : Status{};
   };
   const Status done = load();
   pc_->loaded();

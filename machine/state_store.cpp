@@ -74,6 +74,13 @@ std::optional<SavedState> parse_info(const std::vector<u8>& bytes) {
   return SavedState{lines[0], 0, static_cast<i64>(*date), *clock, parse_number(lines[3])};
 }
 
+bool has_snapshot(const BlockDevice& disk, std::string_view name) {
+  const auto all = disk.image->snapshots()->list();
+  return std::any_of(all.begin(), all.end(), [name](const SnapshotInfo& s) { return s.name == name; });
+}
+
+Error no_such(std::string_view name) { return error("Snapshot '{}' does not exist in one or more devices", name); }
+
 }  // namespace
 
 Status write_all(int fd, std::span<const u8> bytes) {
@@ -125,14 +132,17 @@ Result<StateReader> read_state_file(const std::string& path) {
 }
 
 Result<StateStore> StateStore::of(Machine& machine) {
-  const auto drives = machine.pc().block_devices();
-  for (const bool writable : {true, false}) {
-    for (const BlockDevice& drive : drives) {
-      if (!drive.image || (writable && drive.image->read_only())) continue;
-      return StateStore(machine, drive.image->path() + ".states");
-    }
+  StateStore store(machine);
+  std::string beside;
+  for (const BlockDevice& drive : machine.pc().block_devices()) {
+    if (!drive.image) continue;
+    const bool writable = !drive.image->read_only();
+    if (beside.empty() || (writable && store.others_.empty())) beside = drive.image->path();
+    if (writable) (drive.image->snapshots() ? store.with_snapshots_ : store.others_).push_back(drive);
   }
-  return error("no block device can store vmstate for snapshot");
+  if (beside.empty()) return error("no block device can store vmstate for snapshot");
+  store.folder_ = beside + ".states";
+  return store;
 }
 
 std::string StateStore::path_of(std::string_view name) const {
@@ -140,6 +150,20 @@ std::string StateStore::path_of(std::string_view name) const {
 }
 
 Result<std::vector<SavedState>> StateStore::list() const {
+  if (with_snapshots_.empty()) return list_folder();
+  std::vector<SavedState> all;
+  for (const SnapshotInfo& info : with_snapshots_.front().image->snapshots()->list()) {
+    // Those that every disk has, as nothing else can be gone back to.
+    const bool everywhere = std::all_of(with_snapshots_.begin(), with_snapshots_.end(),
+                                        [&info](const BlockDevice& d) { return has_snapshot(d, info.name); });
+    if (info.vm_state_bytes == 0 || !everywhere) continue;
+    all.push_back({info.name, info.vm_state_bytes, i64{info.date_seconds}, info.vm_clock_ns,
+                   info.icount == ~u64{0} ? std::nullopt : std::optional(info.icount)});
+  }
+  return all;
+}
+
+Result<std::vector<SavedState>> StateStore::list_folder() const {
   std::vector<SavedState> all;
   std::error_code failed;
   for (const auto& entry : std::filesystem::directory_iterator(folder_, failed)) {
@@ -164,36 +188,99 @@ Result<std::vector<SavedState>> StateStore::list() const {
 Status StateStore::save(const std::string& name, i64 date, const StateWriter::Progress& progress) {
   if (name.empty() || name.size() > kMaxName) return error("a state's name has 1 to {} characters", kMaxName);
   if (name.find('\n') != std::string::npos) return error("a state's name is one line");
+  for (const auto& disks : {others_, with_snapshots_}) {
+    for (const BlockDevice& disk : disks) {
+      if (Status s = disk.image->flush(); !s) return s;
+    }
+  }
+  const Clock& clock = machine_.pc().clock;
+  const SavedState info{name, 0, date, clock.now(),
+                        machine_.deterministic() ? std::optional(clock.count()) : std::nullopt};
+  return with_snapshots_.empty() ? save_in_folder(info, progress) : save_in_images(info, progress);
+}
+
+Status StateStore::save_in_folder(const SavedState& info, const StateWriter::Progress& progress) {
   if (mkdir(folder_.c_str(), 0700) != 0 && errno != EEXIST) {
     return error("cannot make the folder '{}' for saved states: {}", folder_, std::strerror(errno));
   }
-  Pc& pc = machine_.pc();
-  std::vector<BlockDevice> disks = pc.block_devices();
-  std::erase_if(disks, [](const BlockDevice& d) { return !d.image || d.image->read_only(); });
-  for (const BlockDevice& disk : disks) {
-    if (Status s = disk.image->flush(); !s) return s;
-  }
-  const SavedState info{name, 0, date, pc.clock.now(),
-                        machine_.deterministic() ? std::optional(pc.clock.count()) : std::nullopt};
-  return save_state_to_file(path_of(name), [&](StateWriter& out) -> Status {
+  return save_state_to_file(path_of(info.name), [&](StateWriter& out) -> Status {
     if (Status s = out.section(kInfo, info_text(info)); !s) return s;
-    return machine_.save_state(out, disks, progress);
+    return machine_.save_state(out, others_, progress);
   });
 }
 
-Status StateStore::load(const std::string& name) {
-  const std::string path = path_of(name);
-  if (access(path.c_str(), F_OK) != 0) {
-    return error("Snapshot '{}' does not exist in one or more devices", name);
+Status StateStore::save_in_images(const SavedState& info, const StateWriter::Progress& progress) {
+  std::vector<u8> state;
+  StateWriter writer([&state](std::span<const u8> bytes) {
+    state.insert(state.end(), bytes.begin(), bytes.end());
+    return Status{};
+  });
+  if (Status s = machine_.save_state(writer, others_, progress); !s) return s;
+  // The old ones of that name go when all new ones are there. The state itself comes last: a snapshot without one is
+  // not listed.
+  std::vector<std::pair<SnapshotStore*, std::string>> old, made;
+  Status done;
+  for (std::size_t n = with_snapshots_.size(); n-- > 0 && done;) {
+    SnapshotStore& store = *with_snapshots_[n].image->snapshots();
+    std::vector<std::string> before;
+    for (const SnapshotInfo& s : store.list()) {
+      before.push_back(s.id);
+      if (s.name == info.name) old.emplace_back(&store, s.id);
+    }
+    const SnapshotInfo snapshot{.name = info.name,
+                                .date_seconds = static_cast<u32>(info.date),
+                                .vm_clock_ns = info.clock_ns,
+                                .icount = info.count.value_or(~u64{0})};
+    done = store.create(snapshot, n == 0 ? std::span<const u8>(state) : std::span<const u8>());
+    if (!done) break;
+    for (const SnapshotInfo& s : store.list()) {
+      if (std::find(before.begin(), before.end(), s.id) == before.end()) made.emplace_back(&store, s.id);
+    }
   }
+  Status removed;
+  for (const auto& [store, id] : done ? old : made) {
+    if (Status s = store->remove(id); !s) removed = s;
+  }
+  return done ? removed : done;
+}
+
+Status StateStore::load(const std::string& name) {
+  if (!with_snapshots_.empty()) return load_from_images(name);
+  const std::string path = path_of(name);
+  if (access(path.c_str(), F_OK) != 0) return no_such(name);
   auto reader = read_state_file(path);
   if (!reader) return reader.error();
   return machine_.load_state(*reader);
 }
 
+Status StateStore::load_from_images(const std::string& name) {
+  for (const BlockDevice& disk : with_snapshots_) {
+    if (!has_snapshot(disk, name)) return no_such(name);
+  }
+  auto state = with_snapshots_.front().image->snapshots()->load_state(name);
+  if (!state) return state.error();
+  if (state->empty()) return error("This is a disk-only snapshot. Revert to it offline using xlat-img");
+  auto reader = StateReader::open(std::move(*state));
+  if (!reader) return reader.error();
+  return machine_.load_state(*reader, [&]() -> Status {
+    for (const BlockDevice& disk : with_snapshots_) {
+      if (Status s = disk.image->snapshots()->apply(name); !s) return s;
+    }
+    return {};
+  });
+}
+
 Status StateStore::remove(const std::string& name) {
+  bool found = false;
+  for (const BlockDevice& disk : with_snapshots_) {
+    while (has_snapshot(disk, name)) {
+      if (Status s = disk.image->snapshots()->remove(name); !s) return s;
+      found = true;
+    }
+  }
+  if (!with_snapshots_.empty()) return found ? Status{} : no_such(name);
   if (unlink(path_of(name).c_str()) == 0) return {};
-  if (errno == ENOENT) return error("Snapshot '{}' does not exist in one or more devices", name);
+  if (errno == ENOENT) return no_such(name);
   return error("cannot remove the saved state '{}': {}", path_of(name), std::strerror(errno));
 }
 

@@ -17,8 +17,9 @@ struct SavedState {
   std::optional<u64> count;  // instructions, where they measure time
 };
 
-// States lie in a folder beside the machine's first image, IMAGE.states: a file each, with the content of every disk
-// that can be written. On the machine's thread.
+// Where a disk's format keeps snapshots (qcow2), the state is in the first such image, and each of them has a snapshot
+// of its own; other disks that can be written have their content in the state. Without such a disk states lie in a
+// folder beside the machine's first image, IMAGE.states: a file each. On the machine's thread.
 class StateStore {
  public:
   // An error if the machine has no image.
@@ -33,11 +34,16 @@ class StateStore {
   Status remove(const std::string& name);
 
  private:
-  StateStore(Machine& machine, std::string folder) : machine_(machine), folder_(std::move(folder)) {}
+  explicit StateStore(Machine& machine) : machine_(machine) {}
   std::string path_of(std::string_view name) const;
+  Result<std::vector<SavedState>> list_folder() const;
+  Status save_in_folder(const SavedState& info, const StateWriter::Progress& progress);
+  Status save_in_images(const SavedState& info, const StateWriter::Progress& progress);
+  Status load_from_images(const std::string& name);
 
   Machine& machine_;
-  std::string folder_;
+  std::vector<BlockDevice> with_snapshots_, others_;  // that can be written
+  std::string folder_;                                // where there are no images with snapshots
 };
 
 // A whole state in one file, which appears under its name only when it is complete.

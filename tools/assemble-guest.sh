@@ -164,6 +164,13 @@ case $name in
     kernel linux-image-686
     initramfs init-net af_packet e1000 8139cp 8139too pcnet32 ne2k-pci ne
     ;;
+  linux-disks)
+    kernel linux-image-686
+    noise disk 4198400 >"$out/disk.img"
+    noise cd 3145728 >"$work/noise"
+    xorriso -as mkisofs -quiet -o "$out/cd.iso" "$work/noise"
+    initramfs init-disks ahci sym53c8xx sd_mod sr_mod
+    ;;
   linux-usb)
     kernel linux-image-686
     noise usb 8388608 >"$out/disk.img"
@@ -207,7 +214,7 @@ case $name in
     mke2fs -q -t ext4 -L xlatroot -d "$here/guest-files" -E offset=$((100352 * 512)) "$disk" 47000k
     ;;
   *)
-    echo "xlat: no guest '$name'; there are:" linux-686 linux-686-pae linux-media linux-net linux-selftests linux-sound linux-usb pxe sound-floppy grub-rescue grub-rescue-floppy \
+    echo "xlat: no guest '$name'; there are:" linux-686 linux-686-pae linux-disks linux-media linux-net linux-selftests linux-sound linux-usb pxe sound-floppy grub-rescue grub-rescue-floppy \
       grub-legacy-floppy syslinux-disk syslinux-floppy isolinux-cd ipxe grub-invaders gnumach memtest86 u-boot >&2
     exit 1
     ;;

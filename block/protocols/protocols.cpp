@@ -22,8 +22,12 @@ Result<std::unique_ptr<Storage>> open_file(StorageRequest& request) {
 }
 
 constexpr ProtocolDriver kProtocols[] = {
-    {"file", "file", open_file},         {"host_device", "host_device host_cdrom", open_file},
-    {"host_cdrom", "", open_file},       {"null-co", "null-co", open_null},
+    {"file", "file", open_file},
+    {"host_device", "host_device host_cdrom", open_file},
+    {"host_cdrom", "", open_file},
+    {"vvfat", "fat", open_fat},
+    {"nbd", "nbd nbd+tcp nbd+unix", open_nbd},
+    {"null-co", "null-co", open_null},
     {"null-aio", "null-aio", open_null},
 };
 

@@ -365,7 +365,7 @@ void Gus::serialize(Archive& ar) {
   ar.range(address_, 0u, kMemory - 1)(data_);
   timer_.serialize(ar), counter1_.serialize(ar), counter2_.serialize(ar);
   if (!ar.loading()) return;
-  if (!times_.fits(clock_.now())) restart_clock();
+  if (moving() && !times_.fits(clock_.now())) restart_clock();
   schedule();
 }
 

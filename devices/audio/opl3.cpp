@@ -93,7 +93,8 @@ void Opl3::catch_up() {
   voice_.set_busy(false);
 }
 
-// Modes first, then what the notes are made of, the notes last.
+// What a chip that was not heard so far would have become: modes first, then what the notes are made of, the notes
+// last.
 void Opl3::replay() {
   synth_ = make_opl_synth();
   if (!synth_) return;
@@ -133,9 +134,15 @@ void Opl3::serialize(Archive& ar) {
   for (CountUp& timer : timers_) ar(timer.since)(timer.runs);
   ar(sounding_)(quiet_);
   times_.serialize(ar);
+  // Whether it is heard, and so made, is the host's affair: it may be heard in one machine and not in the other.
+  bool heard = synth_ != nullptr;
+  ar(heard);
+  std::unique_ptr<OplSynth> unheard;
+  if (heard && !synth_) unheard = make_opl_synth();
+  if (heard && (synth_ || unheard)) (synth_ ? synth_ : unheard)->serialize(ar);
   if (!ar.loading()) return;
-  if (!times_.fits(clock_.now())) times_.start(clock_.now(), OplSynth::kRate);
-  if (voice_.mixer()) replay();
+  if (sounding_ && !times_.fits(clock_.now())) times_.start(clock_.now(), OplSynth::kRate);
+  if (!heard && synth_) replay();
 }
 
 namespace {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <span>
 
+#include "base/archive.h"
 #include "devices/audio/audio_sink.h"
 
 namespace xlat {
@@ -17,6 +18,7 @@ class OplSynth {
   // `reg` 0 to 1FFh: the second bank is 100h and on.
   virtual void write(unsigned reg, u8 value) = 0;
   virtual void render(std::span<AudioFrame> frames) = 0;
+  virtual void serialize(Archive& ar) = 0;
 };
 
 // A fresh chip. Null where the library was not there when xlat was built.

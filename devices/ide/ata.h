@@ -15,6 +15,7 @@ struct DriveIdentity {
   std::string serial = "XL00001";       // at most 20 characters
   std::string firmware = "1.0";         // at most 8
   std::string model = "XLAT HARDDISK";  // at most 40
+  bool sata = false;
 };
 
 class AtaDisk final : public IdeDrive, public MediumDrive {

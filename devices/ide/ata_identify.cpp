@@ -70,7 +70,9 @@ void AtaDisk::identify() {
   word(86, 1 << 13 | 1 << 12 | 1 << 10);
   word(87, 1 << 14);
   word(88, 0x3f | (udma_ <= 5 ? 0x100 << udma_ : 0));
-  word(93, 1 << 14 | 1 << 13 | 1 | (is_slave_ ? 1 << 9 | 1 << 8 : 1 << 1));  // 80-wire cable, how DEV was found
+  if (identity_.sata) word(76, 1 << 2 | 1 << 1);  // SATA of 1.5 and 3 Gb/s
+  if (!identity_.sata)
+    word(93, 1 << 14 | 1 << 13 | 1 | (is_slave_ ? 1 << 9 | 1 << 8 : 1 << 1));  // 80-wire cable, how DEV was found
   for (unsigned i = 0; i < 4; ++i) word(100 + i, sectors_ >> (16 * i));
   put_identify_checksum(out);
   access_ = Access::kNone;

@@ -5,20 +5,21 @@
 #include <memory>
 
 #include "base/irq_line.h"
-#include "devices/ide/ide_drive.h"
+#include "devices/ide/ide_socket.h"
 #include "mmu/io_handler.h"
 
 namespace xlat {
 
 // Maps as 8 ports at 1F0h or 170h (any width) and its control() as 1 port at 3F6h or 376h. Drives plugged in are owned.
-class IdeChannel final : public Device, public IoHandler, private IdeCable {
+class IdeChannel final : public Device, public IoHandler, public IdeSocket, private IdeCable {
  public:
   // `name` is for snapshots, `irq` is ISA line 14 or 15.
   IdeChannel(std::string name, IrqLine irq);
 
-  // `unit` 0 is the master. Null unplugs. Before power-on only.
-  void plug(unsigned unit, std::unique_ptr<IdeDrive> drive);
-  IdeDrive* drive(unsigned unit) { return drives_[unit & 1].get(); }
+  // `unit` 0 is the master.
+  unsigned units() const override { return 2; }
+  void plug(unsigned unit, std::unique_ptr<IdeDrive> drive) override;
+  IdeDrive* drive(unsigned unit) override { return drives_[unit & 1].get(); }
   void set_dma(IdeDma* dma) { dma_ = dma; }
   // Whether the bridge decodes the ports (PIIX IDETIM bit 15); they read as ones otherwise.
   void set_decoded(bool on) { decoded_ = on; }

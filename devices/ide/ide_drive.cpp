@@ -65,6 +65,7 @@ void IdeDrive::timer_fired() {
       phase_ = Phase::kIdle;
       status_ = reset_status();
       if (tell) raise_interrupt();
+      if (cable_) cable_->reset_done();
       break;
     }
     case Phase::kExecute: execute(); break;
@@ -111,7 +112,11 @@ void IdeDrive::data_out(std::size_t bytes, bool with_interrupt) {
   pos_ = 0;
   end_ = static_cast<u32>(std::min(bytes, buffer_.size()));
   status_ = kDrdy | kDsc | kDrq;
-  if (with_interrupt) raise_interrupt();
+  if (with_interrupt) {
+    raise_interrupt();
+  } else if (cable_) {
+    cable_->wants_data();
+  }
 }
 
 void IdeDrive::wait_for_dma() {

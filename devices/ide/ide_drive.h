@@ -33,6 +33,10 @@ class IdeCable {
   virtual void interrupt_changed() = 0;
   // Null where there is no bus master.
   virtual IdeDma* dma() = 0;
+  // The drive waits for data, without an interrupt.
+  virtual void wants_data() {}
+  // A reset or a diagnosis is over, and the registers hold the signature.
+  virtual void reset_done() {}
 };
 
 namespace ata {
@@ -77,6 +81,11 @@ class IdeDrive : public Device {
   // SRST in the device control register. EXECUTE DEVICE DIAGNOSTIC, which every drive takes whether selected or not.
   void set_srst(bool on);
   void diagnose();
+
+  // For a port that moves whole blocks: whether DRQ is about the data register, which way, and how much is wanted.
+  bool moves_by_port() const { return phase_ == Phase::kDataIn || phase_ == Phase::kDataOut; }
+  bool gives_data() const { return phase_ == Phase::kDataIn; }
+  std::size_t bytes_wanted() const { return phase_ == Phase::kDataOut ? end_ - pos_ : 0; }
 
   bool interrupt() const { return interrupt_; }
   void clear_interrupt();

@@ -1,9 +1,10 @@
 // ide-hd and ide-cd, as the command line asks for them.
 #include <fmt/format.h>
 
+#include "base/spelling.h"
 #include "devices/ide/ata.h"
 #include "devices/ide/atapi.h"
-#include "devices/ide/ide_channel.h"
+#include "devices/ide/ide_socket.h"
 #include "devices/registry.h"
 
 namespace xlat {
@@ -12,7 +13,7 @@ namespace {
 
 constexpr Property kProperties[] = {
     back_end("drive", Property::Kind::kDrive, "the id of a -drive if=none"),
-    text("bus", "", "ide.0 or ide.1; the first with room if not given"),
+    text("bus", "", "ide.0, ide.1 or that of a controller; the first with room if not given"),
     number("unit", "", "0 for the master, 1 for the slave; the first free place if not given", 0, 1),
     number("bootindex", "", "place in the order in which devices are booted"),
     text("serial", "", "serial number, at most 20 characters"),
@@ -21,24 +22,36 @@ constexpr Property kProperties[] = {
 };
 
 Result<std::unique_ptr<Device>> make(Board& board, const Properties& values, bool disc) {
-  const std::string bus = values.text("bus");
-  if (!bus.empty() && bus != "ide.0" && bus != "ide.1") return error("no bus '{}'; there are: ide.0, ide.1", bus);
-  std::optional<unsigned> place;
-  for (unsigned n = 0; n < 4 && !place; ++n) {
-    if (!bus.empty() && n / 2 != (bus == "ide.1")) continue;
-    if (values.given("unit") && n % 2 != values.number("unit")) continue;
-    if (!board.ide(n / 2).drive(n % 2)) place = n;
+  const std::string wanted = values.text("bus");
+  const Board::IdeBus* bus = nullptr;
+  unsigned unit = 0, place = 0;  // of all, for the serial number
+  const std::vector<Board::IdeBus> buses = board.ide_buses();
+  std::vector<std::string_view> names;
+  bool known = wanted.empty();
+  unsigned passed = 0;
+  for (const Board::IdeBus& b : buses) {
+    names.push_back(b.name);
+    known |= b.name == wanted;
+    for (unsigned n = 0; n < b.socket->units(); ++n, ++passed) {
+      if (bus || b.socket->drive(n) || (!wanted.empty() && b.name != wanted)) continue;
+      if (values.given("unit") && n != values.number("unit")) continue;
+      bus = &b, unit = n, place = passed;
+    }
   }
-  if (!place) {
-    return bus.empty() && !values.given("unit") ? error("all four places on the IDE buses are taken")
-                                                : error("that place on the IDE buses is taken");
+  if (!known) return error("no bus '{}'; {}", wanted, choices(wanted, names));
+  if (!bus) {
+    return wanted.empty() && !values.given("unit") ? error("all {} places on the IDE buses are taken", passed)
+                                                   : error("that place on the IDE buses is taken");
   }
-  const std::string usual = fmt::format("ide{}-{}{}", *place / 2, disc ? "cd" : "hd", *place % 2);
+  const std::string usual = place < 4 && !bus->socket->is_sata()
+                                ? fmt::format("ide{}-{}{}", place / 2, disc ? "cd" : "hd", place % 2)
+                                : fmt::format("{}-{}{}", bus->name, disc ? "cd" : "hd", unit);
   auto backend = board.drive(values.text("drive"), usual, disc ? Medium::kDisc : Medium::kHardDisk);
   if (!backend) return backend.error();
   DriveIdentity identity;
+  identity.sata = bus->socket->is_sata();
   if (disc) identity.model = "XLAT CD-ROM";
-  identity.serial = backend->serial.empty() ? fmt::format("XL{:05}", *place + 1) : backend->serial;
+  identity.serial = backend->serial.empty() ? fmt::format("XL{:05}", place + 1) : backend->serial;
   for (const auto& [name, most, to] : {std::tuple{"serial", 20u, &identity.serial},
                                        {"model", 40u, &identity.model},
                                        {"ver", 8u, &identity.firmware}}) {
@@ -57,9 +70,9 @@ Result<std::unique_ptr<Device>> make(Board& board, const Properties& values, boo
     board.add_drive(backend->name, *disk);
     drive = std::move(disk);
   }
-  board.sit_on(fmt::format("ide.{}", *place / 2));
+  board.sit_on(bus->name);
   drive->on_io_error(std::move(backend->on_error));
-  board.ide(*place / 2).plug(*place % 2, std::move(drive));  // which owns, resets and saves it
+  bus->socket->plug(unit, std::move(drive));  // which owns, resets and saves it
   return std::unique_ptr<Device>();
 }
 

@@ -128,6 +128,7 @@ std::string info_migrate(MonitorContext&, std::string_view);
 
 // monitor_media.cpp
 std::string monitor_change(MonitorContext&, std::string_view);
+std::string monitor_commit(MonitorContext&, std::string_view);
 std::string monitor_eject(MonitorContext&, std::string_view);
 std::string info_block(MonitorContext&, std::string_view);
 

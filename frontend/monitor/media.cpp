@@ -57,6 +57,23 @@ std::string monitor_eject(MonitorContext& context, std::string_view arguments) {
   return done ? std::string() : fmt::format("Error: {}\n", done.error().message);
 }
 
+std::string monitor_commit(MonitorContext& context, std::string_view arguments) {
+  const auto words = monitor_words(arguments);
+  if (words.size() != 1) return "commit: device or all expected\n";
+  if (context.machine.pcs().size() > 1)
+    return "Error: not with -engine lockstep, whose second machine reads the same image\n";
+  Pc& pc = context.machine.pc();
+  std::string out;
+  bool any = false;
+  for (const BlockDevice& d : pc.block_devices()) {
+    const bool based = d.image && d.image->backing();
+    if (words[0] != "all" ? d.name != words[0] : !based || d.removable) continue;
+    any = true;
+    if (Status s = pc.commit_drive(d.name); !s) out += fmt::format("Error: {}\n", s.error().message);
+  }
+  return any || words[0] == "all" ? out : fmt::format("Error: Device '{}' not found\n", words[0]);
+}
+
 std::string info_block(MonitorContext& context, std::string_view) {
   std::string out;
   for (const BlockDevice& d : context.machine.pc().block_devices()) {
@@ -65,6 +82,10 @@ std::string info_block(MonitorContext& context, std::string_view) {
       out += fmt::format("{}: {} ({}{}{})\n", d.name, d.image->path(), d.image->format(),
                          d.image->read_only() ? ", read-only" : "", d.snapshot ? ", snapshot" : "");
       out += fmt::format("    Size:             {} bytes\n", d.image->size());
+      BlockImage* below = d.image->backing();
+      if (below && below->path() != d.image->path()) {
+        out += fmt::format("    Backing file:     {} ({})\n", below->path(), below->format());
+      }
     } else {
       out += fmt::format("{}: [not inserted]\n", d.name);
     }

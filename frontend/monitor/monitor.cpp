@@ -12,8 +12,10 @@ namespace {
 constexpr std::string_view kPrompt = "(xlat) ";
 
 constexpr MonitorCommand kCommands[] = {
-    {"change", "[-f] device filename [raw [retain|read-only|read-write]]",
+    {"change", "[-f] device filename [format [retain|read-only|read-write]]",
      "put another medium into a drive; change vnc password [password]: the VNC server's", monitor_change},
+    {"commit", "device|all", "write what a drive's image has itself, or -snapshot keeps aside, into the image below",
+     monitor_commit},
     {"cont|c", "", "go on after stop or -S", monitor_cont},
     {"delvm", "tag", "delete the saved state of this name", monitor_delvm},
     {"eject", "[-f] device", "take the medium out of a drive; -f: even if the guest has locked it", monitor_eject},

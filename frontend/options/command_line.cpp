@@ -115,6 +115,7 @@ Status OptionParser::apply(Option option, const std::string& name, const std::st
     case Option::kHdd: return put_drive(3, {.path = value}, name);
     case Option::kCdrom: return put_drive(2, {.path = value, .cdrom = true}, name);
     case Option::kDrive: return drive(value);
+    case Option::kBlockdev: return blockdev(value);
     case Option::kSnapshot: snapshot_ = true; break;
     case Option::kBoot: return boot(value);
     case Option::kNoFloppyCheck: m.check_floppy_signature = false; break;

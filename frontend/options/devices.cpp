@@ -206,7 +206,7 @@ Status OptionParser::check_back_ends() {
       if (p.kind == Property::Kind::kDrive) {
         const bool there = std::any_of(unplugged_.begin(), unplugged_.end(),
                                        [id](const DriveConfig& drive) { return drive.id == *id; });
-        if (!there) return error("{}: drive={}: there is no -drive if=none with this id", by, *id);
+        if (!there) return error("{}: drive={}: there is no -drive if=none or -blockdev with this id", by, *id);
         if (std::find(drives_taken.begin(), drives_taken.end(), *id) != drives_taken.end()) {
           return error("{}: drive={}: another device has it", by, *id);
         }

@@ -30,6 +30,7 @@ class OptionParser {
   Status memory(const std::string& value);
   Status smp(const std::string& value);
   Status drive(const std::string& value);
+  Status blockdev(const std::string& value);
   Status drive_property(DriveConfig& drive, const SubOption& part, bool& known);
   Status put_drive(unsigned index, DriveConfig drive, std::string_view option);
   Status put_floppy(unsigned index, DriveConfig drive, std::string_view option);
@@ -103,7 +104,8 @@ class OptionParser {
   bool usb_ = false;  // -usb
   std::string vga_ = "VGA";             // device of -vga; empty: none
   std::vector<DeviceConfig> devices_;   // -device
-  std::vector<DriveConfig> unplugged_;  // -drive if=none
+  std::vector<DriveConfig> unplugged_;  // -drive if=none, -blockdev
+  std::map<std::string, ImageOptions> nodes_;  // of -blockdev, with what they refer to
   bool boot_given_ = false;
   std::string drive_errors_;  // which of werror and rerror the -drive being read has
   unsigned serial_given_ = 0;

@@ -27,16 +27,6 @@ const Variant kVariants[] = {
     {"compression_type=zstd", 4 << 20},
 };
 
-ImageOptions options_of(std::string_view text) {
-  ImageOptions options;
-  while (!text.empty()) {
-    const auto comma = text.find(','), equals = text.find('=');
-    options.emplace(text.substr(0, equals), text.substr(equals + 1, comma == text.npos ? comma : comma - equals - 1));
-    text = comma == text.npos ? std::string_view() : text.substr(comma + 1);
-  }
-  return options;
-}
-
 void check_with_qemu(const std::string& path, Model& model, const std::string& raw) {
   if (!have_qemu_img()) return;
   must("qemu-img check -q -f qcow2 " + path);

@@ -133,6 +133,16 @@ class Model {
   std::mt19937 rng_;
 };
 
+inline ImageOptions options_of(std::string_view text) {
+  ImageOptions options;
+  while (!text.empty()) {
+    const auto comma = text.find(','), equals = text.find('=');
+    options.emplace(text.substr(0, equals), text.substr(equals + 1, comma == text.npos ? comma : comma - equals - 1));
+    text = comma == text.npos ? std::string_view() : text.substr(comma + 1);
+  }
+  return options;
+}
+
 inline void make(const std::string& format, const std::string& path, u64 bytes, ImageOptions options = {}) {
   const Status s = create_image(format, {.path = path, .bytes = bytes, .options = std::move(options)});
   if (!s) FAIL(s.error().message);

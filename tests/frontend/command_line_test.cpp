@@ -194,7 +194,7 @@ TEST_CASE("drives that -device plugs in", "[frontend]") {
   CHECK(bad({"-drive", "if=none,file=" + a}).find("give an id") != std::string::npos);
   CHECK(bad({"-drive", hd, "-drive", hd}).find("id=hd is there already") != std::string::npos);
   CHECK(refused({"-device", "ide-hd"}).find("-device ide-hd: no drive specified") == 0);
-  CHECK(bad({"-device", "ide-hd,drive=none"}).find("no -drive if=none") != std::string::npos);
+  CHECK(bad({"-device", "ide-hd,drive=none"}).find("no -drive if=none or -blockdev") != std::string::npos);
   CHECK(bad({"-drive", hd, "-device", "ide-hd,drive=hd", "-device", "ide-hd,drive=hd"}).find("another device") !=
         std::string::npos);
   CHECK(refused({"-hda", a, "-drive", hd, "-device", "ide-hd,drive=hd,bus=ide.0,unit=0"}).find("is taken") !=
@@ -237,6 +237,14 @@ TEST_CASE("images of other formats, with options about them", "[frontend]") {
   CHECK(good({"-drive", "file=" + top + ",backing.driver=raw,backing.file.filename=" + base}).machine.ide(0));
   CHECK(good({"-hda", "json:{\"driver\": \"qcow2\", \"file\": {\"driver\": \"file\", \"filename\": \"" + top + "\"}}"})
             .machine.ide(0));
+  const std::string node = "driver=file,node-name=f,filename=" + top;
+  const Settings b = good({"-blockdev", node, "-blockdev", "qcow2,node-name=d,file=f", "-device", "ide-hd,drive=d"});
+  CHECK(b.machine.drives.back().options.at("file.filename") == top);
+  CHECK(bad({"-blockdev", node}) == "accepted");
+  CHECK(bad({"-blockdev", "qcow2,node-name=d,file=f"}).find("node-name='f'") != std::string::npos);
+  CHECK(bad({"-blockdev", node, "-blockdev", node}).find("Duplicate") != std::string::npos);
+  CHECK(bad({"-blockdev", "raw,file=f"}).find("'node-name' must") != std::string::npos);
+  CHECK(bad({"-blockdev", "{"}).find("not JSON") != std::string::npos);
   CHECK(bad({"-hda", "json:{"}).find("not JSON") != std::string::npos);
   CHECK(bad({"-hda", "gopher:x"}).find("Unknown protocol 'gopher'") != std::string::npos);
   CHECK(bad({"-drive", "file=" + top + ",file.driver=foo"}).find("driver 'foo'") != std::string::npos);

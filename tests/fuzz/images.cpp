@@ -6,6 +6,46 @@
 
 using namespace xlat;
 
+namespace {
+
+// The first byte says as what the file is opened, so that what the input learns of one format stays with it.
+void use_as_format(fuzz::Input& input, const std::string& path) {
+  const auto drivers = image_drivers();
+  const ImageDriver& driver = *drivers[input.byte() % drivers.size()];
+  if (!driver.open) return;
+  const u8 how = input.byte();
+  const ImageAccess access = driver.read_only || how & 1 ? ImageAccess::kReadOnly : ImageAccess::kReadWrite;
+  // Without what it is based on: the names in it are the input's.
+  auto opened = open_image({.file = path, .format = std::string(driver.name)}, access,
+                           {.lock = false, .backing = false, .repair = (how & 2) != 0});
+  if (!opened) return fuzz::one_line(opened.error().message);
+  BlockImage& image = **opened;
+  std::vector<u8> bytes(5000);
+  for (unsigned n = 0; n < 6 && image.size() > 0; ++n) {
+    const u64 at = ((u64{input.word()} << 16) ^ input.word()) % image.size();
+    const std::span<u8> part = std::span(bytes).first(std::min<u64>(bytes.size(), image.size() - at));
+    (void)image.read(at, part);
+    (void)image.status(at, image.size() - at);
+    if (access != ImageAccess::kReadWrite) continue;
+    (void)image.write(at, part);
+    if (n % 2) (void)image.write_zeroes(at, part.size(), n % 4 == 1);
+    if (n % 3 == 0) (void)image.flush();
+  }
+  (void)image.check(access == ImageAccess::kReadWrite && how & 4 ? Repair::kAll : Repair::kNone);
+  if (SnapshotStore* store = image.snapshots()) {
+    const auto list = store->list();
+    if (!list.empty()) (void)store->load_state(list[0].id);
+    if (access == ImageAccess::kReadWrite) {
+      (void)store->create({.name = "x"}, bytes);
+      if (!list.empty()) (void)store->apply(list[0].id);
+      if (!list.empty()) (void)store->remove(list[0].id);
+    }
+  }
+  (void)image.details();
+}
+
+}  // namespace
+
 int LLVMFuzzerTestOneInput(const u8* data, std::size_t size) {
   if (size < 3) return 0;
   fuzz::Input input(data, size);
@@ -34,6 +74,11 @@ int LLVMFuzzerTestOneInput(const u8* data, std::size_t size) {
     } else if (!warning->empty()) {
       fuzz::one_line(*warning);
     }
+  }
+  if (image.size() > 16) {
+    const fuzz::File copy(image);
+    fuzz::Input choices(data, 16);
+    use_as_format(choices, copy.path());
   }
   auto opened = open_image({.file = file.path()}, ImageAccess::kReadWrite, {.lock = false, .guest = true});
   if (!opened) {

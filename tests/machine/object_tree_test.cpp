@@ -63,7 +63,7 @@ TEST_CASE("devices by name: values, global values, places", "[machine]") {
   CHECK(with({.type = "isa-serial", .properties = {{"chardev", "x"}}}) ==
         "-device isa-serial: chardev=x: there is no -chardev with this id");
   CHECK(with({.type = "ide-hd", .properties = {{"drive", "x"}}}) ==
-        "-device ide-hd: drive=x: there is no -drive if=none with this id");
+        "-device ide-hd: drive=x: there is no -drive if=none or -blockdev with this id");
   CHECK(with({.type = "VGA", .properties = {{"romfile", "/nonexistent"}}}).find("/nonexistent") != std::string::npos);
 }
 

@@ -44,7 +44,7 @@ struct Bench {
     config.ram_bytes = ram;
     config.engine = engine;
     config.time.deterministic = true;
-    config.add_ide(0, DriveConfig{.path = folder.image(), .snapshot = snapshot, .raw = true});
+    config.add_ide(0, DriveConfig{.path = folder.image(), .snapshot = snapshot, .format = "raw"});
     config.boot_order = "c";
     config.add_serial(0, [this](u8 value) { printed += static_cast<char>(value); });
     auto made = Machine::create(config);

@@ -46,6 +46,9 @@ class Image final : public BlockImage, public SnapshotStore {
   Status resize(u64 bytes) override;
   SnapshotStore* snapshots() override { return this; }
   BlockImage* backing() override { return backing_.get(); }
+  std::unique_ptr<BlockImage> exchange_backing(std::unique_ptr<BlockImage> other) override {
+    return std::exchange(backing_, std::move(other));
+  }
   ImageDetails details() const override;
   u64 allocated_bytes() const override { return file_->allocated(); }
   Result<CheckReport> check(Repair repair) override;

@@ -1,0 +1,289 @@
+// An AHCI controller through PCI and its memory: registers, commands of each kind of transfer, resets and errors.
+#include "devices/ide/ahci.h"
+
+#include <catch2/catch.hpp>
+#include <cerrno>
+#include <cstring>
+#include <random>
+
+#include "base/bits.h"
+#include "devices/ide/ata.h"
+#include "devices/ide/atapi.h"
+#include "mmu/guest_ram.h"
+
+using namespace xlat;
+
+namespace {
+
+struct Line : IrqSink {
+  void set_irq(unsigned, bool l) override { level = l; }
+  bool level = false;
+};
+
+std::unique_ptr<BlockImage> pattern(u64 bytes) {
+  auto image = make_memory_image(bytes);
+  std::vector<u8> content(bytes);
+  for (u64 n = 0; n < bytes; ++n) content[n] = static_cast<u8>(n / 512 + n * 7);
+  REQUIRE(image->write(0, content));
+  return image;
+}
+
+// Port 0 has a disk, port 1 a CD-ROM drive; command lists at 1000h a port, received FISes behind them, tables at 4000h.
+struct Rig {
+  static constexpr u32 kBar = 0xfebf1000, kTable = 0x4000, kData = 0x10000;
+  Clock clock;
+  PortBus ports;
+  AddressSpace memory;
+  std::unique_ptr<GuestRam> ram = std::move(GuestRam::create(1 << 20)).value();
+  PciBus pci{ports, memory};
+  Line irq;
+  Ahci ahci{memory, clock};
+
+  Rig() {
+    memory.map_ram(0, 1 << 20, ram->data());
+    ahci.port(0).plug(0, std::make_unique<AtaDisk>(clock, "d", pattern(4 << 20), DriveIdentity{.sata = true}));
+    ahci.port(1).plug(0, std::make_unique<AtapiCdrom>(clock, "c", pattern(1 << 20)));
+    pci.connect_pirq(2, IrqLine(irq, 0));  // INTA# of slot 3
+    pci.add(3, 0, ahci);
+    ahci.reset();
+    config(0x24, kBar);
+    config(0x04, 6);
+    run();
+  }
+  void config(u8 reg, u32 value) {
+    ports.write(0xcf8, 4, 0x80001800u | reg);
+    ports.write(0xcfc, 4, value);
+  }
+  void run(u64 ns = 50'000'000) {
+    const u64 end = clock.now() + ns;
+    while (clock.next_deadline() <= end) {
+      clock.skip_to(clock.next_deadline());
+      clock.run_due();
+    }
+    clock.skip_to(end);
+  }
+  u32 reg(u32 at) { return static_cast<u32>(memory.read(kBar + at, 4)); }
+  void reg(u32 at, u32 value) { memory.write(kBar + at, 4, value); }
+  static u32 at(unsigned port, u32 offset) { return 0x100 + 0x80 * port + offset; }
+  u32 ram32(u32 address) { return load_le<u32>(ram->data() + address); }
+
+  void start() {
+    reg(0x04, 0x80000002);  // GHC: AE, IE
+    for (unsigned port = 0; port < 2; ++port) {
+      reg(at(port, 0x00), 0x1000 + 0x1000 * port);
+      reg(at(port, 0x08), 0x1400 + 0x1000 * port);
+      reg(at(port, 0x14), 0xffffffff);
+      reg(at(port, 0x18), 0x10);  // FRE first
+      reg(at(port, 0x18), 0x11);
+    }
+    run();
+  }
+  // A command in `slot`; its data are `bytes` at kData, in two regions of which the first has an odd length of words.
+  void command(unsigned port, unsigned slot, std::array<u8, 20> fis, u32 bytes, u32 flags = 0,
+               std::array<u8, 12> packet = {}) {
+    const u32 header = 0x1000 + 0x1000 * port + 32 * slot, table = kTable + 0x400 * slot;
+    const u32 first = std::min(bytes, 514u);
+    store_le<u32>(ram->data() + header, 5 | flags | (bytes > first ? 2u : bytes ? 1u : 0u) << 16);
+    store_le<u32>(ram->data() + header + 4, 0xffffffff);
+    store_le<u32>(ram->data() + header + 8, table);
+    fis[0] = 0x27;
+    std::copy(fis.begin(), fis.end(), ram->data() + table);
+    std::copy(packet.begin(), packet.end(), ram->data() + table + 0x40);
+    store_le<u32>(ram->data() + table + 0x80, kData);
+    store_le<u32>(ram->data() + table + 0x8c, first - 1);
+    store_le<u32>(ram->data() + table + 0x90, kData + first);
+    store_le<u32>(ram->data() + table + 0x9c, bytes - first - 1);
+    reg(at(port, 0x38), 1u << slot);
+  }
+  static std::array<u8, 20> fis(u8 op, u64 lba = 0, u16 count = 0, u8 features = 0) {
+    std::array<u8, 20> f{};
+    f[1] = 0x80, f[2] = op, f[3] = features, f[7] = 0x40;
+    f[4] = static_cast<u8>(lba), f[5] = static_cast<u8>(lba >> 8), f[6] = static_cast<u8>(lba >> 16);
+    f[8] = static_cast<u8>(lba >> 24), f[9] = static_cast<u8>(lba >> 32), f[10] = static_cast<u8>(lba >> 40);
+    f[12] = static_cast<u8>(count), f[13] = static_cast<u8>(count >> 8);
+    return f;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("AHCI: registers after a reset, and what a drive says of itself", "[ahci]") {
+  Rig r;
+  CHECK(r.ports.read(0xcfc, 2) == 0x0006);
+  CHECK(r.reg(0x00) == 0x00241f05);
+  CHECK(r.reg(0x04) == 0x80000000);
+  CHECK(r.reg(0x0c) == 0x3f);
+  CHECK(r.reg(0x10) == 0x00010000);
+  CHECK(r.reg(Rig::at(0, 0x28)) == 0x123);
+  CHECK(r.reg(Rig::at(2, 0x28)) == 0);
+  CHECK(r.reg(Rig::at(2, 0x20)) == 0x7f);
+  CHECK(r.reg(Rig::at(0, 0x24)) == 0xffffffff);
+  r.start();
+  CHECK(r.reg(Rig::at(0, 0x24)) == 0x00000101);
+  CHECK(r.reg(Rig::at(1, 0x24)) == 0xeb140101);
+  CHECK(r.reg(Rig::at(0, 0x20)) == 0x150);
+  CHECK(r.ram32(0x1440) == 0x01500034);      // the signature's register FIS
+  CHECK(r.reg(Rig::at(0, 0x18)) == 0xc011);  // running
+  // COMRESET: the link goes and comes, and says so until PxSERR is cleared.
+  r.reg(Rig::at(0, 0x2c), 1);
+  CHECK(r.reg(Rig::at(0, 0x28)) == 0);
+  r.reg(Rig::at(0, 0x2c), 0);
+  CHECK((r.reg(Rig::at(0, 0x20)) & 0x80) == 0x80);
+  CHECK((r.reg(Rig::at(0, 0x10)) & 0x00400040) == 0x00400040);
+  r.run();
+  r.reg(Rig::at(0, 0x10), 0xffffffff);
+  CHECK((r.reg(Rig::at(0, 0x10)) & 0x00400040) == 0x00400040);
+  r.reg(Rig::at(0, 0x30), 0xffffffff);
+  CHECK((r.reg(Rig::at(0, 0x10)) & 0x00400040) == 0);
+  CHECK(r.reg(Rig::at(0, 0x20)) == 0x150);
+  // The whole controller.
+  r.reg(0x04, 1);
+  CHECK(r.reg(0x04) == 0x80000000);
+  CHECK(r.reg(Rig::at(0, 0x00)) == 0);
+}
+
+TEST_CASE("AHCI: data in and out by PIO and DMA, with their interrupts", "[ahci]") {
+  Rig r;
+  r.start();
+  r.command(0, 0, Rig::fis(0xec), 512);  // IDENTIFY DEVICE
+  CHECK(r.reg(Rig::at(0, 0x38)) == 1);
+  r.run();
+  CHECK(r.reg(Rig::at(0, 0x38)) == 0);
+  CHECK((r.reg(Rig::at(0, 0x10)) & 3) == 2);  // PIO setup, and no register FIS
+  CHECK(r.irq.level);
+  CHECK(r.reg(0x08) == 1);
+  CHECK(load_le<u16>(r.ram->data() + Rig::kData + 2 * 76) == 6);
+  CHECK(load_le<u16>(r.ram->data() + Rig::kData + 2 * 93) == 0);
+  CHECK(r.ram32(0x1004) == 512);
+  r.reg(Rig::at(0, 0x10), 0xffffffff);
+  r.reg(0x08, 1);
+  CHECK_FALSE(r.irq.level);
+
+  r.command(0, 5, Rig::fis(0x25, 100, 16), 16 * 512);  // READ DMA EXT
+  r.run();
+  CHECK((r.reg(Rig::at(0, 0x10)) & 3) == 1);
+  CHECK(r.ram32(0x1000 + 5 * 32 + 4) == 16 * 512);
+  bool same = true;
+  for (u32 n = 0; n < 16 * 512; ++n) {
+    same &= r.ram->data()[Rig::kData + n] == static_cast<u8>((100 * 512 + n) / 512 + (100 * 512 + n) * 7);
+  }
+  CHECK(same);
+
+  for (const bool dma : {false, true}) {
+    for (u32 n = 0; n < 3 * 512; ++n) r.ram->data()[Rig::kData + n] = static_cast<u8>(n * 3 + dma);
+    r.command(0, 0, dma ? Rig::fis(0x35, 40, 3) : Rig::fis(0x34, 40, 3), 3 * 512, 0x40);
+    r.run();
+    CHECK(r.reg(Rig::at(0, 0x38)) == 0);
+    std::vector<u8> written(3 * 512);
+    REQUIRE(dynamic_cast<AtaDisk&>(*r.ahci.port(0).drive(0)).image()->read(40 * 512, written));
+    CHECK(std::equal(written.begin(), written.end(), r.ram->data() + Rig::kData));
+  }
+  // Without bus mastering nothing moves.
+  r.config(0x04, 2);
+  r.command(0, 0, Rig::fis(0x25, 0, 1), 512);
+  r.run();
+  CHECK(r.reg(Rig::at(0, 0x38)) == 1);
+}
+
+TEST_CASE("AHCI: packets for a CD-ROM drive, by PIO and DMA", "[ahci]") {
+  Rig r;
+  r.start();
+  for (const u8 dma : {0, 1}) {
+    std::array<u8, 20> packet = Rig::fis(0xa0, 0, 0, dma);
+    packet[5] = 0x00, packet[6] = 0x08;                // 2048 bytes a block by PIO
+    r.command(1, 0, Rig::fis(0xa0), 0, 0x20, {0x00});  // TEST UNIT READY, for the attention after power-on
+    r.run();
+    r.reg(Rig::at(1, 0x18), 0x10);
+    r.reg(Rig::at(1, 0x18), 0x11);
+    std::memset(r.ram->data() + Rig::kData, 0, 8192);
+    r.command(1, 1, packet, 8192, 0x20, {0xa8, 0, 0, 0, 0, 10, 0, 0, 0, 4});  // READ(12): 4 sectors from 10
+    r.run();
+    CHECK(r.reg(Rig::at(1, 0x38)) == 0);
+    CHECK((r.reg(Rig::at(1, 0x20)) & 0xff) == 0x50);
+    bool same = true;
+    for (u32 n = 0; n < 8192; ++n) {
+      same &= r.ram->data()[Rig::kData + n] == static_cast<u8>((20480 + n) / 512 + (20480 + n) * 7);
+    }
+    CHECK(same);
+    CHECK(r.ram32(0x2000 + 32 + 4) == 8192);
+  }
+}
+
+TEST_CASE("AHCI: errors stop a port until it is started again", "[ahci]") {
+  Rig r;
+  r.start();
+  r.command(0, 0, Rig::fis(0x25, 1'000'000, 1), 512);  // beyond the end
+  r.run();
+  CHECK((r.reg(Rig::at(0, 0x10)) & 0x40000001) == 0x40000001);
+  CHECK((r.reg(Rig::at(0, 0x20)) & 0x1001) == 0x1001);  // ERR, IDNF
+  r.command(0, 1, Rig::fis(0xec), 512);
+  r.run();
+  CHECK(r.reg(Rig::at(0, 0x38)) == 2);
+  r.reg(Rig::at(0, 0x18), 0x10);
+  CHECK(r.reg(Rig::at(0, 0x38)) == 0);
+  r.reg(Rig::at(0, 0x18), 0x11);
+  r.command(0, 1, Rig::fis(0xec), 512);
+  r.run();
+  CHECK(r.reg(Rig::at(0, 0x38)) == 0);
+  // A soft reset by two control FISes.
+  for (const u8 srst : {4, 0}) {
+    std::array<u8, 20> control{};
+    control[15] = srst;
+    r.command(0, 0, control, 0, srst ? 0x500 : 0);
+    r.run();
+    CHECK(r.reg(Rig::at(0, 0x38)) == 0);
+  }
+  CHECK(r.reg(Rig::at(0, 0x20)) == 0x150);
+  // A table that is shorter than the transfer, and a FIS of no kind.
+  r.command(0, 0, Rig::fis(0x25, 0, 64), 1024);
+  r.run();
+  r.reg(Rig::at(0, 0x18), 0x10);
+  r.reg(Rig::at(0, 0x18), 0x11);
+  r.command(0, 2, Rig::fis(0xec), 512);
+  r.ram->data()[Rig::kTable + 0x800] = 0x99;
+  r.run();
+  CHECK(r.clock.now() > 0);
+}
+
+TEST_CASE("AHCI: saved in mid-transfer it goes on where it was", "[ahci]") {
+  Rig r;
+  r.start();
+  r.command(0, 3, Rig::fis(0x25, 7, 600), 600 * 512);
+  r.run(21'000);
+  CHECK(r.reg(Rig::at(0, 0x38)) == 8);
+  Archive saved = Archive::saver();
+  r.clock.serialize(saved);
+  r.ahci.serialize(saved);
+  Rig other;
+  std::copy_n(r.ram->data(), 1 << 20, other.ram->data());
+  Archive loader = Archive::loader(saved.bytes());
+  other.clock.serialize(loader);
+  other.ahci.serialize(loader);
+  CHECK(loader.ok());
+  CHECK(loader.at_end());
+  r.run();
+  other.run();
+  CHECK(other.reg(Rig::at(0, 0x38)) == 0);
+  CHECK(std::equal(r.ram->data(), r.ram->data() + (1 << 20), other.ram->data()));
+}
+
+TEST_CASE("AHCI: random registers and descriptors", "[ahci]") {
+  std::mt19937 random(3);
+  Rig r;
+  r.start();
+  for (unsigned n = 0; n < 20'000; ++n) {
+    const unsigned port = random() % 2;
+    switch (random() % 6) {
+      case 0: r.reg(Rig::at(port, random() % 32 * 4), random()); break;
+      case 1: r.memory.write(Rig::kBar + random() % 0x400, 1u << random() % 3, random()); break;
+      case 2: r.ram->data()[0x1000 + random() % 0x8000] = static_cast<u8>(random()); break;
+      case 3:
+        r.command(port, random() % 4, Rig::fis(static_cast<u8>(random()), random() % 9000, random() % 9),
+                  random() % 9000 + 1, random() & 0x60);
+        break;
+      case 4: r.run(random() % 100'000); break;
+      case 5: r.start(); break;
+    }
+  }
+  SUCCEED();
+}
