@@ -59,7 +59,6 @@ class Board {
   // An Ethernet address from its text, or for an empty one the next that no card has.
   virtual Result<MacAddress> mac_address(const std::string& text) = 0;
 
-
   // Buses for drives, each with its name ("ide.0"), in the order in which drives without a bus take their places. A
   // controller offers its own while it is made; they are named after it then.
   struct IdeBus {

@@ -217,6 +217,7 @@ Status Pc::plug(const DeviceConfig& config) {
   Object& object = ObjectTree::add(*bus, std::string(type->name), std::move(*device));
   object.id = config.id;
   if (plugs_->port_taken) {
+    if (Status s = values.set("", "mac", mac_text(plugs_->port_taken->mac())); !s) return s;
     plugs_->port_taken->set_name(config.id.empty() ? card_name(type->name) : config.id);
   }
   object.properties = std::move(values);

@@ -156,13 +156,6 @@ case $name in
     gcc -m32 -march=i686 -static -O2 -s -o "$work/root/bin/tone" "$here/guest-files/tone.c" -lm
     initramfs init-sound snd-ens1370 snd-intel8x0 snd-sb16 snd-gusclassic
     ;;
-  linux-disks)
-    kernel linux-image-686
-    noise disk 4198400 >"$out/disk.img"
-    noise cd 3145728 >"$work/noise"
-    xorriso -as mkisofs -quiet -o "$out/cd.iso" "$work/noise"
-    initramfs init-disks ahci sym53c8xx sd_mod sr_mod
-    ;;
   pxe)
     mkdir "$out/served"
     nasm -f bin -o "$out/served/hello.0" "$here/guest-files/pxe-hello.asm"
@@ -170,6 +163,13 @@ case $name in
   linux-net)
     kernel linux-image-686
     initramfs init-net af_packet e1000 8139cp 8139too pcnet32 ne2k-pci ne
+    ;;
+  linux-disks)
+    kernel linux-image-686
+    noise disk 4198400 >"$out/disk.img"
+    noise cd 3145728 >"$work/noise"
+    xorriso -as mkisofs -quiet -o "$out/cd.iso" "$work/noise"
+    initramfs init-disks ahci sym53c8xx sd_mod sr_mod
     ;;
   linux-usb)
     kernel linux-image-686

@@ -103,6 +103,7 @@ class E1000 final : public Device, public PciFunction, public IoHandler, public 
   std::array<u32, kRegisterBytes / 4> registers_{};
   std::array<u16, 32> phy_{};
   Eeprom93c46 eeprom_;
+  bool sending_ = false;
   Context context_, segment_context_;
   Packet packet_;
   Timer throttle_, receive_delay_, transmit_delay_, transmit_more_;

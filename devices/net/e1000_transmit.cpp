@@ -19,7 +19,8 @@ constexpr u32 kMacLoopback = 1 << 6, kTransceiverLoopback = 3 << 6;
 
 // From head to tail. A ring that points to huge buffers is worked on in parts, so that it holds up nobody.
 void E1000::transmit() {
-  if (transmit_more_.pending()) return;
+  if (sending_ || transmit_more_.pending()) return;
+  const Busy busy(sending_);
   unsigned left = kAtOnce;
   std::size_t bytes = 0;
   bool report = false, delayed = true;

@@ -27,6 +27,19 @@ inline constexpr std::size_t kMacHeader = 14, kLeastFrame = 60, kMostPlainFrame 
 // The longest that is let in or out.
 inline constexpr std::size_t kMostFrame = 65536 + 64;
 
+// Set while a card works on its transmit descriptors: what it writes to memory may be its own registers, and must not
+// make it begin again.
+class Busy {
+ public:
+  explicit Busy(bool& flag) : flag_(flag) { flag_ = true; }
+  ~Busy() { flag_ = false; }
+  Busy(const Busy&) = delete;
+  Busy& operator=(const Busy&) = delete;
+
+ private:
+  bool& flag_;
+};
+
 // The card behind a port.
 class NetCard {
  public:

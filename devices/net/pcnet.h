@@ -75,7 +75,7 @@ class Pcnet final : public Device, public PciFunction, public IoHandler, public 
   bool dword_io_ = false;
   u32 receive_index_ = 0, transmit_index_ = 0;
   std::vector<u8> packet_;  // buffers of a packet sent so far
-  bool packet_begun_ = false;
+  bool packet_begun_ = false, sending_ = false;
   Timer poll_;
 };
 

@@ -50,7 +50,8 @@ void Pcnet::store(const Descriptor& d, u16 status, u32 message) {
 }
 
 void Pcnet::transmit() {
-  if (!bus_master()) return;
+  if (sending_ || !bus_master()) return;
+  const Busy busy(sending_);
   bool sent = false;
   for (unsigned n = 0; csr_[0] & kTxon; ++n) {
     if (n == kAtOnce) {

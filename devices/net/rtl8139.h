@@ -72,6 +72,7 @@ class Rtl8139 final : public Device, public PciFunction, public IoHandler, publi
   u16 ring_at_ = 0;  // where the next packet goes, CBR
   u32 receive_index_ = 0, transmit_index_[2] = {};
   std::vector<u8> packet_;
+  bool sending_ = false;
   u32 packet_options_ = 0, packet_vlan_ = 0;
   u64 timer_base_ = 0;  // when TCTR was 0
   struct Tallies {

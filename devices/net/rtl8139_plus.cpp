@@ -15,6 +15,8 @@ constexpr u32 kProtocols[] = {0, 1u << 16, 2u << 16, 3u << 16};  // none, TCP, U
 }  // namespace
 
 void Rtl8139::transmit_plus(bool high) {
+  if (sending_) return;
+  const Busy busy(sending_);
   const u64 ring = reg64(high ? kThpds : kTsad);
   u32& index = transmit_index_[high];
   bool sent = false;

@@ -23,7 +23,8 @@ void Rtl8139::send(std::span<const u8> frame) {
 
 void Rtl8139::transmit_slot(unsigned n) {
   const u32 tsd = reg32(kTsd + 4 * n);
-  if (tsd & kTsdOwn || !(registers_[kCr] & kCrTransmit)) return;
+  if (sending_ || tsd & kTsdOwn || !(registers_[kCr] & kCrTransmit)) return;
+  const Busy busy(sending_);
   const std::size_t bytes = std::min<std::size_t>(tsd & 0x1fff, kMostSent);
   std::array<u8, kMostSent> frame{};
   if (bus_master()) memory_.read_block(reg32(kTsad + 4 * n), std::span(frame).first(bytes));

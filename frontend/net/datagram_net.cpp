@@ -24,7 +24,11 @@ class DatagramNetwork final : public SocketNet {
 
   Status open() override {
     Status opened = open_socket();
-    if (opened) fcntl(fd_, F_SETFL, O_NONBLOCK);
+    if (!opened) return opened;
+    fcntl(fd_, F_SETFL, O_NONBLOCK);
+    // Room for what TCP sends at once; the host gives as much as it will.
+    const int room = 1 << 20;
+    setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
     return opened;
   }
   std::string info() const override {

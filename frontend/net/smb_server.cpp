@@ -39,10 +39,10 @@ Result<std::unique_ptr<SmbServer>> SmbServer::make(const std::string& share, con
     config << key << " = " << name << "\n";
   }
   // One user, who is whoever runs xlat; Windows 9x and XP know the first of the protocols alone.
-  config << "interfaces = 127.0.0.1\nbind interfaces only = yes\nsmb ports = 0\n"
+  config << "interfaces = 127.0.0.1\nbind interfaces only = yes\n"
          << "log file = " << name << "/log.smbd\nsmb passwd file = " << name << "/smbpasswd\n"
          << "security = user\nmap to guest = Bad User\nload printers = no\nprinting = bsd\ndisable spoolss = yes\n"
-         << "usershare max shares = 0\nserver min protocol = NT1\nlanman auth = yes\nntlm auth = yes\n"
+         << "usershare max shares = 0\nserver min protocol = NT1\n"
          << "[qemu]\npath = " << path << "\nread only = no\nguest ok = yes\nforce user = " << user->pw_name << "\n";
   config.close();
   if (!config) return error("{}: smb=: cannot write {}/smb.conf", who, name);
