@@ -370,6 +370,7 @@ void AtaDisk::execute() {
     case 0x42: return begin(Access::kVerify, true, false, 0);   // READ VERIFY SECTOR(S) EXT
     case 0xec: return identify();
     case 0xef: return set_features();
+    case 0xb0: return smart();
     case 0x91: return init_parameters();
     case 0xc6: return set_multiple();
     case 0xf8: return read_native_max(false);
@@ -420,7 +421,7 @@ void AtaDisk::serialize(Archive& ar) {
   }
   ar.range(heads_, u8{1}, u8{16}).range(spt_, u8{1}, u8{255});
   ar.range(multiple_, u8{0}, static_cast<u8>(kMaxMultiple));
-  ar(mwdma_)(udma_)(write_cache_)(look_ahead_)(power_)(asleep_);
+  ar(mwdma_)(udma_)(write_cache_)(look_ahead_)(power_)(asleep_)(smart_);
 }
 
 }  // namespace xlat

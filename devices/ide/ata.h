@@ -66,6 +66,7 @@ class AtaDisk final : public IdeDrive, public MediumDrive {
   void read_native_max(bool ext);
   void power(u8 command);
   void set_multiple();
+  void smart();
 
   std::unique_ptr<BlockImage> image_;
   DriveIdentity identity_;
@@ -85,7 +86,7 @@ class AtaDisk final : public IdeDrive, public MediumDrive {
   u8 heads_ = 16, spt_ = 63;
   u8 multiple_ = 0;
   u8 mwdma_ = 2, udma_ = 0xff;  // selected mode numbers; 0xff for none
-  bool write_cache_ = true, look_ahead_ = true;
+  bool write_cache_ = true, look_ahead_ = true, smart_ = true;
   u8 power_ = 0xff;  // CHECK POWER MODE's answer
   bool asleep_ = false;
 };

@@ -28,5 +28,6 @@ run() {
 run linux-686 -drive "file=$disk,format=raw,snapshot=on" -drive "file=$disk.qcow2,snapshot=on"
 run linux-sound -audiodev none,id=a -device ES1370,audiodev=a -device AC97,audiodev=a -device sb16,audiodev=a \
   -device gus,audiodev=a -vga cirrus
+run linux-net -nodefaults -vga std -device e1000 -device rtl8139 -device pcnet -device ne2k_pci -device ne2k_isa
 run linux-usb -usb -drive "if=none,id=stick,file=$disk,format=raw,snapshot=on" -device usb-hub,port=1 \
   -device usb-kbd,port=2 -device usb-tablet,port=1.2 -device usb-storage,port=1.8,drive=stick

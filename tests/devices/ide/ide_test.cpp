@@ -411,6 +411,51 @@ TEST_CASE("ide: state survives saving in the middle of a transfer") {
   CHECK(load_le<u32>(other.pio_in(512).data()) == 11);
 }
 
+TEST_CASE("ata: SMART says that all is well, to those who have its key") {
+  Rig r;
+  r.primary.plug(0, std::make_unique<AtaDisk>(r.clock, "d", make_memory_image(1 << 20)));
+  r.run();
+  const auto smart = [&r](u8 features, u8 mid = 0x4f) {
+    r.out(6, 0xa0);
+    r.out(1, features);
+    r.out(4, mid);
+    r.out(5, 0xc2);
+    r.command(0xb0);
+  };
+  const auto sector = [&r] {
+    std::vector<u8> bytes;
+    u8 sum = 0;
+    for (unsigned n = 0; n < 512; n += 2) {
+      const u32 word = r.ports.read(0x1f0, 2);
+      bytes.push_back(static_cast<u8>(word));
+      bytes.push_back(static_cast<u8>(word >> 8));
+      sum = static_cast<u8>(sum + bytes[n] + bytes[n + 1]);
+    }
+    CHECK(sum == 0);
+    return bytes;
+  };
+  smart(0xda);
+  CHECK(r.alt() == 0x50);
+  CHECK(r.in(4) == 0x4f);
+  CHECK(r.in(5) == 0xc2);
+  smart(0xd0);
+  const auto data = sector();
+  smart(0xd1);
+  const auto thresholds = sector();
+  for (unsigned n = 2; n < 362; n += 12) {
+    CHECK(data[n] == thresholds[n]);
+    if (data[n]) CHECK(data[n + 3] > thresholds[n + 1]);
+  }
+  smart(0xda, 0);
+  CHECK(r.alt() == 0x51);
+  smart(0xd9);  // off
+  smart(0xda);
+  CHECK(r.alt() == 0x51);
+  smart(0xd8);
+  smart(0xda);
+  CHECK(r.alt() == 0x50);
+}
+
 TEST_CASE("atapi: signature, IDENTIFY PACKET DEVICE") {
   CdRig rig;
   CHECK(rig.in(4) == 0x14);

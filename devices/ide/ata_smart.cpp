@@ -1,0 +1,94 @@
+// SMART of a disk that never wears out (ATA/ATAPI-6, 8.55; the tables' layout is SFF-8035i's).
+#include <algorithm>
+
+#include "base/bits.h"
+#include "devices/ide/ata.h"
+
+namespace xlat {
+
+using namespace ata;
+
+namespace {
+
+// The features register says which command it is.
+enum Smart : u8 {
+  kReadData = 0xd0,
+  kReadThresholds = 0xd1,
+  kAutosave = 0xd2,
+  kSaveValues = 0xd3,
+  kOffline = 0xd4,
+  kEnable = 0xd8,
+  kDisable = 0xd9,
+  kReturnStatus = 0xda,
+};
+
+struct Attribute {
+  u8 id;
+  u16 flags;  // bit 0: a failure is near when it falls to its threshold; bit 1: measured while at work
+  u8 threshold;
+  u8 raw;
+};
+constexpr Attribute kAttributes[] = {
+    {1, 0x0b, 16, 0},    // read error rate
+    {3, 0x07, 24, 0},    // spin-up time
+    {4, 0x12, 0, 1},     // starts and stops
+    {5, 0x33, 5, 0},     // reallocated sectors
+    {9, 0x12, 0, 1},     // hours powered on
+    {12, 0x32, 0, 1},    // times powered on
+    {194, 0x22, 0, 31},  // degrees Celsius
+    {197, 0x22, 0, 0},   // sectors to be reallocated
+};
+constexpr u8 kPerfect = 100;
+constexpr std::size_t kTable = 2, kEntry = 12;
+
+void put_checksum(std::span<u8> sector) {
+  u8 sum = 0;
+  for (std::size_t n = 0; n < 511; ++n) sum = static_cast<u8>(sum + sector[n]);
+  sector[511] = static_cast<u8>(-sum);
+}
+
+}  // namespace
+
+void AtaDisk::smart() {
+  // The key in the address, which no mistyped command has.
+  if (lba_mid_.now != 0x4f || lba_high_.now != 0xc2 || (!smart_ && features_ != kEnable)) return abort_command();
+  const std::span<u8> out = std::span(buffer_).first(512);
+  switch (features_) {
+    case kEnable: smart_ = true; return succeed();
+    case kDisable: smart_ = false; return succeed();
+    case kAutosave:
+    case kSaveValues: return succeed();
+    case kOffline:  // a test is over as soon as it has begun; 127 stops one
+      return succeed();
+    case kReturnStatus: return succeed();  // the key as it was written: all is well
+    case kReadData:
+    case kReadThresholds: break;
+    default: return abort_command();
+  }
+  std::fill(out.begin(), out.end(), u8{0});
+  out[0] = 0x10;  // revision of the tables
+  for (std::size_t n = 0; n < std::size(kAttributes); ++n) {
+    const Attribute& a = kAttributes[n];
+    const std::span<u8> entry = out.subspan(kTable + kEntry * n, kEntry);
+    entry[0] = a.id;
+    if (features_ == kReadThresholds) {
+      entry[1] = a.threshold;
+      continue;
+    }
+    store_le<u16>(&entry[1], a.flags);
+    entry[3] = entry[4] = kPerfect;  // now, and the worst so far
+    entry[5] = a.raw;
+  }
+  if (features_ == kReadData) {
+    out[362] = 0x02;                   // collection off-line: has completed
+    out[367] = 0x11;                   // which can be asked for at once, and self-tests
+    store_le<u16>(&out[368], 0x0003);  // values are saved before power goes, and by autosave
+    out[372] = 1, out[373] = 1;        // minutes of the short and the extended self-test
+  }
+  put_checksum(out);
+  access_ = Access::kNone;
+  left_ = 0;
+  data_in(512);
+}
+
+}  // namespace xlat
