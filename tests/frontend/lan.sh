@@ -70,7 +70,8 @@ lan() {
     run_on 7 'arp -s 10.1.0.99 52:54:00:00:00:63; dd if=/dev/zero bs=1400 count=200000 2>/dev/null | nc -u 10.1.0.99 9 &'
   fi
   for ((n = 1; n <= 6; ++n)); do
-    run_on $n "for peer in 1 2 3 4 5 6; do [ \$peer = $n ] || [ \"\$(echo hello \$peer | nc -w 20 10.1.0.\$peer 7)\" = \"hello \$peer\" ] || echo guest: lost \$peer; done; echo \"guest: reached \$((6 * 7))\""
+    # A frame or two may be lost in a flood, as on any LAN.
+    run_on $n "reach() { for try in 1 2 3; do [ \"\$(echo hello \$1 | timeout 20 nc -w 10 10.1.0.\$1 7 2>/dev/null)\" = \"hello \$1\" ] && return; done; echo guest: lost \$1; }; for peer in 1 2 3 4 5 6; do [ \$peer = $n ] || reach \$peer; done; echo \"guest: reached \$((6 * 7))\""
   done
   for ((n = 1; n <= 6; ++n)); do expect $n "guest: reached 42" 180; done
   if grep -a "guest: lost" "$work"/[1-6].out; then exit 1; fi
