@@ -187,7 +187,7 @@ TEST_CASE("nbd: an export of QEMU's server", "[packed]") {
   }
   CHECK_FALSE(open_image({.file = "nbd:unix:" + socket + ":exportname=other"}, ImageAccess::kReadOnly));
   must("kill $(cat " + (folder / "pid") + ")");
-  for (int n = 0; n < 100 && std::filesystem::exists(folder / "pid"); ++n)
+  for (int n = 0; n < 1500 && std::filesystem::exists(folder / "pid"); ++n)
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   model.check(*opened(folder / "served", "qcow2"));
 }

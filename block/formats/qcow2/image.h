@@ -77,7 +77,7 @@ class Image final : public BlockImage, public SnapshotStore {
   Error damaged(const std::string& what) const;
   Status check_write(u64 offset, u64 bytes) const;
 
-  // image.cpp: from the disk's offsets to the file's.
+  // image.cpp, change.cpp: from the disk's offsets to the file's.
   u64 cluster_bytes() const { return header_.cluster_bytes(); }
   u64 l2_entries() const { return cluster_bytes() / 8; }
   u64 l2_covers() const { return cluster_bytes() * l2_entries(); }  // bytes of the disk
