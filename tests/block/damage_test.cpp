@@ -72,7 +72,7 @@ void use(const std::string& path, const std::string& format, std::mt19937& rng) 
 TEST_CASE("damaged images do no harm", "[damage]") {
   const u32 rounds = test_setting("XLAT_FUZZ", 20) * 15, first = test_setting("XLAT_SEED", 1);
   for (const Kind& kind : kKinds) {
-    const Folder folder;
+    const Folder folder(true);
     const std::string path = folder / "image";
     make(kind.format, path, 3 << 20, options_of(kind.options));
     {
@@ -98,7 +98,7 @@ TEST_CASE("damaged images do no harm", "[damage]") {
       save(path, bytes);
       const auto start = std::chrono::steady_clock::now();
       use(path, kind.format, rng);
-      CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(20));
+      CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(60));
     }
   }
 }
