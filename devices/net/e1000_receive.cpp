@@ -44,8 +44,8 @@ void E1000::receive(std::span<const u8> frame) {
 // 3.2.1 and 13.5.
 bool E1000::accepts(std::span<const u8> frame) const {
   const u32 rctl = reg(kRctl);
-  if (load_be16(&frame[12]) == (reg(kVet) & 0xffff) && frame.size() >= kMacHeader + 4 && rctl & kRctlVlanFilter) {
-    const u16 tag = load_be16(&frame[14]);
+  if (load_be<u16>(&frame[12]) == (reg(kVet) & 0xffff) && frame.size() >= kMacHeader + 4 && rctl & kRctlVlanFilter) {
+    const u16 tag = load_be<u16>(&frame[14]);
     if (!accepts_vlan(tag)) return false;
   }
   const bool group = is_group(frame);
@@ -106,9 +106,9 @@ void E1000::take_frame(std::span<const u8> frame) {
   const u16 sum = check_sums(frame, status, errors);
   std::vector<u8> bytes(frame.begin(), frame.end());
   u16 special = 0;
-  if (load_be16(&frame[12]) == (reg(kVet) & 0xffff) && reg(kCtrl) & kCtrlVlan) {
+  if (load_be<u16>(&frame[12]) == (reg(kVet) & 0xffff) && reg(kCtrl) & kCtrlVlan) {
     status |= kRxVlan;
-    special = load_be16(&frame[14]);
+    special = load_be<u16>(&frame[14]);
     bytes.erase(bytes.begin() + 12, bytes.begin() + 16);
   }
   if (!(reg(kRctl) & kRctlStripCrc)) {

@@ -113,8 +113,8 @@ void E1000::send_frame(std::span<u8> frame, const std::array<u8, 16>& last) {
   std::vector<u8> bytes(frame.begin(), frame.end());
   if (last[11] & kCmdVlan && reg(kCtrl) & kCtrlVlan) {
     u8 tag[4];
-    store_be16(&tag[0], static_cast<u16>(reg(kVet)));
-    store_be16(&tag[2], load_le<u16>(&last[14]));
+    store_be<u16>(&tag[0], static_cast<u16>(reg(kVet)));
+    store_be<u16>(&tag[2], load_le<u16>(&last[14]));
     bytes.insert(bytes.begin() + 12, tag, tag + 4);
   }
   if (bytes.size() < kLeastFrame && reg(kTctl) & kTctlPad) bytes.resize(kLeastFrame);

@@ -65,26 +65,26 @@ u16 ones_sum(std::span<const u8> bytes, u32 begin) {
 void insert_checksum(std::span<u8> frame, std::size_t start, std::size_t end, std::size_t at) {
   end = std::min(end, frame.size());
   if (start >= end || at + 2 > frame.size()) return;
-  store_be16(&frame[at], static_cast<u16>(~ones_sum(frame.subspan(start, end - start))));
+  store_be<u16>(&frame[at], static_cast<u16>(~ones_sum(frame.subspan(start, end - start))));
 }
 
 IpLayout ip_layout(std::span<const u8> frame) {
   IpLayout layout;
   if (frame.size() < kMacHeader) return layout;
   std::size_t at = kMacHeader;
-  u16 type = load_be16(&frame[12]);
+  u16 type = load_be<u16>(&frame[12]);
   if (type == 0x8100 && frame.size() >= kMacHeader + 4) {
-    type = load_be16(&frame[16]);
+    type = load_be<u16>(&frame[16]);
     at += 4;
   }
   layout.ip = at;
   if (type == 0x0800 && frame.size() >= at + 20 && frame[at] >> 4 == 4) {
-    const std::size_t header = (frame[at] & 15) * 4u, total = load_be16(&frame[at + 2]);
+    const std::size_t header = (frame[at] & 15) * 4u, total = load_be<u16>(&frame[at + 2]);
     if (header < 20 || total < header || at + total > frame.size()) return layout;
-    const bool fragment = load_be16(&frame[at + 6]) & 0x3fff;
+    const bool fragment = load_be<u16>(&frame[at + 6]) & 0x3fff;
     layout = {4, at, at + header, at + total, fragment ? u8{0} : frame[at + 9]};
   } else if (type == 0x86dd && frame.size() >= at + 40 && frame[at] >> 4 == 6) {
-    const std::size_t total = 40u + load_be16(&frame[at + 4]);
+    const std::size_t total = 40u + load_be<u16>(&frame[at + 4]);
     if (at + total > frame.size()) return layout;
     layout = {6, at, at + 40, at + total, frame[at + 6]};
   }
@@ -102,7 +102,7 @@ u16 pseudo_header_sum(std::span<const u8> frame, const IpLayout& layout, std::si
 
 bool payload_good(std::span<const u8> frame, const IpLayout& layout) {
   const auto payload = frame.subspan(layout.payload, layout.end - layout.payload);
-  if (layout.protocol == kIpUdp && payload.size() >= 8 && load_be16(&payload[6]) == 0) return true;
+  if (layout.protocol == kIpUdp && payload.size() >= 8 && load_be<u16>(&payload[6]) == 0) return true;
   return ones_sum(payload, pseudo_header_sum(frame, layout, payload.size())) == 0xffff;
 }
 
@@ -112,8 +112,8 @@ void cut_segments(std::span<const u8> packet, const Segmentation& how, const std
       how.transport < how.ip + (how.v4 ? 20 : 40))
     return;
   const auto data = packet.subspan(how.headers);
-  const u16 first_id = how.v4 ? load_be16(&packet[how.ip + 4]) : u16{0};
-  const u32 first_sequence = how.tcp ? load_be32(&packet[how.transport + 4]) : 0;
+  const u16 first_id = how.v4 ? load_be<u16>(&packet[how.ip + 4]) : u16{0};
+  const u32 first_sequence = how.tcp ? load_be<u32>(&packet[how.transport + 4]) : 0;
   std::vector<u8> segment;
   std::size_t at = 0;
   for (unsigned n = 0; n == 0 || at < data.size(); ++n) {
@@ -123,25 +123,25 @@ void cut_segments(std::span<const u8> packet, const Segmentation& how, const std
     const std::size_t transport_bytes = segment.size() - how.transport;
     IpLayout layout{how.v4 ? u8{4} : u8{6}, how.ip, how.transport, segment.size(), how.tcp ? kIpTcp : kIpUdp};
     if (how.v4) {
-      store_be16(&segment[how.ip + 2], static_cast<u16>(segment.size() - how.ip));
-      store_be16(&segment[how.ip + 4], static_cast<u16>(first_id + n));
-      store_be16(&segment[how.ip + 10], 0);
+      store_be<u16>(&segment[how.ip + 2], static_cast<u16>(segment.size() - how.ip));
+      store_be<u16>(&segment[how.ip + 4], static_cast<u16>(first_id + n));
+      store_be<u16>(&segment[how.ip + 10], 0);
       insert_checksum(segment, how.ip, how.transport, how.ip + 10);
     } else {
-      store_be16(&segment[how.ip + 4], static_cast<u16>(segment.size() - how.ip - 40));
+      store_be<u16>(&segment[how.ip + 4], static_cast<u16>(segment.size() - how.ip - 40));
     }
     std::size_t sum_at = how.transport + 6;
     if (how.tcp) {
       sum_at = how.transport + 16;
-      store_be32(&segment[how.transport + 4], first_sequence + static_cast<u32>(at));
+      store_be<u32>(&segment[how.transport + 4], first_sequence + static_cast<u32>(at));
       if (at + part.size() < data.size()) segment[how.transport + 13] &= 0xf6;  // FIN and PSH come with the last one
     } else {
-      store_be16(&segment[how.transport + 4], static_cast<u16>(transport_bytes));
+      store_be<u16>(&segment[how.transport + 4], static_cast<u16>(transport_bytes));
     }
-    store_be16(&segment[sum_at], 0);
+    store_be<u16>(&segment[sum_at], 0);
     const u16 sum = static_cast<u16>(
         ~ones_sum(std::span(segment).subspan(how.transport), pseudo_header_sum(segment, layout, transport_bytes)));
-    store_be16(&segment[sum_at], !how.tcp && sum == 0 ? u16{0xffff} : sum);
+    store_be<u16>(&segment[sum_at], !how.tcp && sum == 0 ? u16{0xffff} : sum);
     send(segment);
     at += part.size();
     if (part.empty()) break;

@@ -23,17 +23,6 @@ inline bool is_for(std::span<const u8> frame, const MacAddress& address) {
   return std::equal(address.begin(), address.end(), frame.begin());
 }
 
-inline u16 load_be16(const u8* from) { return static_cast<u16>(from[0] << 8 | from[1]); }
-inline u32 load_be32(const u8* from) { return u32{load_be16(from)} << 16 | load_be16(from + 2); }
-inline void store_be16(u8* to, u16 value) {
-  to[0] = static_cast<u8>(value >> 8);
-  to[1] = static_cast<u8>(value);
-}
-inline void store_be32(u8* to, u32 value) {
-  store_be16(to, static_cast<u16>(value >> 16));
-  store_be16(to + 2, static_cast<u16>(value));
-}
-
 // RFC 1071: the ones' complement sum of 16-bit big-endian words, folded, not complemented.
 u16 ones_sum(std::span<const u8> bytes, u32 begin = 0);
 // Writes the checksum of bytes [start, end) of the frame at `at`, over what is there as the sum so far. Places outside

@@ -138,7 +138,7 @@ void Pcnet::take_frame(std::span<const u8> frame, bool with_crc) {
     store_le(&bytes[bytes.size() - kCrc], crc);
   }
   // Of 802.3 frames, whose length says where they end, padding and check sequence are taken off.
-  const u16 length = load_be16(&bytes[12]);
+  const u16 length = load_be<u16>(&bytes[12]);
   if (csr_[4] & kStripReceive && length < 46) bytes.resize(std::min<std::size_t>(bytes.size(), kMacHeader + length));
 
   std::size_t at = 0;

@@ -72,13 +72,13 @@ void Rtl8139::send_plus(u32 options, u32 vlan) {
                udp = layout.protocol == kIpUdp && options & kSumUdp;
     const std::size_t at = layout.payload + (tcp ? 16 : 6), bytes = layout.end - layout.payload;
     if ((tcp && bytes >= 20) || (udp && bytes >= 8)) {
-      store_be16(&packet[at], 0);
+      store_be<u16>(&packet[at], 0);
       const u16 sum = static_cast<u16>(
           ~ones_sum(std::span(packet).subspan(layout.payload, bytes), pseudo_header_sum(packet, layout, bytes)));
-      store_be16(&packet[at], udp && sum == 0 ? u16{0xffff} : sum);
+      store_be<u16>(&packet[at], udp && sum == 0 ? u16{0xffff} : sum);
     }
     if (layout.version == 4 && options & kSumIp) {
-      store_be16(&packet[layout.ip + 10], 0);
+      store_be<u16>(&packet[layout.ip + 10], 0);
       insert_checksum(packet, layout.ip, layout.payload, layout.ip + 10);
     }
   }
@@ -88,7 +88,7 @@ void Rtl8139::send_plus(u32 options, u32 vlan) {
 void Rtl8139::put_in_descriptors(std::span<const u8> frame) {
   std::vector<u8> bytes(frame.begin(), frame.end());
   u32 tag = 0;
-  if (reg16(kCpcr) & kCpVlan && load_be16(&bytes[12]) == 0x8100) {
+  if (reg16(kCpcr) & kCpVlan && load_be<u16>(&bytes[12]) == 0x8100) {
     tag = kRxTagged | bytes[14] | u32{bytes[15]} << 8;
     bytes.erase(bytes.begin() + 12, bytes.begin() + 16);
     bytes.resize(std::max(bytes.size(), kLeastFrame));

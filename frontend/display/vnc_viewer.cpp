@@ -17,6 +17,8 @@ extern "C" {  // which this header leaves to others
 #include <algorithm>
 #include <cstdlib>
 
+#include "base/bits.h"
+
 namespace xlat {
 
 namespace {
@@ -25,12 +27,6 @@ constexpr u8 kNoPassword = 1, kVncPassword = 2;  // RFC 6143, 7.1.2
 // QEMU's extension: keys by number (rfbproto, "QEMU Extended Key Event Message").
 constexpr int kExtendedKeys = -258;
 constexpr u8 kQemuMessage = 255, kQemuKeyEvent = 0;
-
-void put_be32(u8* to, u32 value) {
-  for (unsigned n = 0; n < 4; ++n) to[n] = static_cast<u8>(value >> (24 - 8 * n));
-}
-
-u32 be32(const u8* from) { return u32{from[0]} << 24 | u32{from[1]} << 16 | u32{from[2]} << 8 | from[3]; }
 
 }  // namespace
 
@@ -240,7 +236,7 @@ bool VncViewer::refuse(unsigned minor, std::string_view why) {
   std::vector<u8> answer = {0, 0, 0, 1};
   if (minor >= 8) {
     answer.resize(8);
-    put_be32(&answer[4], static_cast<u32>(why.size()));
+    store_be<u32>(&answer[4], static_cast<u32>(why.size()));
     answer.insert(answer.end(), why.begin(), why.end());
   }
   write(answer);
@@ -317,7 +313,7 @@ void VncViewer::greet_by_number() {
   knows_numbers_ = false;
   if (!open()) return;
   u8 update[16] = {rfbFramebufferUpdate, 0, 0, 1};
-  put_be32(update + 12, static_cast<u32>(kExtendedKeys));
+  store_be<u32>(update + 12, static_cast<u32>(kExtendedKeys));
   if (!write(update)) rfbCloseClient(client_);
 }
 
@@ -330,7 +326,7 @@ rfbBool VncViewer::key_by_number(rfbClientPtr client, void*, const rfbClientToSe
   }
   VncViewer& viewer = of(client);
   const bool down = rest[1] || rest[2];
-  const u32 keysym = be32(rest + 3), number = be32(rest + 7);
+  const u32 keysym = load_be<u32>(rest + 3), number = load_be<u32>(rest + 7);
   viewer.host_.send(number ? viewer.keys_.number(number, down) : viewer.keys_.keysym(keysym, down));
   return TRUE;
 }

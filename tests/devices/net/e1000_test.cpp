@@ -87,11 +87,11 @@ TEST_CASE("e1000: frames go out, padded, with a tag or a checksum if the descrip
   rig.set(kCtrl, kCtrlVlan);
   rig.send(make_frame(kOtherMac, 64), kCmdEop | kCmdVlan, 0x0123'0000);
   CHECK(rig.sent.back().size() == 68);
-  CHECK(load_be32(&rig.sent.back()[12]) == 0x81000123);
+  CHECK(load_be<u32>(&rig.sent.back()[12]) == 0x81000123);
 
   NetFrame packet = make_tcp(100);
   const NetFrame good = packet;
-  store_be16(&packet[50], pseudo_header_sum(packet, ip_layout(packet), 120));
+  store_be<u16>(&packet[50], pseudo_header_sum(packet, ip_layout(packet), 120));
   rig.send(packet, kCmdEop | kCmdChecksum, 34 << 8);  // CSS; CSO is in the second dword
   CHECK(rig.sent.back() != good);                     // CSO was 0
   rig.put(Rig::kTxData, packet);
@@ -117,8 +117,8 @@ TEST_CASE("e1000: a large TCP packet becomes segments with sums of their own", "
     REQUIRE(layout.version == 4);
     CHECK(ip_header_good(frame, layout));
     CHECK(payload_good(frame, layout));
-    CHECK(load_be16(&frame[18]) == 0x1234 + n);
-    CHECK(load_be32(&frame[38]) == 0x100 + 1460 * n);
+    CHECK(load_be<u16>(&frame[18]) == 0x1234 + n);
+    CHECK(load_be<u32>(&frame[38]) == 0x100 + 1460 * n);
     CHECK(frame[47] == (n == 2 ? 0x19 : 0x10));
     data.insert(data.end(), frame.begin() + 54, frame.end());
   }

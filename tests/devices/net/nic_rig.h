@@ -19,7 +19,7 @@ inline NetFrame make_frame(const MacAddress& to, std::size_t bytes, u8 seed = 1,
   NetFrame frame(bytes);
   std::copy(to.begin(), to.end(), frame.begin());
   std::copy(kOtherMac.begin(), kOtherMac.end(), frame.begin() + 6);
-  store_be16(&frame[12], type);
+  store_be<u16>(&frame[12], type);
   for (std::size_t n = kMacHeader; n < bytes; ++n) frame[n] = static_cast<u8>(seed + 7 * n + n / 256);
   return frame;
 }
@@ -101,12 +101,12 @@ inline NetFrame make_tcp(std::size_t data, bool good = true) {
   NetFrame frame = make_frame(kOwnMac, kMacHeader + 40 + data, 3, 0x0800);
   const u8 ip[20] = {0x45, 0, 0, 0, 0x12, 0x34, 0x40, 0, 64, kIpTcp, 0, 0, 10, 0, 2, 2, 10, 0, 2, 15};
   std::copy(std::begin(ip), std::end(ip), frame.begin() + 14);
-  store_be16(&frame[16], static_cast<u16>(40 + data));
+  store_be<u16>(&frame[16], static_cast<u16>(40 + data));
   insert_checksum(frame, 14, 34, 24);
   const u8 tcp[20] = {0, 80, 0x12, 0x34, 0, 0, 1, 0, 0, 0, 0, 1, 0x50, 0x19, 0x10, 0, 0, 0, 0, 0};
   std::copy(std::begin(tcp), std::end(tcp), frame.begin() + 34);
   const IpLayout layout = ip_layout(frame);
-  store_be16(&frame[50],
+  store_be<u16>(&frame[50],
              static_cast<u16>(~ones_sum(std::span(frame).subspan(34), pseudo_header_sum(frame, layout, 20 + data))));
   if (!good) frame[60] ^= 0x55;
   return frame;
