@@ -2,7 +2,6 @@
 #include "block/chain.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace xlat {
 
@@ -25,10 +24,6 @@ Result<ChainExtent> chain_status(BlockImage& image, u64 offset, u64 bytes, const
     found.image = below;
     ++found.depth;
   }
-}
-
-bool all_zero(std::span<const u8> bytes) {
-  return bytes.empty() || (bytes[0] == 0 && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
 }
 
 Status commit_chain(BlockImage& top, BlockImage& base, const std::function<void(double)>& told) {

@@ -16,9 +16,6 @@ struct ChainExtent {
 // Whose the bytes from `offset` on are. `base`, and what is below it, is not looked at.
 Result<ChainExtent> chain_status(BlockImage& image, u64 offset, u64 bytes, const BlockImage* base = nullptr);
 
-// Whether the bytes are all zeros.
-bool all_zero(std::span<const u8> bytes);
-
 // Writes what `top` and those between have to `base`, which then has at least their size. `told`: the part done, 0
 // to 1.
 Status commit_chain(BlockImage& top, BlockImage& base, const std::function<void(double)>& told);

@@ -11,26 +11,12 @@
 #include <cstring>
 #include <utility>
 
+#include "base/fd.h"
 #include "block/image_lock.h"
 
 namespace xlat {
 
 namespace {
-
-// Closes itself.
-class Fd {
- public:
-  explicit Fd(int fd) : fd_(fd) {}
-  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Fd& operator=(Fd&&) = delete;
-  ~Fd() {
-    if (fd_ >= 0) close(fd_);
-  }
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 class HostFile final : public Storage {
  public:

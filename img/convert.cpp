@@ -4,6 +4,7 @@
 
 #include "base/bits.h"
 #include "base/spelling.h"
+#include "base/zeros.h"
 #include "block/chain.h"
 #include "block/create_image.h"
 #include "img/commands.h"

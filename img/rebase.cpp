@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/zeros.h"
 #include "block/chain.h"
 #include "img/commands.h"
 

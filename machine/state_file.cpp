@@ -7,8 +7,10 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <cstring>
 #include <thread>
+
+#include "base/bits.h"
+#include "base/zeros.h"
 
 namespace xlat {
 
@@ -16,6 +18,8 @@ namespace {
 
 constexpr std::string_view kMagic = "xlat saved state";
 constexpr u32 kVersion = 1;
+// How a section's bytes are kept.
+constexpr u32 kPlain = 0, kZstd = 1;
 constexpr std::size_t kHeaderBytes = 24, kSectionBytes = 32, kMaxName = 256;
 constexpr int kLevel = 1;  // three times as fast as zstd's usual one, for a tenth more
 
@@ -24,14 +28,10 @@ constexpr std::size_t kMapBytes = kPiece / kPage / 8, kPieceHead = 8 + kMapBytes
 // Pieces that are at work at a time, over all threads.
 constexpr std::size_t kBatch = 16;
 
-void put(std::vector<u8>& to, u64 value, unsigned bytes) {
-  for (unsigned n = 0; n < bytes; ++n) to.push_back(static_cast<u8>(value >> (8 * n)));
-}
-
-u64 get(std::span<const u8> from, std::size_t at, unsigned bytes) {
-  u64 value = 0;
-  for (unsigned n = 0; n < bytes; ++n) value |= u64{from[at + n]} << (8 * n);
-  return value;
+template <std::unsigned_integral T>
+void put(std::vector<u8>& to, T value) {
+  to.resize(to.size() + sizeof(T));
+  store_le(&to[to.size() - sizeof(T)], value);
 }
 
 u32 check_of(std::string_view name, std::span<const u8> bytes) {
@@ -47,19 +47,15 @@ std::vector<u8> framed(std::string_view name, std::span<const u8> bytes) {
   const std::span<const u8> stored = smaller ? std::span<const u8>(packed).first(size) : bytes;
   std::vector<u8> out;
   out.reserve(kSectionBytes + name.size() + stored.size());
-  put(out, name.size(), 4);
-  put(out, smaller ? 1 : 0, 4);
-  put(out, bytes.size(), 8);
-  put(out, stored.size(), 8);
-  put(out, check_of(name, stored), 4);
-  put(out, 0, 4);
+  put(out, static_cast<u32>(name.size()));
+  put(out, smaller ? kZstd : kPlain);
+  put(out, u64{bytes.size()});
+  put(out, u64{stored.size()});
+  put(out, check_of(name, stored));
+  put(out, u32{0});
   out.insert(out.end(), name.begin(), name.end());
   out.insert(out.end(), stored.begin(), stored.end());
   return out;
-}
-
-bool all_zeros(std::span<const u8> bytes) {
-  return bytes.empty() || (bytes[0] == 0 && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
 }
 
 // The section's bytes for `piece`, which lies at `offset`; nothing if it is zeros alone.
@@ -68,10 +64,10 @@ std::vector<u8> piece_section(u64 offset, std::span<const u8> piece) {
   std::vector<u8> out;
   for (std::size_t page = 0; page * kPage < piece.size(); ++page) {
     const auto bytes = piece.subspan(page * kPage, std::min(kPage, piece.size() - page * kPage));
-    if (all_zeros(bytes)) continue;
+    if (all_zero(bytes)) continue;
     if (out.empty()) {
       out.reserve(kPieceHead + piece.size());
-      put(out, offset, 8);
+      put(out, offset);
       out.resize(kPieceHead);
     }
     map[page / 8] |= static_cast<u8>(1 << page % 8);
@@ -85,7 +81,7 @@ std::vector<u8> piece_section(u64 offset, std::span<const u8> piece) {
 void clear(std::span<u8> bytes) {
   for (std::size_t at = 0; at < bytes.size(); at += kPage) {
     const auto page = bytes.subspan(at, std::min(kPage, bytes.size() - at));
-    if (!all_zeros(page)) std::fill(page.begin(), page.end(), u8{0});
+    if (!all_zero(page)) std::fill(page.begin(), page.end(), u8{0});
   }
 }
 
@@ -103,6 +99,10 @@ Status unpack_piece(std::string_view name, std::span<const u8> section, std::spa
     }
   }
   return at == section.size() ? Status{} : error("section '{}' is damaged: it has too many pages", name);
+}
+
+Error misplaced(std::string_view name, u64 offset) {
+  return error("section '{}' is damaged: a piece lies at {}", name, offset);
 }
 
 // work(n) for each n below `count`, on as many threads as the host has processors, to a few.
@@ -128,62 +128,62 @@ Status StateWriter::emit(std::span<const u8> bytes) {
 Status StateWriter::header() {
   if (std::exchange(begun_, true)) return {};
   std::vector<u8> bytes(kMagic.begin(), kMagic.end());
-  xlat::put(bytes, kVersion, 4);
-  xlat::put(bytes, 0, 4);
+  put(bytes, kVersion);
+  put(bytes, u32{0});
   return emit(bytes);
 }
 
-Status StateWriter::put(std::string_view name, std::span<const u8> bytes) {
+Status StateWriter::section(std::string_view name, std::span<const u8> bytes) {
   if (Status s = header(); !s) return s;
   return emit(framed(name, bytes));
 }
 
-Status StateWriter::section(std::string_view name, std::span<const u8> bytes) { return put(name, bytes); }
-
 Status StateWriter::section(std::string_view name, std::string_view text) {
-  return put(name, std::span(reinterpret_cast<const u8*>(text.data()), text.size()));
+  return section(name, std::span(reinterpret_cast<const u8*>(text.data()), text.size()));
+}
+
+// As many pieces as are at work at a time, the first of them at `offset`.
+Status StateWriter::batch(std::string_view name, u64 offset, std::span<const u8> bytes) {
+  if (Status s = header(); !s) return s;
+  std::array<std::vector<u8>, kBatch> ready;
+  in_parallel((bytes.size() + kPiece - 1) / kPiece, [&](std::size_t n) {
+    const auto piece = bytes.subspan(n * kPiece, std::min(kPiece, bytes.size() - n * kPiece));
+    const auto section = piece_section(offset + n * kPiece, piece);
+    if (!section.empty()) ready[n] = framed(name, section);
+  });
+  for (const std::vector<u8>& section : ready) {
+    if (section.empty()) continue;
+    if (Status s = emit(section); !s) return s;
+  }
+  return {};
 }
 
 Status StateWriter::memory(std::string_view name, std::span<const u8> bytes, const Progress& progress) {
-  if (Status s = header(); !s) return s;
-  std::array<std::vector<u8>, kBatch> ready;
   for (u64 at = 0; at < bytes.size(); at += kBatch * kPiece) {
     if (progress) progress(at, bytes.size());
-    const u64 left = bytes.size() - at;
-    const std::size_t count = static_cast<std::size_t>(std::min<u64>(kBatch, (left + kPiece - 1) / kPiece));
-    in_parallel(count, [&](std::size_t n) {
-      const u64 offset = at + n * kPiece;
-      const auto section = piece_section(offset, bytes.subspan(offset, std::min<u64>(kPiece, bytes.size() - offset)));
-      ready[n] = section.empty() ? std::vector<u8>() : framed(name, section);
-    });
-    for (std::size_t n = 0; n < count; ++n) {
-      if (ready[n].empty()) continue;
-      if (Status s = emit(ready[n]); !s) return s;
-    }
+    if (Status s = batch(name, at, bytes.subspan(at, std::min(kBatch * kPiece, bytes.size() - at))); !s) return s;
   }
   return {};
 }
 
 Status StateWriter::memory(std::string_view name, u64 size, const Read& read, const Progress& progress) {
-  std::vector<u8> piece(kPiece);
-  for (u64 at = 0; at < size; at += kPiece) {
+  std::vector<u8> bytes(std::min<u64>(kBatch * kPiece, size));
+  for (u64 at = 0; at < size; at += bytes.size()) {
     if (progress) progress(at, size);
-    const auto part = std::span(piece).first(std::min<u64>(kPiece, size - at));
+    const auto part = std::span(bytes).first(std::min<u64>(bytes.size(), size - at));
     if (Status s = read(at, part); !s) return s;
-    const auto section = piece_section(at, part);
-    if (section.empty()) continue;
-    if (Status s = put(name, section); !s) return s;
+    if (Status s = batch(name, at, part); !s) return s;
   }
   return {};
 }
 
-Status StateWriter::end() { return put("end", std::span<const u8>()); }
+Status StateWriter::end() { return section("end", std::span<const u8>()); }
 
 Result<std::size_t> StateReader::check_header(std::span<const u8> all) {
   if (all.size() < kHeaderBytes || !std::equal(kMagic.begin(), kMagic.end(), all.begin())) {
     return error("this is no saved state of xlat's");
   }
-  if (const u64 version = get(all, kMagic.size(), 4); version != kVersion) {
+  if (const u64 version = load_le<u32>(&all[kMagic.size()]); version != kVersion) {
     return error("the saved state is of format {}, and this xlat knows {}; load it with the xlat that saved it",
                  version, kVersion);
   }
@@ -193,21 +193,22 @@ Result<std::size_t> StateReader::check_header(std::span<const u8> all) {
 // The section at `at`, which is moved behind it.
 Result<std::pair<std::string, StateReader::Section>> StateReader::parse(std::span<const u8> all, std::size_t& at) {
   const std::size_t left = all.size() - at;
-  const u64 name_size = left < kSectionBytes ? 0 : get(all, at, 4);
+  const u64 name_size = left < kSectionBytes ? 0 : load_le<u32>(&all[at]);
   if (name_size == 0 || name_size > kMaxName || left - kSectionBytes < name_size) {
     return error("the saved state is damaged or cut off at byte {}", at);
   }
-  const u64 packed = get(all, at + 4, 4), length = get(all, at + 8, 8), stored = get(all, at + 16, 8);
+  const u32 kept = load_le<u32>(&all[at + 4]);
+  const u64 length = load_le<u64>(&all[at + 8]), stored = load_le<u64>(&all[at + 16]);
   const std::size_t begin = at + kSectionBytes + name_size;
   const std::string name(all.begin() + static_cast<std::ptrdiff_t>(at + kSectionBytes),
                          all.begin() + static_cast<std::ptrdiff_t>(begin));
   if (stored > all.size() - begin) return error("the saved state is cut off in its section '{}'", name);
   const auto content = all.subspan(begin, stored);
-  if (packed > 1 || (packed == 0 && stored != length) || check_of(name, content) != get(all, at + 24, 4)) {
+  if (kept > kZstd || (kept == kPlain && stored != length) || check_of(name, content) != load_le<u32>(&all[at + 24])) {
     return error("the saved state is damaged: the check of section '{}' at byte {} is wrong", name, at);
   }
   at = begin + stored;
-  return std::pair(name, Section{content, length, packed == 1});
+  return std::pair(name, Section{content, length, kept == kZstd});
 }
 
 Result<StateReader> StateReader::open(std::vector<u8> bytes) {
@@ -257,53 +258,57 @@ Result<std::vector<u8>> StateReader::section(std::string_view name, u64 limit) c
   return unpacked(name, found->second.front(), limit);
 }
 
-Status StateReader::memory(std::string_view name, std::span<u8> to) const {
+std::span<const StateReader::Section> StateReader::pieces(std::string_view name) const {
   const auto found = sections_.find(name);
-  const std::span<const Section> all = found == sections_.end() ? std::span<const Section>() : found->second;
+  return found == sections_.end() ? std::span<const Section>() : found->second;
+}
+
+// What piece_section() made, of a space of `size` bytes, and where that is.
+Result<std::pair<u64, std::vector<u8>>> StateReader::piece(std::string_view name, const Section& section, u64 size) {
+  if (section.length < kPieceHead || section.length > kPieceHead + kPiece) {
+    return error("section '{}' is damaged: it has an odd length", name);
+  }
+  std::vector<u8> bytes(section.length);
+  if (Status s = unpack(section, bytes); !s) return s.error();
+  const u64 offset = load_le<u64>(bytes.data());
+  if (offset % kPiece != 0 || offset >= size) return misplaced(name, offset);
+  return std::pair(offset, std::move(bytes));
+}
+
+Status StateReader::memory(std::string_view name, std::span<u8> to) const {
+  const std::span<const Section> all = pieces(name);
   std::vector<Status> failed(all.size());
   std::vector<std::atomic<bool>> seen((to.size() + kPiece - 1) / kPiece);
+  const auto part = [to](u64 offset) { return to.subspan(offset, std::min<u64>(kPiece, to.size() - offset)); };
   in_parallel(all.size(), [&](std::size_t n) {
-    const Section& section = all[n];
-    if (section.length < kPieceHead || section.length > kPieceHead + kPiece) {
-      failed[n] = error("section '{}' is damaged: it has an odd length", name);
+    const auto found = piece(name, all[n], to.size());
+    if (!found) {
+      failed[n] = found.error();
       return;
     }
-    std::vector<u8> bytes(section.length);
-    if (failed[n] = unpack(section, bytes); !failed[n]) return;
-    const u64 offset = get(bytes, 0, 8);
-    if (offset % kPiece != 0 || offset >= to.size() || seen[offset / kPiece].exchange(true)) {
-      failed[n] = error("section '{}' is damaged: a piece lies at {}", name, offset);
-      return;
-    }
-    failed[n] = unpack_piece(name, bytes, to.subspan(offset, std::min<u64>(kPiece, to.size() - offset)));
+    const auto& [offset, bytes] = found.value();
+    failed[n] =
+        seen[offset / kPiece].exchange(true) ? misplaced(name, offset) : unpack_piece(name, bytes, part(offset));
   });
   for (const Status& s : failed) {
     if (!s) return s;
   }
   in_parallel(seen.size(), [&](std::size_t n) {
-    if (!seen[n]) clear(to.subspan(n * kPiece, std::min(kPiece, to.size() - n * kPiece)));
+    if (!seen[n]) clear(part(n * kPiece));
   });
   return {};
 }
 
 Status StateReader::memory(std::string_view name, u64 size, const Take& take) const {
-  const auto found = sections_.find(name);
-  if (found == sections_.end()) return {};
-  std::vector<u8> piece(kPiece);
+  std::vector<u8> content(kPiece);
   u64 expected = 0;
-  for (const Section& section : found->second) {
-    if (section.length < kPieceHead || section.length > kPieceHead + kPiece) {
-      return error("section '{}' is damaged: it has an odd length", name);
-    }
-    std::vector<u8> bytes(section.length);
-    if (Status s = unpack(section, bytes); !s) return s;
-    const u64 offset = get(bytes, 0, 8);
-    if (offset % kPiece != 0 || offset >= size || offset < expected) {
-      return error("section '{}' is damaged: a piece lies at {}", name, offset);
-    }
+  for (const Section& section : pieces(name)) {
+    const auto found = piece(name, section, size);
+    if (!found) return found.error();
+    const auto& [offset, bytes] = found.value();
+    if (offset < expected) return misplaced(name, offset);
     expected = offset + kPiece;
-    const auto part = std::span(piece).first(std::min<u64>(kPiece, size - offset));
-    std::fill(part.begin(), part.end(), u8{0});
+    const auto part = std::span(content).first(std::min<u64>(kPiece, size - offset));
     if (Status s = unpack_piece(name, bytes, part); !s) return s;
     if (Status s = take(offset, part); !s) return s;
   }

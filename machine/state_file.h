@@ -42,7 +42,7 @@ class StateWriter {
  private:
   Status emit(std::span<const u8> bytes);
   Status header();
-  Status put(std::string_view name, std::span<const u8> bytes);
+  Status batch(std::string_view name, u64 offset, std::span<const u8> bytes);
   Sink sink_;
   bool begun_ = false;
   u64 written_ = 0;
@@ -77,6 +77,8 @@ class StateReader {
   static Result<std::pair<std::string, Section>> parse(std::span<const u8> all, std::size_t& at);
   static Result<std::vector<u8>> unpacked(std::string_view name, const Section& section, u64 limit);
   static Status unpack(const Section& section, std::span<u8> to);
+  std::span<const Section> pieces(std::string_view name) const;
+  static Result<std::pair<u64, std::vector<u8>>> piece(std::string_view name, const Section& section, u64 size);
 
   std::vector<u8> bytes_;
   std::map<std::string, std::vector<Section>, std::less<>> sections_;

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "base/fd.h"
 #include "base/spelling.h"
 
 namespace xlat {
@@ -21,20 +22,6 @@ constexpr std::string_view kInfo = "info", kSuffix = ".state";
 constexpr std::size_t kMaxName = 128;
 // More than the largest memory and disks that anybody would save so.
 constexpr u64 kMostBytes = u64{1} << 40;
-
-class Fd {
- public:
-  explicit Fd(int fd) : fd_(fd) {}
-  ~Fd() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Fd(const Fd&) = delete;
-  Fd& operator=(const Fd&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 // The renaming itself is on the disk when its folder is.
 void sync_folder_of(const std::string& path) {
