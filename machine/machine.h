@@ -92,7 +92,7 @@ class Machine {
  private:
   Machine(const MachineConfig& config) : config_(config) {}
 
-  Status fits(const StateReader& in);
+  Status fits(const StateReader& in, std::string_view config);
   void apply(const Input& input);
   void drain();
   bool run_posted();

@@ -7,12 +7,19 @@ namespace xlat {
 
 namespace {
 
+constexpr const char* kContent = "disk content";  // an option of none's: the state has it
 constexpr std::string_view kConfig = "config", kMemory = "memory", kBios = "bios", kDisk = "disk ";
 
 std::string lines(const std::vector<std::pair<std::string, std::string>>& config) {
   std::string text;
   for (const auto& [option, value] : config) text += option + "\t" + value + "\n";
   return text;
+}
+
+Result<std::string> text_of(const StateReader& in, std::string_view section) {
+  const auto bytes = in.section(section);
+  if (!bytes) return bytes.error();
+  return std::string(bytes.value().begin(), bytes.value().end());
 }
 
 std::string_view next_line(std::string_view& text) {
@@ -64,7 +71,7 @@ Status Machine::save_state(StateWriter& out, std::span<const BlockDevice> disks,
   if (lockstep_) return error("a machine in lockstep cannot be saved; use -engine jit or interp");
   drain();  // what has been posted enters here, and is part of what is saved
   auto config = pc_->state_config();
-  for (const BlockDevice& disk : disks) config.emplace_back("disk content", disk.name);
+  for (const BlockDevice& disk : disks) config.emplace_back(kContent, disk.name);
   if (Status s = out.section(kConfig, lines(config)); !s) return s;
   for (Pc::StatePart& part : pc_->state_parts()) {
     Archive ar = Archive::saver();
@@ -81,14 +88,12 @@ Status Machine::save_state(StateWriter& out, std::span<const BlockDevice> disks,
 }
 
 // Whether the state is one of such a machine, and has all its sections.
-Status Machine::fits(const StateReader& in) {
-  auto saved = in.section(kConfig);
-  if (!saved) return saved.error();
+Status Machine::fits(const StateReader& in, std::string_view config) {
   const std::string ours = lines(pc_->state_config());
-  std::string_view there(reinterpret_cast<const char*>(saved->data()), saved->size()), here(ours);
+  std::string_view there = config, here = ours;
   while (!there.empty() || !here.empty()) {
     const std::string_view a = next_line(there), b = next_line(here);
-    if (a == b || (b.empty() && a.starts_with("disk content"))) continue;
+    if (a == b || (b.empty() && a.starts_with(kContent))) continue;
     return error("the saved state is of another machine: it has {} where this one has {}", readable(a), readable(b));
   }
   for (const Pc::StatePart& part : pc_->state_parts()) {
@@ -99,7 +104,9 @@ Status Machine::fits(const StateReader& in) {
 
 Status Machine::load_state(const StateReader& in, const std::function<Status()>& load_disks) {
   if (lockstep_) return error("a machine in lockstep cannot be loaded; use -engine jit or interp");
-  if (Status s = fits(in); !s) return s;
+  const auto config = text_of(in, kConfig);
+  if (!config) return config.error();
+  if (Status s = fits(in, config.value()); !s) return s;
   const auto load = [&]() -> Status {
     for (Pc::StatePart& part : pc_->state_parts()) {
       auto bytes = in.section(part.name);
@@ -115,9 +122,7 @@ Status Machine::load_state(const StateReader& in, const std::function<Status()>&
     std::copy(bios->begin(), bios->end(), pc_->bios().begin());
     if (Status s = in.memory(kMemory, pc_->ram->bytes()); !s) return s;
     for (const BlockDevice& disk : pc_->block_devices()) {
-      auto saved = in.section(kConfig);
-      const std::string_view config(reinterpret_cast<const char*>(saved->data()), saved->size());
-      if (config.find("disk content\t" + disk.name + "\n") == std::string_view::npos) continue;
+      if (config.value().find(lines({{kContent, disk.name}})) == std::string::npos) continue;
       if (!disk.image || disk.image->read_only()) {
         return error("the saved state has the content of {}, which cannot be written here", disk.name);
       }
