@@ -1,11 +1,7 @@
 // The bytes of one or two VNC viewers of a small machine, over sockets and a server's threads as they are in use. The
 // first byte says how: whether they come after a good login, whether there are two, and whether the guest's screen
 // changes its size in between. In the rest 0xF5 parts what one viewer sends from what the next does.
-#include <csignal>
-
-#include "frontend/display/vnc_server.h"
-#include "frontend/input/keymap.h"
-#include "tests/fuzz/connection.h"
+#include "tests/fuzz/screen.h"
 
 using namespace xlat;
 
@@ -13,30 +9,17 @@ namespace {
 
 constexpr u8 kNext = 0xf5;
 
-struct Server {
-  Server() {
-    signal(SIGPIPE, SIG_IGN);  // as the program does
-    MachineConfig config;
-    config.ram_bytes = u64{1} << 20;
-    config.time.deterministic = true;
-    auto made = Machine::create(config);
-    if (!made) fuzz::found(made.error().message);
-    machine = std::move(*made);
-    feed = std::make_unique<ScreenFeed>(*machine);
-    VncSettings settings;
-    settings.address.unix_path = path;
-    auto vnc_made = make_vnc_server(
-        {.machine = *machine, .feed = *feed, .keymap = Keymap::us(), .name = "fuzz", .type = [](auto) {}}, settings);
-    if (!vnc_made) fuzz::found(vnc_made.error().message);
-    vnc = std::move(*vnc_made);
+struct Server : fuzz::Screen {
+  Server() : Screen(settings_at(path)) {
     if (Status s = vnc->start(); !s) fuzz::found(s.error().message);
   }
   ~Server() { vnc.reset(); }
-
-  const std::string path = "/tmp/xlat-fuzz-vnc-" + std::to_string(getpid());
-  std::unique_ptr<Machine> machine;
-  std::unique_ptr<ScreenFeed> feed;
-  std::unique_ptr<VncServer> vnc;
+  static VncSettings settings_at(const std::string& path) {
+    VncSettings settings;
+    settings.address.unix_path = path;
+    return settings;
+  }
+  static inline const std::string path = "/tmp/xlat-fuzz-vnc-" + std::to_string(getpid());
 };
 
 }  // namespace
@@ -71,10 +54,6 @@ int LLVMFuzzerTestOneInput(const u8* data, std::size_t size) {
     fuzz::drain(fd, 1);
     close(fd);
   }
-  for (int tries = 0; tries < 15000 && server.vnc->has_viewers(); ++tries) usleep(1000);
-  if (server.vnc->has_viewers()) fuzz::found("a viewer that does not end");
-  // What it has typed is taken by the machine, which else would keep it.
-  server.machine->post([&] { server.machine->quit(); });
-  server.machine->run_until(server.machine->pc().clock.count() + 1000);
+  server.settle();
   return 0;
 }

@@ -1,31 +1,16 @@
 // What comes at the port of -display web: HTTP requests, and WebSocket frames for the VNC server behind it. 0xF5 in the
 // input parts what is sent at a time, 0xF6 stands for the link's token, 0xF7 for a good WebSocket request.
 #include <algorithm>
-#include <csignal>
 
 #include "frontend/display/web_server.h"
-#include "frontend/input/keymap.h"
-#include "tests/fuzz/connection.h"
+#include "tests/fuzz/screen.h"
 
 using namespace xlat;
 
 namespace {
 
-struct Server {
-  Server() {
-    signal(SIGPIPE, SIG_IGN);  // as the program does
-    MachineConfig config;
-    config.ram_bytes = u64{1} << 20;
-    config.time.deterministic = true;
-    auto made = Machine::create(config);
-    if (!made) fuzz::found(made.error().message);
-    machine = std::move(*made);
-    feed = std::make_unique<ScreenFeed>(*machine);
-    auto vnc_made = make_vnc_server(
-        {.machine = *machine, .feed = *feed, .keymap = Keymap::us(), .name = "fuzz", .type = [](auto) {}},
-        std::nullopt);
-    if (!vnc_made) fuzz::found(vnc_made.error().message);
-    vnc = std::move(*vnc_made);
+struct Server : fuzz::Screen {
+  Server() : Screen(std::nullopt) {
     WebSettings settings;
     settings.address.unix_path = path;
     auto web_made = make_web_server(settings, *vnc);
@@ -46,9 +31,6 @@ struct Server {
 
   const std::string path = "/tmp/xlat-fuzz-web-" + std::to_string(getpid());
   std::string token;
-  std::unique_ptr<Machine> machine;
-  std::unique_ptr<ScreenFeed> feed;
-  std::unique_ptr<VncServer> vnc;
   std::unique_ptr<Display> web;
 };
 
@@ -77,10 +59,6 @@ int LLVMFuzzerTestOneInput(const u8* data, std::size_t size) {
   shutdown(fd, SHUT_WR);
   for (int tries = 0; tries < 200 && fuzz::drain(fd, 5); ++tries) continue;
   close(fd);
-  for (int tries = 0; tries < 15000 && server.vnc->has_viewers(); ++tries) usleep(1000);
-  if (server.vnc->has_viewers()) fuzz::found("a viewer that does not end");
-  // What it has typed is taken by the machine, which else would keep it.
-  server.machine->post([&] { server.machine->quit(); });
-  server.machine->run_until(server.machine->pc().clock.count() + 1000);
+  server.settle();
   return 0;
 }
