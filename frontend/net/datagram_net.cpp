@@ -115,12 +115,7 @@ class DatagramNetwork final : public SocketNet {
     std::array<u8, kMostFrame> buffer;
     while (!thread_.stopping()) {
       const short got = wait(false);
-      for (unsigned n = 0; n < kAtOnce; ++n) {
-        const auto frame = outgoing_.pop();
-        if (!frame) break;
-        transmit(*frame);
-        if (n + 1 == kAtOnce) thread_.wake();
-      }
+      send_some([this](const auto& frame) { transmit(frame); });
       if (!(got & (POLLIN | POLLERR))) continue;
       for (unsigned n = 0; n < kAtOnce && handlers_.ready(); ++n) {
         const ssize_t size = recv(fd_, buffer.data(), buffer.size(), MSG_TRUNC);

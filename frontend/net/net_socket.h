@@ -41,6 +41,16 @@ class SocketNet : public NetBackend {
   virtual void run() = 0;
   // Sleeps until there is something to read, to write, or to send; while the card is behind, nothing is read.
   short wait(bool writable);
+  // Hands out frames that are to be sent, where each goes by itself.
+  template <typename Send>
+  void send_some(Send send) {
+    for (unsigned n = 0; n < kAtOnce; ++n) {
+      const auto frame = outgoing_.pop();
+      if (!frame) break;
+      send(*frame);
+      if (n + 1 == kAtOnce) thread_.wake();
+    }
+  }
   Error failed(const char* doing, const std::string& what, int e) const;
 
   std::string who_;

@@ -114,12 +114,9 @@ void TapNetwork::run() {
   std::array<u8, kMostFrame> buffer;
   while (!thread_.stopping()) {
     const short got = wait(false);
-    for (unsigned n = 0; n < kAtOnce; ++n) {
-      const auto frame = outgoing_.pop();
-      if (!frame) break;
-      if (write(fd_, frame->data(), frame->size()) < 0) errno = 0;  // lost, as frames are
-      if (n + 1 == kAtOnce) thread_.wake();
-    }
+    send_some([this](const auto& frame) {
+      if (write(fd_, frame.data(), frame.size()) < 0) errno = 0;  // lost, as frames are
+    });
     if (got & (POLLERR | POLLHUP) && !(got & POLLIN)) thread_.wait(-1, 0, 100);  // the interface is down
     if (!(got & POLLIN)) continue;
     for (unsigned n = 0; n < kAtOnce && handlers_.ready(); ++n) {
