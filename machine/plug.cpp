@@ -101,7 +101,10 @@ class Pc::Plugs final : public Board {
       return *mac;
     }
     MacAddress mac = {0x52, 0x54, 0x00, 0x12, 0x34, 0x56};  // QEMU's
-    while (std::find(macs_.begin(), macs_.end(), mac) != macs_.end()) ++mac[5];
+    // Its last three bytes count; there are fewer cards than numbers.
+    while (std::find(macs_.begin(), macs_.end(), mac) != macs_.end()) {
+      if (++mac[5] == 0 && ++mac[4] == 0) ++mac[3];
+    }
     macs_.push_back(mac);
     return mac;
   }

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "machine/machine.h"
 #include "tests/support/reach_kernel.h"
@@ -298,4 +299,25 @@ TEST_CASE("a surface follows what the processor stores into the frame buffer", "
     }
     CHECK(changes > 100);
   }
+}
+
+TEST_CASE("network cards have addresses of their own, however many there are") {
+  MachineConfig config;
+  config.ram_bytes = 1 << 20;
+  config.time.deterministic = true;
+  config.remove("VGA");
+  // All functions of the PCI bus but those that every PC has, and all ISA ports for one.
+  for (unsigned n = 0; n < 256; ++n) {
+    if (n == 0 || n == 8 || n == 9 || n == 11) continue;
+    config.devices.push_back(
+        {.type = "pcnet", .properties = {{"addr", fmt::format("{:x}.{}", n / 8, n % 8)}, {"romfile", ""}}});
+  }
+  for (unsigned port = 0x200; port < 0x2c0; port += 32) {
+    config.devices.push_back({.type = "ne2k_isa", .properties = {{"iobase", std::to_string(port)}}});
+  }
+  auto machine = Machine::create(config);
+  if (!machine) FAIL(machine.error().message);
+  std::set<MacAddress> addresses;
+  for (const auto& port : (*machine)->pc().networks()) addresses.insert(port->mac());
+  CHECK(addresses.size() == 258);
 }
