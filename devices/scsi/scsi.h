@@ -1,0 +1,34 @@
+// Numbers of the SCSI standards that units, buses and adapters share.
+#pragma once
+
+#include "base/types.h"
+
+namespace xlat {
+
+// SAM-3, 5.3.
+enum class ScsiStatus : u8 {
+  kGood = 0x00,
+  kCheckCondition = 0x02,
+  kBusy = 0x08,
+  kReservationConflict = 0x18,
+  kTaskSetFull = 0x28,
+};
+
+// Sense key, additional sense code and its qualifier (SPC-3, 4.5.6).
+struct ScsiSense {
+  u8 key = 0, code = 0, qualifier = 0;
+  bool operator==(const ScsiSense&) const = default;
+};
+
+namespace scsi {
+
+inline constexpr ScsiSense kNoSense{}, kNoMedium{2, 0x3a, 0}, kNoMediumClosed{2, 0x3a, 1}, kNoMediumOpen{2, 0x3a, 2},
+    kNotReady{2, 0x04, 2}, kReadError{3, 0x11, 0}, kWriteError{3, 0x0c, 0}, kInvalidCommand{5, 0x20, 0},
+    kOutOfRange{5, 0x21, 0}, kInvalidField{5, 0x24, 0}, kNoUnit{5, 0x25, 0}, kInvalidParameter{5, 0x26, 0},
+    kParameterLength{5, 0x1a, 0}, kNoSaving{5, 0x39, 0}, kRemovalPrevented{5, 0x53, 2}, kWrongTrackMode{5, 0x64, 0},
+    kPowerOn{6, 0x29, 0}, kBusReset{6, 0x29, 2}, kDeviceReset{6, 0x29, 3}, kChanged{6, 0x28, 0},
+    kWriteProtected{7, 0x27, 0}, kOverlapped{0xb, 0x4e, 0}, kMiscompare{0xe, 0x1d, 0};
+
+}  // namespace scsi
+
+}  // namespace xlat

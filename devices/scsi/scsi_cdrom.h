@@ -1,0 +1,35 @@
+// A SCSI CD-ROM drive (MMC-3) over an ISO image.
+#pragma once
+
+#include "devices/scsi/mmc.h"
+#include "devices/scsi/scsi_unit.h"
+
+namespace xlat {
+
+class ScsiCdrom final : public ScsiUnit {
+ public:
+  // `image` null: an empty drive.
+  ScsiCdrom(std::string name, std::unique_ptr<BlockImage> image, ScsiIdentity identity)
+      : ScsiUnit(std::move(name), 0x05, 2048, std::move(image), true, std::move(identity)) {}
+
+  void serialize(Archive& ar) override;
+
+ private:
+  bool execute(ScsiTask& task) override;
+  bool read_sectors(ScsiTask& task);
+  // `data` nothing: the command's block asks for what there is not.
+  void answer(ScsiTask& task, std::optional<std::vector<u8>> data, u32 allocation);
+  void read_capacity(ScsiTask& task);
+  mmc::Disc disc() const { return {blocks(), medium_present(), tray_open(), locked()}; }
+
+  std::vector<ModePage> mode_pages(bool changeable) const override;
+  u8 medium_type() const override { return !image() ? 0x70 : tray_open() ? 0x71 : 0x01; }
+  void medium_event(u8 event) override { event_ = event; }
+  bool ignores_attention(u8 operation) const override;
+  u32 sector_bytes(const ScsiTask& task) const override;
+  std::vector<u8> sectors(const ScsiTask& task, u64 lba, std::vector<u8> blocks) const override;
+
+  u8 event_ = 0;  // for GET EVENT STATUS NOTIFICATION
+};
+
+}  // namespace xlat
