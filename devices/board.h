@@ -19,6 +19,7 @@ namespace xlat {
 class Dma8237;
 class Fdc82077;
 class IdeSocket;
+class ScsiBus;
 class AudioMixer;
 class InputHub;
 class UsbBus;
@@ -67,6 +68,12 @@ class Board {
   };
   virtual std::vector<IdeBus> ide_buses() = 0;
   virtual void offer_bus(IdeSocket& socket) = 0;
+  struct NamedScsiBus {
+    std::string name;
+    ScsiBus* bus;
+  };
+  virtual std::vector<NamedScsiBus> scsi_buses() = 0;
+  virtual void offer_scsi_bus(ScsiBus& bus) = 0;
   virtual Fdc82077& floppy_controller() = 0;
 
   // Ports of the USB: that with this path ("1", "2.3"), or for an empty one the first that is free.
@@ -80,8 +87,9 @@ class Board {
   // What answers at A0000h-BFFFFh.
   virtual void set_vga_window(IoHandler& window) = 0;
 
-  // The device being made was plugged into this one of several buses of its kind.
-  virtual void sit_on(const std::string& bus) = 0;
+  // The device being made was plugged into this one of several buses of its kind (empty: there is one), at this place
+  // of it, as the firmware's paths have it.
+  virtual void sit_on(const std::string& bus, const std::string& place) = 0;
 
   // Ends the run with this status.
   virtual void exit(u32 status) = 0;

@@ -30,6 +30,11 @@ Status Properties::set(std::string_view where, std::string_view name, const std:
                  ? error("{}: {}={}: give a number from {:#x} to {:#x}", where, name, value, p->least, p->most)
                  : error("{}: {}={}: give {} to {}", where, name, value, p->least, p->most);
     }
+  } else if (p->kind == Property::Kind::kBootIndex) {
+    const auto n = parse_number(value);
+    if (value != "-1" && (!n || *n > 0x7fffffff)) {
+      return error("{}: {}={}: give a number, the least of which is booted first, or -1", where, name, value);
+    }
   } else if (p->kind == Property::Kind::kSwitch) {
     if (!parse_switch(value)) return error("{}: {}={}: give on or off", where, name, value);
   } else if (p->kind != Property::Kind::kText && value.empty()) {

@@ -18,10 +18,11 @@ struct Property {
     kNumber,
     kSwitch,
     kText,
-    kChannel,  // the id of a character back end
-    kAudio,    // the id of an audio back end
-    kDrive,    // the id of a drive's image
-    kNetwork,  // the id of a network back end
+    kChannel,    // the id of a character back end
+    kAudio,      // the id of an audio back end
+    kDrive,      // the id of a drive's image
+    kNetwork,    // the id of a network back end
+    kBootIndex,  // a number, or -1 for none
   };
   std::string_view name;
   Kind kind = Kind::kNumber;
@@ -41,6 +42,8 @@ constexpr Property on_off(std::string_view name, std::string_view standard, std:
 constexpr Property text(std::string_view name, std::string_view standard, std::string_view help) {
   return {name, Property::Kind::kText, standard, help};
 }
+inline constexpr Property kBootIndex = {
+    "bootindex", Property::Kind::kBootIndex, {}, "place in the order in which devices are booted"};
 constexpr Property back_end(std::string_view name, Property::Kind kind, std::string_view help) {
   return {name, kind, {}, help};
 }

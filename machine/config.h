@@ -108,14 +108,19 @@ struct MachineConfig {
   std::vector<std::string> rom_dirs;  // where devices' ROM files are looked for, before the usual folders
   bool console_on_serial = false;     // the firmware shows its text screen on COM1 as well
   bool boot_menu = false;             // the firmware offers a menu
-  std::string boot_order = "cad";
+  std::string boot_order = "cad";     // of kinds of devices, behind those that have a bootindex
+  bool boot_strict = false;           // only what has a bootindex is booted
   std::string boot_once;              // order of the first boot alone; empty: as always
   std::optional<u32> boot_menu_wait;  // ms for a key; the firmware's own choice if not set
   u32 boot_retry_wait = 0xffffffff;   // ms before all is tried again; all ones: never
   std::string boot_splash;            // picture the firmware shows; empty for none
   bool acpi = true;                   // tables, and the power management function they speak of
   bool vmport = true;                 // VMware's backdoor with its pointer
-  std::vector<std::string> option_roms;
+  struct OptionRom {
+    std::string path;
+    std::string boot_index = {};  // as the property of devices; empty: none
+  };
+  std::vector<OptionRom> option_roms;
   std::array<u8, 16> uuid{};
   bool check_floppy_signature = true;  // a floppy whose boot sector does not say it is one is passed over
   // A kernel that the firmware starts in place of a boot device, if set. `initrd` is a list of modules for a Multiboot

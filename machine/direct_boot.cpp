@@ -84,10 +84,7 @@ Status Pc::add_kernel() {
     if (!now) config_.warn(fmt::format("kernel '{}': {}", config_.kernel, now.error().message));
     now ? offer(*now) : fw_cfg.add_item(kBootListKey, boot_list(nullptr));
   });
-  if (Status s = fw_cfg.add_file(kBootRomFile, boot_rom()); !s) return s;
-  std::string order = std::string(kBootRomOrder) + '\n';
-  order.push_back(0);
-  return fw_cfg.add_file("bootorder", {order.begin(), order.end()});
+  return fw_cfg.add_file(kBootRomFile, boot_rom());
 }
 
 // Puts a plan into fw_cfg. Firmware that starts kernels by itself looks for these keys as well.

@@ -31,6 +31,7 @@ std::string shown(const Property& p, const Properties& values) {
   const std::string value = values.text(p.name);
   switch (p.kind) {
     case Property::Kind::kNumber: return value.empty() ? "-1" : fmt::format("{0} ({0:#x})", values.number(p.name));
+    case Property::Kind::kBootIndex: return value.empty() ? "-1" : value;
     case Property::Kind::kSwitch: return values.on(p.name) ? "true" : "false";
     default: return '"' + value + '"';
   }

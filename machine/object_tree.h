@@ -23,6 +23,7 @@ struct Bus {
 struct Object {
   std::string type;          // "ide-hd"
   std::string id;            // empty: none was given
+  std::string place;         // on its bus, where that is not told otherwise
   Properties properties;     // of devices that were asked for by name
   Device* device = nullptr;  // null: its controller resets and saves it
   std::unique_ptr<Device> owned;

@@ -269,7 +269,10 @@ Status Pc::describe_to_firmware() {
     if (Status s = fw_cfg.add_file(f.name, std::move(f.bytes)); !s) return s;
   }
   if (Status s = add_boot_files(); !s) return s;
-  return config_.kernel.empty() ? Status{} : add_kernel();
+  if (!config_.kernel.empty()) {
+    if (Status s = add_kernel(); !s) return s;
+  }
+  return add_boot_order();
 }
 
 // What -boot and -option-rom give the firmware.
@@ -289,7 +292,8 @@ Status Pc::add_boot_files() {
     const bool bmp = picture->size() >= 2 && (*picture)[0] == 'B' && (*picture)[1] == 'M';
     if (Status s = fw_cfg.add_file(bmp ? "bootsplash.bmp" : "bootsplash.jpg", std::move(*picture)); !s) return s;
   }
-  for (const std::string& path : config_.option_roms) {
+  for (const auto& [path, boot_index] : config_.option_roms) {
+    if (Status s = take_boot_index(boot_index); !s) return error("-option-rom {}: {}", path, s.error().message);
     auto rom = read_whole_file(path, "option ROM", 1 << 20);
     if (!rom) return rom.error();
     if (Status s = fw_cfg.add_file("genroms/" + path.substr(path.rfind('/') + 1), std::move(*rom)); !s) return s;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -140,6 +141,9 @@ class Pc {
   Status plug(const DeviceConfig& config);
   std::string card_name(std::string_view type) const;
   Status give_slot(PciFunction& function, const std::string& address);
+  // The firmware's list of boot devices: machine/boot_order.cpp.
+  Status take_boot_index(const std::string& text);
+  Status add_boot_order();
   Result<std::unique_ptr<BlockImage>> open_image(const DriveConfig& drive);
   IoErrorAction judge_io(IoErrorPolicy policy, const Error& failed);
   struct PluggedDrive {
@@ -206,6 +210,7 @@ class Pc {
   std::vector<std::unique_ptr<CharChannel>> channels_;
   std::vector<std::unique_ptr<NetPort>> networks_;
   std::vector<PluggedDrive> drives_;
+  std::set<u64> boot_indices_;  // those that are taken
   IoHandler* vga_window_ = nullptr;
   VgaCore* vga_ = nullptr;
   std::unique_ptr<VmPortRegisters> caller_registers_;

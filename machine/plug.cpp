@@ -25,6 +25,8 @@ class Pc::Plugs final : public Board {
     return all;
   }
   void offer_bus(IdeSocket& socket) override { ide_buses_.push_back({"", &socket}); }
+  std::vector<NamedScsiBus> scsi_buses() override { return scsi_buses_; }
+  void offer_scsi_bus(ScsiBus& bus) override { scsi_buses_.push_back({"", &bus}); }
   Fdc82077& floppy_controller() override { return pc_.fdc; }
 
   Result<CharChannel*> channel(const std::string& id) override {
@@ -147,7 +149,10 @@ class Pc::Plugs final : public Board {
     pc_.map_vga_window(false);
   }
 
-  void sit_on(const std::string& bus) override { sits_on = bus; }
+  void sit_on(const std::string& bus, const std::string& at) override {
+    if (!bus.empty()) sits_on = bus;
+    place = at;
+  }
 
   void exit(u32 status) override {
     pc_.requests.exit_status = status;
@@ -155,7 +160,7 @@ class Pc::Plugs final : public Board {
   }
 
   // Of the device just made.
-  std::string sits_on;
+  std::string sits_on, place;
   NetPort* port_taken = nullptr;
 
   // Puts what the device just made has offered into the tree: "ID.0", or the next free "ide.2".
@@ -167,10 +172,18 @@ class Pc::Plugs final : public Board {
       bus.name = object.id.empty() ? fmt::format("ide.{}", usual) : fmt::format("{}.{}", object.id, own++);
       object.add_bus(bus.name, "IDE");
     }
+    usual = 0;
+    for (NamedScsiBus& bus : scsi_buses_) {
+      if (!bus.name.empty()) continue;
+      while (object.id.empty() && pc_.tree_.find_bus(fmt::format("scsi.{}", usual))) ++usual;
+      bus.name = object.id.empty() ? fmt::format("scsi.{}", usual) : fmt::format("{}.{}", object.id, own++);
+      object.add_bus(bus.name, "SCSI");
+    }
   }
 
  private:
   std::vector<IdeBus> ide_buses_;
+  std::vector<NamedScsiBus> scsi_buses_;
   UsbBus* usb_ = nullptr;
   std::vector<MacAddress> macs_;
   Pc& pc_;
@@ -207,7 +220,9 @@ Status Pc::plug(const DeviceConfig& config) {
                           named->type));
     }
   }
+  if (Status s = take_boot_index(values.has("bootindex") ? values.text("bootindex") : ""); !s) return failed(s.error());
   plugs_->sits_on = bus_name;
+  plugs_->place.clear();
   plugs_->port_taken = nullptr;
   auto device = type->make(*plugs_, values);
   if (!device) return failed(device.error());
@@ -219,6 +234,7 @@ Status Pc::plug(const DeviceConfig& config) {
   if (!bus) return failed(error("there is no bus of type {}", type->bus));
   Object& object = ObjectTree::add(*bus, std::string(type->name), std::move(*device));
   object.id = config.id;
+  object.place = plugs_->place;
   if (plugs_->port_taken) {
     if (Status s = values.set("", "mac", mac_text(plugs_->port_taken->mac())); !s) return s;
     plugs_->port_taken->set_name(config.id.empty() ? card_name(type->name) : config.id);

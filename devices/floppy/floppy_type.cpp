@@ -11,7 +11,7 @@ namespace {
 constexpr Property kProperties[] = {
     back_end("drive", Property::Kind::kDrive, "the id of a -drive if=none; an empty drive without it"),
     number("unit", "", "0 for A, 1 for B; the first free place if not given", 0, 1),
-    number("bootindex", "", "place in the order in which devices are booted"),
+    kBootIndex,
 };
 
 // The image decides what kind of drive it is; an empty one takes 3.5-inch disks up to 2.88 MB.
@@ -27,6 +27,7 @@ Result<std::unique_ptr<Device>> make(Board& board, const Properties& values) {
     if (!format) return format.error();
     type = format.value().drive == FloppyType::k720K ? FloppyType::k1440K : format.value().drive;
   }
+  board.sit_on("", fmt::to_string(unit));
   FloppyDrive& drive = controller.attach(unit, type);
   board.add_drive(backend->name, drive);
   if (backend->image) {

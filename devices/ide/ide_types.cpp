@@ -15,7 +15,7 @@ constexpr Property kProperties[] = {
     back_end("drive", Property::Kind::kDrive, "the id of a -drive if=none"),
     text("bus", "", "ide.0, ide.1 or that of a controller; the first with room if not given"),
     number("unit", "", "0 for the master, 1 for the slave; the first free place if not given", 0, 1),
-    number("bootindex", "", "place in the order in which devices are booted"),
+    kBootIndex,
     text("serial", "", "serial number, at most 20 characters"),
     text("model", "", "model number, at most 40 characters"),
     text("ver", "", "firmware revision, at most 8 characters"),
@@ -70,7 +70,7 @@ Result<std::unique_ptr<Device>> make(Board& board, const Properties& values, boo
     board.add_drive(backend->name, *disk);
     drive = std::move(disk);
   }
-  board.sit_on(bus->name);
+  board.sit_on(bus->name, fmt::to_string(unit));
   drive->on_io_error(std::move(backend->on_error));
   bus->socket->plug(unit, std::move(drive));  // which owns, resets and saves it
   return std::unique_ptr<Device>();

@@ -9,7 +9,6 @@ namespace xlat {
 inline constexpr Property kNetdev = back_end("netdev", Property::Kind::kNetwork, "the -netdev it is plugged into");
 inline constexpr Property kMac =
     text("mac", "", "its address, as 52:54:00:12:34:56; the next free one of those if not given");
-inline constexpr Property kBootIndex = number("bootindex", "", "place in the order in which devices are booted");
 
 // What a card on PCI is made with.
 struct PciNic {

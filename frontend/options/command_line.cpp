@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "cpu/model.h"
+#include "devices/properties.h"
 #include "frontend/options/parser.h"
 #include "frontend/options/values.h"
 
@@ -124,15 +125,20 @@ Status OptionParser::apply(Option option, const std::string& name, const std::st
     case Option::kAppend: m.append = value; break;
     case Option::kBios: return firmware_file(value, name, m.bios);
     case Option::kOptionRom: {
-      std::string path;
+      MachineConfig::OptionRom rom;
       const auto parts = split_suboptions(value, "romfile");
       for (const SubOption& part : parts) {
         if (part.name != "romfile" && part.name != "bootindex") {
           return error("-option-rom: no sub-option '{}'; there are: romfile, bootindex", part.name);
         }
+        if (part.name == "bootindex") {
+          Properties values(std::span(&kBootIndex, 1));
+          if (Status s = values.set("-option-rom", part.name, part.value); !s) return s;
+          rom.boot_index = part.value;
+        }
       }
-      if (Status s = firmware_file(parts[0].value, name, path); !s) return s;
-      m.option_roms.push_back(path);
+      if (Status s = firmware_file(parts[0].value, name, rom.path); !s) return s;
+      m.option_roms.push_back(std::move(rom));
       break;
     }
     case Option::kFirmwareDir: return firmware_dir(value);
@@ -226,7 +232,6 @@ Status OptionParser::finish() {
   if (Status s = check_audio(); !s) return s;
   if (Status s = check_networks(); !s) return s;
   list_devices();
-  set_boot_order();
   // A deterministic run looks at no clock of the host's, so the time of day is fixed as well.
   if (rtc_base_) {
     m.time.rtc_base = *rtc_base_;

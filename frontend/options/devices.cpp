@@ -28,10 +28,12 @@ constexpr LaterDevice kLater[] = {{"e1000", "this network card"},
                                   {"intel-hda", "sound cards"},
                                   {"hda-", "sound cards"},
                                   {"cs4231a", "sound cards"},
-                                  {"scsi-", "SCSI"},
-                                  {"lsi", "SCSI"},
-                                  {"ahci", "AHCI"},
-                                  {"ich9-ahci", "AHCI"},
+                                  {"scsi-", "SCSI devices of the host"},
+                                  {"am53c974", "this SCSI adapter"},
+                                  {"dc390", "this SCSI adapter"},
+                                  {"megasas", "this SCSI adapter"},
+                                  {"mptsas", "this SCSI adapter"},
+                                  {"pvscsi", "this SCSI adapter"},
                                   {"virtio-", "virtio"},
                                   {"vmware-svga", "this graphics adapter"},
                                   {"qxl", "this graphics adapter"},
@@ -273,30 +275,6 @@ void OptionParser::list_devices() {
     channel(id, debugcons_[n], "-debugcon");
   }
   m.devices.insert(m.devices.end(), devices_.begin(), devices_.end());
-}
-
-// What has a bootindex comes first, in the order of that, then the others in their usual order.
-void OptionParser::set_boot_order() {
-  std::vector<std::pair<u64, char>> order;
-  std::vector<DeviceConfig> all = nics_;
-  all.insert(all.end(), devices_.begin(), devices_.end());
-  for (const DeviceConfig& d : all) {
-    const std::string* index = d.find("bootindex");
-    const char letter = d.type == "floppy"                              ? 'a'
-                        : d.type == "ide-cd"                            ? 'd'
-                        : d.type == "ide-hd" || d.type == "usb-storage" ? 'c'
-                                                                        : 'n';
-    if (index) order.emplace_back(*parse_number(*index), letter);
-  }
-  if (order.empty() || boot_given_) return;
-  std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  std::string letters, once;
-  for (const auto& [number, letter] : order) letters += letter;
-  letters += settings_.machine.boot_order;
-  for (const char letter : letters) {
-    if (once.find(letter) == std::string::npos) once += letter;
-  }
-  settings_.machine.boot_order = once.substr(0, 3);
 }
 
 }  // namespace xlat

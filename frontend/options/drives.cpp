@@ -137,7 +137,7 @@ Status OptionParser::drive_property(DriveConfig& drive, const SubOption& part, b
 Status OptionParser::drive(const std::string& value) {
   DriveConfig drive;
   std::optional<u64> index, bus, unit;
-  bool floppy = false, unplugged = false;
+  bool floppy = false, unplugged = false, scsi = false;
   std::string id;
   drive_errors_.clear();
   const auto parts = split_suboptions(value);
@@ -158,7 +158,8 @@ Status OptionParser::drive(const std::string& value) {
     if (part.name == "if") {
       floppy = part.value == "floppy";
       unplugged = part.value == "none";
-      if (!floppy && !unplugged && part.value != "ide") {
+      scsi = part.value == "scsi";
+      if (!floppy && !unplugged && !scsi && part.value != "ide") {
         return error("-drive: if={}: no such interface; there are: ide, floppy, and none for -device", part.value);
       }
     } else if (part.name == "index") {
@@ -180,6 +181,12 @@ Status OptionParser::drive(const std::string& value) {
     }
     if (!s) return s;
     if (valued && !part.has_value) return error("-drive: '{}' has no value; write {}=...", part.name, part.name);
+  }
+  if (scsi) {  // QEMU's words: a PC has no SCSI of its own
+    return error(
+        "-drive {}: machine type does not support if=scsi,bus={},unit={}; use -device lsi53c895a, -drive if=none "
+        "and -device scsi-hd",
+        value, bus.value_or(0), unit.value_or(index.value_or(0)));
   }
   if (unplugged) {
     if (id.empty()) return error("-drive {}: if=none: give an id, which -device then names as drive=", value);
@@ -226,11 +233,10 @@ Status OptionParser::boot(const std::string& value) {
         }
       }
       (part.name == "order" ? m.boot_order : m.boot_once) = part.value;
-      boot_given_ = boot_given_ || part.name == "order";
     } else if (part.name == "menu" || part.name == "strict") {
       const auto on = parse_switch(part.value);
       if (!on) return error("-boot: {}={}: give on or off", part.name, part.value);
-      if (part.name == "menu") m.boot_menu = *on;
+      (part.name == "menu" ? m.boot_menu : m.boot_strict) = *on;
     } else if (part.name == "splash-time" || part.name == "reboot-timeout") {
       const bool never = part.name == "reboot-timeout" && part.value == "-1";
       const auto ms = never ? std::optional<u64>(0xffffffff) : parse_number(part.value);
@@ -260,7 +266,7 @@ Status OptionParser::check_files() {
     const std::string* id = device.find("drive");
     for (DriveConfig& drive : settings_.machine.drives) {
       if (!id || drive.id != *id || !drive.has_image()) continue;
-      drive.cdrom |= device.type == "ide-cd";
+      drive.cdrom |= device.type == "ide-cd" || device.type == "scsi-cd";
       if (snapshot_ && !drive.cdrom) drive.snapshot = true;
       const auto look = device.type == "floppy" ? check_floppy_image : drive.cdrom ? check_iso_image : check_disk_image;
       if (Status s = check(drive, look); !s) return s;

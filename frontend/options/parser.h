@@ -47,7 +47,6 @@ class OptionParser {
   // All devices in the order they are plugged in: those of options of their own, -device's, and what a PC has unless
   // something else is in its place.
   void list_devices();
-  void set_boot_order();
   Status chardev(const std::string& value);
   Status mon(const std::string& value);
   Status monitor_channel(const std::string& value, const std::string& name);
@@ -106,7 +105,6 @@ class OptionParser {
   std::vector<DeviceConfig> devices_;   // -device
   std::vector<DriveConfig> unplugged_;  // -drive if=none, -blockdev
   std::map<std::string, ImageOptions> nodes_;  // of -blockdev, with what they refer to
-  bool boot_given_ = false;
   std::string drive_errors_;  // which of werror and rerror the -drive being read has
   unsigned serial_given_ = 0;
   bool monitor_given_ = false, parallel_given_ = false, nographic_ = false, display_given_ = false, nodefaults_ = false,

@@ -260,7 +260,7 @@ TEST_CASE("usb: a disk by bulk-only transport") {
   CHECK(command({0x03, 0, 0, 0, 18, 0}, 18, true) == 0);
   CHECK((rig.ram[kBuffer + 2] == 5 && rig.ram[kBuffer + 12] == 0x21));
   CHECK(command({0xff, 0, 0, 0, 0, 0}, 0, true) == 1);
-  CHECK_FALSE(disk.removable());
+  CHECK_FALSE(disk.disk().removable());
   // What is no command halts both pipes until the device is reset.
   rig.ram[kBuffer] = 0;
   CHECK((rig.queue(3, 2, {{UsbPid::kOut, 31}})[0] & kStalled) != 0);
