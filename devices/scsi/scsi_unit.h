@@ -14,7 +14,7 @@ namespace xlat {
 
 // What INQUIRY says. Too long texts are cut to what the standard has room for.
 struct ScsiIdentity {
-  std::string vendor = "XLAT", product, revision = "1.0", serial, device_id;
+  std::string vendor = "XLAT", product = {}, revision = "1.0", serial = {}, device_id = {};
   bool parallel = true;  // on a bus with synchronous transfers and tags
 };
 
