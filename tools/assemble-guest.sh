@@ -169,7 +169,7 @@ case $name in
     noise disk 4198400 >"$out/disk.img"
     noise cd 3145728 >"$work/noise"
     xorriso -as mkisofs -quiet -o "$out/cd.iso" "$work/noise"
-    initramfs init-disks ahci sym53c8xx sd_mod sr_mod
+    initramfs init-disks ahci sym53c8xx sd_mod sr_mod isofs
     ;;
   linux-usb)
     kernel linux-image-686
@@ -200,7 +200,7 @@ case $name in
     ;;
   syslinux-disk)
     kernel linux-image-686
-    initramfs init-disk ata_piix sd_mod ext4 crc32c_generic
+    initramfs init-disk ata_piix ahci sym53c8xx sd_mod ext4 crc32c_generic
     # Partition 1: FAT with SYSLINUX and the kernel. Partition 2: ext4.
     disk=$out/disk.img
     truncate -s 96M "$disk"

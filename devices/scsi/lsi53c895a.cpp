@@ -61,7 +61,7 @@ void Lsi53c895a::reset_chip() {
   registers_[kStest0] = 0x02;
   state_ = State::kStopped;
   carry_ = first_byte_ = was_connected_ = false;
-  address_high_ = 0;
+  address_high_ = destination_ = 0;
   entry_top_ = 0;
   for (Timer* timer : {&script_, &work_, &selection_, &general_, &handshake_}) timer->cancel();
   targets_.forget();
@@ -75,7 +75,7 @@ void Lsi53c895a::serialize(Archive& ar) {
   ar.raw(ram_);
   targets_.serialize(ar);
   ar.range(state_, State::kStopped, State::kLast);
-  ar(carry_)(first_byte_)(was_connected_)(address_high_)(entry_top_);
+  ar(carry_)(first_byte_)(was_connected_)(address_high_)(destination_)(entry_top_);
   for (Timer* timer : {&script_, &work_, &selection_, &general_, &handshake_}) timer->serialize(ar);
 }
 

@@ -35,7 +35,7 @@ class Lsi53c895a final : public Device, public PciFunction, public IoHandler {
     kStopped,
     kFetch,
     kBlock,       // a block move whose DBC and DNAD say how far it is
-    kMemory,      // a memory move: DBC, DSPS, TEMP
+    kMemory,      // a memory move: DBC, DSPS, destination_
     kPhase,       // a jump that waits for REQ
     kDisconnect,  // the other waiting instructions
     kReselect,
@@ -100,6 +100,7 @@ class Lsi53c895a final : public Device, public PciFunction, public IoHandler {
   bool first_byte_ = false;  // the next byte that comes in goes to SFBR
   bool was_connected_ = false;
   u64 address_high_ = 0;  // of a block move, in place
+  u32 destination_ = 0;
   u8 entry_top_ = 0;      // RBC's upper byte
   u32 budget_ = 0;        // of this event's work
   Timer script_, work_, selection_, general_, handshake_;

@@ -80,7 +80,8 @@ bool Lsi53c895a::decode() {
       if (instruction & 1 << 29) {
         load_or_store();
       } else {
-        put32(kTemp, next_dword());
+        // TEMP, as the manual has it, would be lost for scripts that keep something there; drivers rely on it.
+        destination_ = next_dword();
         state_ = count() ? State::kMemory : State::kFetch;
       }
       return true;
@@ -201,10 +202,10 @@ void Lsi53c895a::phase_mismatch() {
 
 bool Lsi53c895a::move_memory() {
   std::array<u8, kPiece> piece;
-  const u32 bytes = std::min(count(), kPiece), from = get32(kDsps), to = get32(kTemp);
+  const u32 bytes = std::min(count(), kPiece), from = get32(kDsps), to = destination_;
   set_count(count() - bytes);
   put32(kDsps, from + bytes);
-  put32(kTemp, to + bytes);
+  destination_ = to + bytes;
   if (count() == 0) state_ = State::kFetch;
   budget_ -= std::min(budget_, bytes / kBytesOfOne);
   // These may reach our own registers, and stop or reset what goes on here.

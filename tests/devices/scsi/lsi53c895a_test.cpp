@@ -214,6 +214,7 @@ TEST_CASE("53C895A: registers, jumps, calls and arithmetic of SCRIPTS", "[lsi]")
   CHECK(r.reg32(0x34) == 0x0901010c);
   CHECK(r.reg32(0x60) == 0x11223344);
   CHECK(load_le<u32>(&r.byte(0x9000)) == 0x11223344);
+  CHECK(r.reg32(0x1c) == Rig::kScript + 5 * 8);  // TEMP: of the call alone
   CHECK(load_le<u32>(&r.byte(Rig::kDsa + 0x10)) == 0x0901010c);
   // Single steps.
   r.reg(0x3b, 0x10);
