@@ -12,6 +12,7 @@ namespace xlat::jit {
 struct JitCounters {
   u64 translated = 0;      // blocks
   u64 loops = 0;           // of them, made loops of their own
+  u64 by_ir = 0;           // of them, translated by way of the IR
   u64 guest_insns = 0;     // in them
   u64 left_to_interp = 0;  // of these, instructions run by the interpreter
   u64 host_bytes = 0, cold_bytes = 0;

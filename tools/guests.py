@@ -2,6 +2,7 @@
 import array
 import contextlib
 import hashlib
+import itertools
 import math
 import os
 import re
@@ -218,11 +219,12 @@ def run_guest(name, spec, engine):
         server = byte_server.start().server_address[1] if "{server}" in spec["command"] else 0
         with contextlib.suppress(FileNotFoundError):
             shutil.copytree(os.path.join(files, "served"), os.path.join(work, "served"))
-        args = [part.replace("{files}", files).replace("{work}", work).replace("{server}", str(server))
-                .replace("{port}", str(port)) for part in shlex.split(spec["command"])]
-        if engine:
-            args += ["-engine", engine]
-        for steps in spec["runs"]:
+        def command(more):
+            args = [part.replace("{files}", files).replace("{work}", work).replace("{server}", str(server))
+                    .replace("{port}", str(port)) for part in shlex.split(spec["command"] + " " + more)]
+            return args + (["-engine", engine] if engine else [])
+        for more, steps in itertools.product(spec.get("variants", [""]), spec["runs"]):
+            args = command(more)
             run = Run(args, time.monotonic() + spec.get("timeout", 300) * (PATIENCE.get((engine or "").split(",")[0], 1)), work, transcript)
             run.port = port
             try:
@@ -235,7 +237,7 @@ def run_guest(name, spec, engine):
                     check_tone(os.path.join(work, tone["file"]), tone)
                 outputs.append(run.text)
             except Failure as failure:
-                raise Failure(f"{failure}; its serial output is in {transcript.name}") from None
+                raise Failure(f"{more}{': ' if more else ''}{failure}; its serial output is in {transcript.name}") from None
             finally:
                 run.kill()
         if spec.get("identical") and len(set(outputs)) != 1:

@@ -153,6 +153,9 @@ void Codegen::emit_recipe(const FlagRecipe& recipe, unsigned scratch) {
     case FlagRecipe::Form::kShl: a_.shl(gp(a, w), recipe.b.imm); break;
     case FlagRecipe::Form::kShr: a_.shr(gp(a, w), recipe.b.imm); break;
     case FlagRecipe::Form::kSar: a_.sar(gp(a, w), recipe.b.imm); break;
+    case FlagRecipe::Form::kUndoInc:
+    case FlagRecipe::Form::kUndoDec:
+    case FlagRecipe::Form::kNegated: ASSERT(!"a recipe of the Reencoder's alone"); break;
   }
 }
 

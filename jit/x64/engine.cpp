@@ -36,6 +36,7 @@ Engine::Engine(Cpu& cpu, const JitOptions& options, CodeCache cache)
       stubs_(make_stubs(cache_, layout_, jumps_.data(), &Engine::interpret, &Engine::load_fpu,
                         {&Engine::load_segment, &Engine::verify, &Engine::sysenter, &Engine::sysexit, &Engine::rdtsc,
                          &Engine::invlpg})),
+      reencoder_(layout_, stubs_, recipes_),
       codegen_(layout_, stubs_) {
   frame_.engine = this;
   frame_.returns.fill(stubs_.indirect);
@@ -116,8 +117,13 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, b
     if (t->entry2 == 0) return nullptr;
   }
   t->broken = options_.break_from != 0 && counters_.translated + 1 >= options_.break_from;
-  ir_ = Lifter::lift(block.insns, std::move(ir_));
-  const HostCode* host = codegen_.generate(block, ir_, *t, context, cache_.next(), cache_.cold_end(), as_loop);
+  const bool by_ir = as_loop && Codegen::jumps_to_itself(block);
+  const HostCode* host = by_ir ? nullptr : reencoder_.translate(block, *t, context, cache_.next(), cache_.cold_end());
+  t->by_ir = !host;
+  if (!host) {
+    ir_ = Lifter::lift(block.insns, std::move(ir_));
+    host = codegen_.generate(block, ir_, *t, context, cache_.next(), cache_.cold_end(), as_loop);
+  }
   if (!host || host->interpreted == block.insns.size()) {
     block.heat = kNeverHot;
     return nullptr;
@@ -128,14 +134,21 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, b
   t->code_bytes = static_cast<u32>(host->hot.size());
   t->cold_bytes = static_cast<u32>(host->cold.size());
   t->uses_fpu = host->uses_fpu;
+  t->overwrites_flags = host->overwrites_flags && !t->by_ir;
+  t->changed_before = host->changed_before;
   counters_.loops += host->loops;
+  counters_.by_ir += t->by_ir;
   t->exits.reserve(host->exits.size());
   for (const HostCode::ExitPlace& place : host->exits) {
     Exit* exit = &t->exits.emplace_back();
     exit->owner = t;
     exit->ip = place.ip;
     exit->site = t->code + place.site;
-    exit->guard = place.guard ? t->code + place.guard : nullptr;
+    exit->guard = place.guard ? t->code + place.guard : place.cold_guard ? t->cold + place.cold_guard : nullptr;
+    exit->last = place.last ? t->cold + place.last : nullptr;
+    exit->store = place.store ? t->cold + place.store : nullptr;
+    exit->check = place.check ? t->cold + place.check : nullptr;
+    exit->needs = place.needs;
     exit->stub = t->cold + place.stub;
     exit->returns = place.returns;
     store_code(t->cold + place.exit_slot, exit);
@@ -199,7 +212,13 @@ void Engine::link(Exit& exit, Translation& target) {
     return;  // what was mapped there changed in between
   }
   if (exit.target) return;  // the TLB had lost the page the guard asks for
-  set_jump(exit.site, target.code);
+  if (exit.last) {
+    const bool stored = exit.store && !(target.overwrites_flags && (target.changed_before & exit.needs) == 0);
+    set_jump(exit.last, target.code);
+    set_jump(exit.site, stored ? exit.store : exit.check ? exit.check : target.code);
+  } else {
+    set_jump(exit.site, target.code);
+  }
   exit.target = &target;
   target.incoming.push_back(&exit);
   ++counters_.chained;
@@ -283,6 +302,7 @@ void Engine::flush_cache() {
   std::fill(jumps_.begin(), jumps_.end(), JumpEntry{});
   frame_.returns.fill(stubs_.indirect);
   wanted_ = wanted_site_ = nullptr;
+  recipes_.clear();
   cache_.truncate(stubs_.bytes);
   ++counters_.cache_flushes;
 }

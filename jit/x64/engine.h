@@ -6,6 +6,7 @@
 #include "jit/engine.h"
 #include "jit/x64/codegen.h"
 #include "jit/x64/context_table.h"
+#include "jit/x64/reencoder.h"
 #include "jit/x64/stubs.h"
 
 namespace xlat::jit::x64 {
@@ -36,6 +37,7 @@ class Engine : public Interp {
   static u64 invlpg(Frame* frame, u32 offset, u32 seg, u32);
   static Interpreted load_fpu(Frame* frame, Translation* translation, u64 n, i64 budget);
   void take_fpu();
+  void take_flags();
   Context context() const;
   u8 flat_segments() const;
   // The number of the context there is now; 0: it is a new one.
@@ -72,6 +74,8 @@ class Engine : public Interp {
   Frame frame_;
   std::vector<JumpEntry> jumps_;
   Stubs stubs_;
+  FlagRecipes recipes_;
+  Reencoder reencoder_;
   Codegen codegen_;
   IrBlock ir_;
   JitCounters counters_;

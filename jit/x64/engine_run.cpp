@@ -38,6 +38,7 @@ bool Engine::run_translated(const Block& block, u64 budget) {
   reinterpret_cast<void (*)(CpuState*, Frame*, const void*)>(reinterpret_cast<std::uintptr_t>(stubs_.enter))(
       &s, &frame_, t->code);
   take_fpu();
+  take_flags();
   count_ = count_at_zero_ - static_cast<u64>(frame_.budget);
   cpu_.clock().set_count(count_);
   slice_ended_ = frame_.budget < static_cast<i64>(InsnPool::kMostInsns);
@@ -58,6 +59,7 @@ Interpreted Engine::interpret(Frame* frame, Translation* translation, u64 n, i64
 // The budget was paid for the whole block when it was entered.
 Interpreted Engine::interpret_part(Translation& t, unsigned from, i64 budget) {
   take_fpu();
+  take_flags();
   const bool rest = from & kInterpretRest;
   const std::size_t n = from & ~kInterpretRest;
   const Block& block = *t.block;
@@ -160,6 +162,11 @@ Interpreted Engine::load_fpu(Frame* frame, Translation* translation, u64 n, i64 
   const std::span<const Insn> insns = translation->block->insns;
   s.ip = translation->ip + insns[n].off;
   return {Interpreted::kLeave, budget + static_cast<i64>(insns.size() - n)};
+}
+
+// Flags that translated code has not stored.
+void Engine::take_flags() {
+  if (const u32 number = std::exchange(frame_.flag_word, 0)) recipes_.make(number, cpu_.s);
 }
 
 // What translated code left in the frame becomes the state that C++ works on.

@@ -49,6 +49,7 @@ void Engine::log(const Block& block, const Translation& t) {
 std::string Engine::statistics() const {
   const JitCounters& c = counters_;
   Counters lines{{"translated blocks", c.translated},
+                 {"  by way of the IR", c.by_ir},
                  {"  made loops", c.loops},
                  {"guest instructions in them", c.guest_insns},
                  {"  left to the interpreter", c.left_to_interp},

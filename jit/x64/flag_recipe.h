@@ -2,7 +2,10 @@
 // are needed for something else: most flags are overwritten before anything looks at them.
 #pragma once
 
-#include "cpu/flags.h"
+#include <unordered_map>
+#include <vector>
+
+#include "cpu/state.h"
 
 namespace xlat::jit::x64 {
 
@@ -28,6 +31,9 @@ struct FlagRecipe {
     kShl,      // a << b
     kShr,      // a >> b
     kSar,
+    kUndoInc,  // a is the sum; CF is the one in memory
+    kUndoDec,
+    kNegated,  // a is the negated number
   };
   Form form = Form::kNone;
   u8 w = 32;
@@ -56,6 +62,21 @@ struct FlagRecipe {
     }
   }
   u64 count() const { return shifts() ? static_cast<u64>(b.imm) : 0; }
+  // The same as a number that maps find it by.
+  u64 key() const;
+};
+
+// Recipes by number, from 1: what translated code leaves in kFlagWord where it has not stored the flags.
+class FlagRecipes {
+ public:
+  u32 number(const FlagRecipe& recipe);
+  // Makes the flags by recipe `number`, and stores them packed. The guest's registers are in `s`.
+  void make(u32 number, CpuState& s) const;
+  void clear();
+
+ private:
+  std::vector<FlagRecipe> recipes_;
+  std::unordered_multimap<u64, u32> numbers_;  // by key()
 };
 
 }  // namespace xlat::jit::x64

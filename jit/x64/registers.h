@@ -21,6 +21,8 @@ namespace xlat::jit::x64 {
 namespace host = asmjit::x86;
 
 inline constexpr unsigned kGuestReg[8] = {0, 1, 2, 3, 14, 5, 6, 7};
+// The guest register that host register `id` holds.
+inline constexpr unsigned guest_of(unsigned id) { return id == 14 ? 4 : id; }
 inline constexpr unsigned kTempFirst = 8, kTemps = 4;
 inline constexpr bool is_temp(unsigned id) { return id >= kTempFirst && id < kTempFirst + kTemps; }
 
@@ -47,6 +49,9 @@ struct FpuSlot {
   constexpr i32 word() const { return held | noted << 8 | seg << 16; }
 };
 inline constexpr i32 kFpuSlot = 8;
+// The number of the recipe by which the guest's flags can be made where a block begins; 0: they are in memory. Only
+// blocks that overwrite all flags are entered with another number.
+inline constexpr i32 kFlagWord = 12;
 // Arguments of the routines in Stubs::helpers, in the stack of translated code: 32 bits each.
 inline constexpr i32 kHelperArg = 16, kHelperInfo = 20;
 // Pages that accesses of a loop found last, in the same place: the linear address of the page, then what it is to be
@@ -70,6 +75,7 @@ struct Frame {
   u64 value = 0;         // what a helper routine gives
   u32 fpu_slot = 0;      // what the FpuSlot was when the state went to fpu_image; 0: CpuState has it
   FpuImage fpu_image{};
+  u32 flag_word = 0;     // what kFlagWord was when translated code was left
   Exit* site = nullptr;  // an indirect jump that left because it was not the one of last time
   ReturnTable returns{};
 };

@@ -64,6 +64,12 @@ class StubMaker {
     a.mov(host::dword_ptr(host::rsp, pushed + kFpuSlot), 0);
     a.bind(not_held);
   }
+  // What kFlagWord is goes to the Frame; then the flags are in memory.
+  void take_flag_word(i32 pushed, const host::Gp& frame) {
+    a.mov(host::eax, host::dword_ptr(host::rsp, pushed + kFlagWord));
+    a.mov(host::dword_ptr(frame, offsetof(Frame, flag_word)), host::eax);
+    a.mov(host::dword_ptr(host::rsp, pushed + kFlagWord), 0);
+  }
   // Calls `fn` for the caller of a stub: rdi = Frame*, r8d = instruction, r9 = Translation*. `vectors`: the vector
   // registers are kept; they hold TLB entries of groups, of which only the low halves count. Then the guest's registers
   // are loaded, r9 = Frame*, and the host's ZF is clear if the code is to be left.
@@ -141,6 +147,7 @@ Stubs make_stubs(CodeCache& cache, const StateLayout& layout, const JumpEntry* j
   a.sub(host::rsp, kStackBytes);
   a.mov(host::qword_ptr(host::rsp), host::rsi);
   a.mov(host::dword_ptr(host::rsp, kFpuSlot), 0);
+  a.mov(host::dword_ptr(host::rsp, kFlagWord), 0);
   a.mov(kState, host::rdi);
   a.mov(kTlb, field(host::rsi, offsetof(Frame, read_table)));
   a.mov(kBudget, field(host::rsi, offsetof(Frame, budget)));
@@ -152,6 +159,7 @@ Stubs make_stubs(CodeCache& cache, const StateLayout& layout, const JumpEntry* j
   const std::size_t interpret_at = m.here();
   m.save_guest();
   m.store_fpu(8, host::rdi);
+  m.take_flag_word(8, host::rdi);
   m.call_engine(interpret, false);
   a.mov(kTlb, field(host::r9, offsetof(Frame, read_table)));
   a.jnz(leave_after_call);
@@ -173,6 +181,7 @@ Stubs make_stubs(CodeCache& cache, const StateLayout& layout, const JumpEntry* j
   const std::size_t leave_by_exit = m.here();
   m.save_guest();
   m.store_fpu(0, host::rsi);
+  m.take_flag_word(0, host::rsi);
   a.mov(field(host::rsi, offsetof(Frame, budget)), kBudget);
   a.mov(field(host::rsi, offsetof(Frame, exit)), host::r8);
   a.add(host::rsp, kStackBytes);

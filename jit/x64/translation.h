@@ -25,6 +25,12 @@ struct Exit {
   // the jump taken for other targets.
   const u8* miss = nullptr;
   u32 misses = 0;
+  // A jump that goes by way of cold code, which ends with the jump at `last`; null: it goes to its target itself.
+  // First, at `store`, the flags go to memory, if they are not there already and the target does not overwrite them;
+  // then, at `check`, the guard is compared, if there is one. `needs`: guest registers that the recipe of the flags is
+  // made of.
+  const u8 *last = nullptr, *store = nullptr, *check = nullptr;
+  u8 needs = 0;
 
   // What a site compares lies at fixed distances from its guard: the EIP, and which entry of the TLB it is.
   static constexpr u32 kNowhere = ~u32{0};
@@ -51,6 +57,9 @@ struct Translation {
   u64 rests_since = 0;
   const u8 *code = nullptr, *cold = nullptr;
   u32 code_bytes = 0, cold_bytes = 0;
+  bool by_ir = false;             // by the code generator from the IR
+  bool overwrites_flags = false;  // see HostCode
+  u8 changed_before = 0;
   bool uses_fpu = false;                   // by x87 or MMX instructions that the host executes
   std::vector<Exit> exits;                 // made once: others point to them
   std::vector<Exit*> incoming;             // linked to this translation

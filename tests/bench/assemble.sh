@@ -94,7 +94,7 @@ make_programs() {
   mkdir -p "$root"/{bench,proc,dev,tmp,usr/include}
   : >"$root/usr/include/stdc-predef.h" # which the compiler includes first
   for package in $(apt_private apt-get -s -qq --no-install-recommends install dash coreutils gzip xz-utils gcc-12 \
-    sqlite3 python3-minimal python3.11 libpython3.11-stdlib | awk '/^Inst/ {print $2}'); do
+    sqlite3 python3-minimal python3.11 libpython3.11-stdlib lua5.4 zstd z3 | awk '/^Inst/ {print $2}'); do
     case $package in
       apt | base-passwd | debconf | dpkg | init-system-helpers | lib*san* | libgcc-12-dev | libitm1 | libc-dev-bin | \
         linux-libc-dev | manpages* | media-types | perl* | libperl* | tar | tzdata | libc6-dev | libcrypt-dev | \
@@ -105,7 +105,7 @@ make_programs() {
   rm -rf "$root"/usr/share/{doc,man,locale,info,gcc,perl5} "$root"/usr/lib/gcc/*/12/lto1 "$root"/usr/lib/gcc/*/12/lto-wrapper
   [ -e "$root/bin/sh" ] || ln -s dash "$root/bin/sh"
   [ -e "$root/usr/bin/python3" ] || ln -s python3.11 "$root/usr/bin/python3"
-  cp "$here"/programs/{programs,script.py,program.c} "$root/bench/"
+  cp "$here"/programs/{programs,script.py,script.lua,program.c,puzzle.smt2} "$root/bench/"
   fixed_text >"$root/bench/text"
   fixed_sql >"$root/bench/statements.sql"
   local size

@@ -1,4 +1,6 @@
 // Every format and subformat that can be written, by us and by QEMU, each read by the other.
+#include <fstream>
+
 #include "tests/block/with_qemu.h"
 
 using namespace xlat;
@@ -132,6 +134,34 @@ TEST_CASE("vmdk: compressed by us, over a parent, and parts that are missing", "
   const auto missing = open_image({.file = folder / "flat.vmdk"}, ImageAccess::kReadOnly);
   REQUIRE_FALSE(missing);
   CHECK(missing.error().message.find("flat-flat.vmdk") != std::string::npos);
+}
+
+TEST_CASE("vmdk: a content ID is changed in the room it has", "[formats]") {
+  for (const std::string id : {"7", "12", "123456", "1234567", "12345678"}) {
+    INFO(id);
+    const Folder folder;
+    const std::string path = folder / "a.vmdk";
+    make("vmdk", path, 1 << 20, {{"subformat", "monolithicFlat"}});
+    std::string text;
+    {
+      std::ifstream file(path);
+      text.assign(std::istreambuf_iterator<char>(file), {});
+    }
+    const auto at = text.find("\nCID=") + 5;
+    text.replace(at, 8, id);
+    std::ofstream(path) << text;
+    const u8 byte = 1;
+    REQUIRE(opened(path, "vmdk")->write(0, {&byte, 1}));
+    std::string changed;
+    {
+      std::ifstream file(path);
+      changed.assign(std::istreambuf_iterator<char>(file), {});
+    }
+    CHECK(changed.substr(at, id.size()) != id);
+    changed.replace(at, id.size(), id);
+    CHECK(changed == text);
+    if (have_qemu_img()) must("qemu-img check -q -f vmdk " + path);
+  }
 }
 
 TEST_CASE("vpc: a difference to another image, by sectors", "[formats]") {

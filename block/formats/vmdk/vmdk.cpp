@@ -187,11 +187,14 @@ class VmdkImage final : public BlockImage {
     const auto line = text.starts_with("CID=") ? 0 : text.find("\nCID=");
     if (line == std::string_view::npos) return {};
     const std::size_t at = line + (line ? 5 : 4);
-    if (at + 8 > text.size()) return {};
-    descriptor_.cid = descriptor_.cid * 1664525 + 1013904223;
+    // QEMU writes it without leading zeros: only the digits that are there are changed, as a line end follows.
+    const std::size_t end = text.find_first_not_of("0123456789abcdefABCDEF", at);
+    const std::size_t digits = std::min<std::size_t>(std::min(end, text.size()) - at, 8);
+    if (!digits) return {};
+    descriptor_.cid = (descriptor_.cid * 1664525 + 1013904223) & (~u32{0} >> (32 - 4 * digits));
     if (descriptor_.cid == kNoParent) descriptor_.cid = 1;
-    const std::string digits = fmt::format("{:08x}", descriptor_.cid);
-    return text_file_->write(text_at_ + at, {reinterpret_cast<const u8*>(digits.data()), 8});
+    const std::string id = fmt::format("{:0{}x}", descriptor_.cid, digits);
+    return text_file_->write(text_at_ + at, {reinterpret_cast<const u8*>(id.data()), id.size()});
   }
 
   std::string path_;

@@ -12,7 +12,7 @@ struct benchmark {
 };
 
 uint32_t sieve(void), crc(void), sort(void), int_matrix(void), x87_matrix(void), chase(void), copy(void), calls(void),
-    bytecode(void), syscalls(void), forks(void), pipes(void), faults(void), rewrite(void);
+    bytecode(void), syscalls(void), forks(void), pipes(void), faults(void), rewrite(void), cold(void);
 
 // A generator of our own, the same everywhere.
 static inline uint32_t next_random(uint32_t* state) {

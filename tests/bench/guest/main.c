@@ -8,7 +8,7 @@ static const struct benchmark kAll[] = {
     {"sieve", sieve},       {"crc", crc},     {"qsort", sort},          {"int-matrix", int_matrix},
     {"x87-matrix", x87_matrix}, {"chase", chase}, {"memcpy", copy},         {"calls", calls},
     {"bytecode", bytecode}, {"getppid", syscalls}, {"fork", forks},     {"pipe", pipes},
-    {"faults", faults},     {"rewrite", rewrite},
+    {"faults", faults},     {"rewrite", rewrite}, {"cold", cold},
 };
 enum { kCount = sizeof kAll / sizeof kAll[0] };
 

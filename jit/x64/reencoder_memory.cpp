@@ -1,0 +1,144 @@
+// Accesses to memory: the check of the flat TLB, once for a group of them where that can be, and the slow paths.
+#include <bit>
+#include <cstddef>
+
+#include "jit/x64/reencoder.h"
+#include "mmu/tlb.h"
+
+namespace xlat::jit::x64 {
+
+namespace {
+constexpr unsigned kR8 = 8, kR9 = 9, kR12 = 12;
+constexpr int kZero = 4, kNotZero = 5, kCarryOut = 2, kBelowOrEqual = 6;
+}  // namespace
+
+// The memory operand as the host addresses it, without what a segment adds.
+Rm Reencoder::address(const Insn& i) const {
+  const auto reg = [](u8 n) { return n == kZeroReg ? Rm::kNone : static_cast<u8>(kGuestReg[n]); };
+  return {true, reg(i.base), reg(i.index), i.index == kZeroReg ? u8{0} : i.scale, i.disp};
+}
+
+// Zero-extended.
+void Reencoder::load_to(unsigned to, unsigned w, const Rm& from) {
+  hot_.op(32, w == 8 ? 0x0fb6 : w == 16 ? 0x0fb7 : 0x8b, to, from);
+}
+
+void Reencoder::linear_to(unsigned to, const Rm& at) {
+  if (at.base == Rm::kNone && at.index == Rm::kNone) return hot_.mov_imm32(to, static_cast<u32>(at.disp));
+  if (at.index == Rm::kNone && at.disp == 0) return hot_.mov32(to, at.base);
+  hot_.op(32, 0x8d, to, at);
+}
+
+// `page` becomes the TLB's entry for the linear address in `linear`, or the slow path is taken.
+void Reencoder::look_up(unsigned n, unsigned page, unsigned linear, bool write) {
+  hot_.mov32(page, linear);
+  hot_.op(32, 0xc1, 5, Rm::reg(page));  // shr page, 12
+  hot_.byte(12);
+  hot_.op(64, 0x8b, page, Rm::at(kR12, page, 3, write ? static_cast<i32>(Tlb::kTableBytes) : 0));
+  hot_.op(64, 0x85, page, Rm::reg(page));
+  slow_jump(n, kZero);
+}
+
+// Access `which` of the instruction, checked. By itself it is [r9 + r8], or a guest's register in place of r8.
+Rm Reencoder::memory(unsigned n, unsigned which) {
+  const Access& access = steps_[n].access[which];
+  if (access.group && groups_[access.group - 1u].pointer) return grouped(n, access);
+  clobber(n);
+  const Rm at = access.stack ? Rm::at(kGuestReg[access.base], access.disp) : address(insn(n));
+  // Registers whose low byte has a name without REX serve as they are.
+  const bool plain = at.index == Rm::kNone && at.disp == 0 && at.base < 4;
+  const unsigned linear = plain ? at.base : kR8;
+  if (!plain) linear_to(kR8, at);
+  if (access.bytes > 1) {
+    hot_.op(8, 0xf6, 0, Rm::reg(linear));  // test linear, bytes - 1
+    hot_.byte(access.bytes - 1u);
+    const u32 site = hot_.jump(kNotZero);
+    misaligned_.push_back({site, hot_.size(), linear, access.bytes, slow_path(n)});
+  }
+  look_up(n, kR9, linear, access.write);
+  return Rm::at(kR9, linear, 0, 0);
+}
+
+// The first access of a group looks up the page and sees to it that all of the group lies there; a register points to
+// its first byte from then on.
+Rm Reencoder::grouped(unsigned n, const Access& access) {
+  Group& group = groups_[access.group - 1u];
+  if (!group.checked) {
+    group.checked = true;
+    clobber(n);
+    const i32 disp = static_cast<i32>(static_cast<u32>(access.disp) + static_cast<u32>(group.low - access.offset));
+    linear_to(kR9,
+              access.base == kZeroReg ? Rm{true, Rm::kNone, Rm::kNone, 0, disp} : Rm::at(kGuestReg[access.base], disp));
+    // The offset in the page plus what follows: out of 12 bits, it is in another page.
+    hot_.mov32(kR8, kR9);
+    hot_.op(32, 0xc1, 4, Rm::reg(kR8));  // shl r8d, 20
+    hot_.byte(20);
+    hot_.op(32, 0x81, 0, Rm::reg(kR8));  // add r8d, imm32
+    hot_.dword(static_cast<u32>(group.high - group.low - 1) << 20);
+    slow_jump(n, kCarryOut);
+    look_up(n, group.pointer, kR9, group.write);
+    hot_.op(64, 0x03, group.pointer, Rm::reg(kR9));
+  }
+  return Rm::at(group.pointer, access.offset - group.low);
+}
+
+// Whether a group that was checked by then is used behind instruction `n`: its pointer does not outlive the slow path.
+bool Reencoder::rest_relies(unsigned n) const {
+  for (const Group& group : groups_) {
+    if (group.pointer && group.first <= n && n < group.last) return true;
+  }
+  return false;
+}
+
+u32 Reencoder::slow_path(unsigned n) {
+  if (slow_of_now_ < 0) {
+    slow_of_now_ = static_cast<int>(slow_.size());
+    Slow slow{n, rest_relies(n), false, 0};
+    if (flags_ == Flags::kRecipe) {
+      slow.set_word = true;
+      slow.word = recipes_.number(recipe_);
+    } else if (flags_ != Flags::kInherited && word_stale_) {
+      slow.set_word = true;
+    }
+    ASSERT(flags_ != Flags::kHost && flags_ != Flags::kDead);
+    slow_.push_back(slow);
+  }
+  return static_cast<u32>(slow_of_now_);
+}
+
+void Reencoder::slow_jump(unsigned n, int cc) {
+  const u32 slow = slow_path(n);
+  slow_jumps_.push_back({hot_.jump(cc), slow});
+}
+
+// The interpreter runs the instruction, or with it the rest of the block, and knows where its flags are.
+void Reencoder::emit_slow_paths() {
+  std::vector<u32> begins;
+  std::vector<u32> calls;
+  for (const Slow& slow : slow_) {
+    begins.push_back(cold_.size());
+    if (slow.set_word) set_flag_word(cold_, slow.word);
+    cold_.mov_imm32(kR8, slow.insn | (slow.rest ? kInterpretRest : 0));
+    calls.push_back(cold_.call());
+    if (slow.rest || slow.insn + 1 == block_->insns.size()) continue;  // it has left
+    if (slow.to_host_flags) load_host_flags(cold_);
+    fixups_.push_back({true, false, cold_.jump(-1), slow.next});
+  }
+  for (const SlowJump& jump : slow_jumps_) fixups_.push_back({false, true, jump.site, begins[jump.slow]});
+  for (const Misaligned& m : misaligned_) {
+    fixups_.push_back({false, true, m.site, cold_.size()});
+    cold_.mov32(kR9, m.linear);
+    cold_.op(32, 0x81, 4, Rm::reg(kR9));  // and r9d, 0xfff
+    cold_.dword(0xfff);
+    cold_.op(32, 0x81, 7, Rm::reg(kR9));  // cmp r9d, imm32
+    cold_.dword(4096 - m.bytes);
+    fixups_.push_back({true, false, cold_.jump(kBelowOrEqual), m.back});
+    fixups_.push_back({true, true, cold_.jump(-1), begins[m.slow]});
+  }
+  if (calls.empty()) return;
+  for (const u32 call : calls) fixups_.push_back({true, true, call, cold_.size()});
+  cold_.patch_qword(cold_.mov_later(kR9), reinterpret_cast<std::uintptr_t>(translation_));
+  absolutes_.push_back({true, cold_.jump(-1), stubs_.interpret});
+}
+
+}  // namespace xlat::jit::x64
