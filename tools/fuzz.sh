@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/lib/progress.sh
 
-targets=(code gdb images kernels net options snapshot vnc web)
+targets=(code gdb images kernels net options scsi snapshot vnc web)
 [ "${1:-all}" = all ] || targets=("$1")
 seconds=${2:-60}
 root=${XDG_CACHE_HOME:-$HOME/.cache}/xlat/fuzz

@@ -15,6 +15,8 @@ std::unique_ptr<Machine> make_machine() {
   config.no_reboot = true;
   config.add_serial(0, [](u8) {});
   config.add_parallel([](u8) {});
+  config.devices.push_back({.type = "lsi53c895a"});
+  config.devices.push_back({.type = "scsi-cd"});
   auto made = Machine::create(config);
   if (!made) fuzz::found(made.error().message);
   (*made)->run_until(3'000'000);

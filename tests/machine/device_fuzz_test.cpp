@@ -76,6 +76,15 @@ class Torment {
       config.devices.push_back(std::move(device));
     };
     card("sb16", ""), card("gus", ""), card("ES1370", "4"), card("AC97", "5");
+    config.devices.push_back(
+        {.type = rng_() % 4 ? "lsi53c895a" : "lsi53c810", .properties = {{"addr", "6"}}, .id = "scsi"});
+    for (const auto& [type, file, target] :
+         {std::tuple{"scsi-hd", "disk", "0"}, {"scsi-hd", "odd", "2"}, {"scsi-cd", "cd", "3"}}) {
+      const std::string id = std::string("scsi") + target;
+      config.drives.push_back(
+          {.path = files / file, .cdrom = std::string_view(type) == "scsi-cd", .snapshot = true, .id = id});
+      config.devices.push_back({.type = type, .properties = {{"drive", id}, {"scsi-id", target}}});
+    }
     auto made = Machine::create(config);
     if (!made) FAIL(made.error().message);
     machine_ = std::move(*made);
@@ -127,25 +136,31 @@ class Torment {
     config_write(5, 0, 0x10, 0xc201);
     config_write(5, 0, 0x14, 0xc301);
     config_write(5, 0, 0x04, 5);
+    config_write(6, 0, 0x10, 0xc401);
+    config_write(6, 0, 0x14, 0xe4000000);
+    config_write(6, 0, 0x18, 0xe4002000);
+    config_write(6, 0, 0x04, 7);
   }
 
   u16 port() {
     static constexpr struct {
       u16 first, count;
-    } kPorts[] = {{0x00, 16},  {0x20, 2},    {0x40, 4},    {0x60, 5},    {0x70, 2},    {0x80, 16},    {0x92, 1},
-                  {0xa0, 2},   {0xb2, 2},    {0xc0, 32},   {0x170, 8},   {0x1ce, 3},   {0x1f0, 8},    {0x2e8, 8},
-                  {0x2f8, 8},  {0x376, 1},   {0x3b4, 7},   {0x3c0, 16},  {0x3d4, 7},   {0x3e8, 8},    {0x3f0, 8},
-                  {0x3f8, 8},  {0x402, 1},   {0x4d0, 2},   {0x501, 2},   {0x510, 12},  {0x600, 64},   {0x700, 16},
-                  {0xaf00, 8}, {0xafe0, 16}, {0xb100, 16}, {0xc000, 16}, {0xcf8, 8},   {0x220, 16},   {0x240, 16},
-                  {0x340, 8},  {0x22c, 1},   {0x330, 2},   {0x388, 4},   {0xc100, 64}, {0xc200, 128}, {0xc300, 64}};
+    } kPorts[] = {{0x00, 16},   {0x20, 2},    {0x40, 4},    {0x60, 5},    {0x70, 2},    {0x80, 16},    {0x92, 1},
+                  {0xa0, 2},    {0xb2, 2},    {0xc0, 32},   {0x170, 8},   {0x1ce, 3},   {0x1f0, 8},    {0x2e8, 8},
+                  {0x2f8, 8},   {0x376, 1},   {0x3b4, 7},   {0x3c0, 16},  {0x3d4, 7},   {0x3e8, 8},    {0x3f0, 8},
+                  {0x3f8, 8},   {0x402, 1},   {0x4d0, 2},   {0x501, 2},   {0x510, 12},  {0x600, 64},   {0x700, 16},
+                  {0xaf00, 8},  {0xafe0, 16}, {0xb100, 16}, {0xc000, 16}, {0xcf8, 8},   {0x220, 16},   {0x240, 16},
+                  {0x340, 8},   {0x22c, 1},   {0x330, 2},   {0x388, 4},   {0xc100, 64}, {0xc200, 128}, {0xc300, 64},
+                  {0xc400, 256}};
     if (random() % 32 == 0) return static_cast<u16>(random());
     const auto& range = kPorts[random() % std::size(kPorts)];
     return static_cast<u16>(range.first + random() % range.count);
   }
 
   u64 address() {
-    static constexpr u32 kAreas[] = {0xa0000,    0xb0000,    0xb8000,    0xc0000,    0xf0000,    0x0,
-                                     0xe0000000, 0xe0ffff00, 0xe2000400, 0xe2000500, 0xe3000000, 0xfffe0000};
+    static constexpr u32 kAreas[] = {0xa0000,    0xb0000,    0xb8000,    0xc0000,    0xf0000,
+                                     0x0,        0xe0000000, 0xe0ffff00, 0xe2000400, 0xe2000500,
+                                     0xe3000000, 0xe4000000, 0xe4002000, 0xfffe0000};
     if (random() % 32 == 0) return u64{random()} << (random() % 4);
     return kAreas[random() % std::size(kAreas)] + random() % (random() % 2 ? 64 : 65536);
   }
@@ -227,6 +242,39 @@ class Torment {
     }
   }
 
+  // A script as a driver would write it, with instructions in any order.
+  void scsi_script() {
+    static constexpr u32 kInstructions[] = {0x41000000, 0x41020000, 0x41030000, 0x48000000, 0x50000000, 0x60000040,
+                                            0x58000008, 0x08000000, 0x09000000, 0x0a000006, 0x0a00000a, 0x0b000001,
+                                            0x0e000001, 0x0e000003, 0x0f000001, 0x19000040, 0x18000040, 0x80080000,
+                                            0x830b0000, 0x870b0000, 0x98080000, 0x72340000, 0x7a3f0100, 0xc0000200,
+                                            0xe1340004, 0xe0340004, 0x88080000, 0x90080000};
+    static constexpr u8 kCommands[] = {0x00, 0x03, 0x04, 0x08, 0x0a, 0x12, 0x15, 0x1a, 0x1b, 0x1e,
+                                       0x25, 0x28, 0x2a, 0x2f, 0x35, 0x41, 0x42, 0x43, 0x46, 0x4a,
+                                       0x51, 0x55, 0x5a, 0x88, 0x8a, 0x93, 0x9e, 0xa0, 0xbe};
+    constexpr u32 kScript = 0x4000, kData = 0x5000;
+    for (u32 at = kScript; at < kScript + 0x100; at += 8) {
+      u32 instruction = kInstructions[random() % std::size(kInstructions)];
+      if (random() % 4 == 0) instruction ^= u32{1} << random() % 32;
+      if (instruction >> 30 == 0 && !(instruction & 0xffffff)) instruction |= random() % 2048;
+      const bool jumps = instruction >> 30 == 2;
+      pc().memory.write(at, 4, instruction);
+      pc().memory.write(
+          at + 4, 4, random() % 16 == 0 ? random() : (jumps ? kScript + random() % 32 * 8 : kData + random() % 64 * 4));
+    }
+    for (u32 at = kData; at < kData + 256; ++at) {
+      const u32 byte = random() % 3 == 0 ? kCommands[random() % std::size(kCommands)]
+                       : random() % 2    ? 0x80 | random() % 0x50
+                                         : random() % 8;
+      pc().memory.write(at, 1, byte);
+    }
+    PortBus& ports = pc().ports;
+    ports.write(0xc410, 4, kData);
+    if (random() % 2) ports.write(0xc404, 1, 0x47), ports.write(0xc44a, 1, 0x80);
+    ports.write(0xc42c, 4, kScript + random() % 32 * 8);
+    for (unsigned n = random() % 8; n > 0; --n) pass_time();
+  }
+
   void pass_time() {
     Clock& clock = pc().clock;
     clock.skip_to(clock.now() + random() % (random() % 8 ? 100'000 : 100'000'000));
@@ -247,10 +295,10 @@ class Torment {
         break;
       case 4: pc().pic.acknowledge(); break;
       case 5:
-        if (random() % 2) {
-          ide_command();
-        } else {
-          floppy_command();
+        switch (random() % 3) {
+          case 0: ide_command(); break;
+          case 1: floppy_command(); break;
+          default: scsi_script(); break;
         }
         break;
       case 6:

@@ -31,3 +31,5 @@ run linux-sound -audiodev none,id=a -device ES1370,audiodev=a -device AC97,audio
 run linux-net -nodefaults -vga std -device e1000 -device rtl8139 -device pcnet -device ne2k_pci -device ne2k_isa
 run linux-usb -usb -drive "if=none,id=stick,file=$disk,format=raw,snapshot=on" -device usb-hub,port=1 \
   -device usb-kbd,port=2 -device usb-tablet,port=1.2 -device usb-storage,port=1.8,drive=stick
+run linux-disks -device lsi53c895a -drive "if=none,id=d,file=$guests/linux-disks/disk.img,format=raw,snapshot=on" \
+  -device scsi-hd,drive=d,scsi-id=1 -drive "if=none,id=c,file=$guests/linux-disks/cd.iso,media=cdrom" -device scsi-cd,drive=c
