@@ -1,5 +1,7 @@
 // A 53C895A with a disk and a CD-ROM drive: the input's first bytes are registers, then come accesses, pieces of
 // scripts, tables and commands in memory, and time.
+#include <algorithm>
+
 #include "devices/scsi/lsi53c895a.h"
 #include "devices/scsi/scsi_cdrom.h"
 #include "devices/scsi/scsi_disk.h"
@@ -27,6 +29,11 @@ struct Rig {
     chip.bus().plug(0, 0, disk);
     chip.bus().plug(3, 0, cdrom);
     pci.add(3, 0, chip);
+  }
+  void begin() {
+    std::fill(ram->bytes().begin(), ram->bytes().end(), u8{0});
+    disk.reset();
+    cdrom.reset();
     chip.reset();
     chip.config_write(kPciBar0, 4, kIo);
     chip.config_write(kPciBar0 + 4, 4, kMmio);
@@ -39,7 +46,8 @@ struct Rig {
 
 int LLVMFuzzerTestOneInput(const u8* data, std::size_t size) {
   fuzz::Input input(data, size);
-  Rig rig;
+  static Rig rig;
+  rig.begin();
   if (input.byte() & 1) {  // answers reselection
     rig.ports.write(kIo + 0x04, 1, 0x47);
     rig.ports.write(kIo + 0x4a, 1, 0x80);
