@@ -30,6 +30,7 @@ struct Block {
   CodeMode mode;
   bool branch = false;  // the last instruction sets EIP itself
   bool valid = true;
+  mutable bool by_ir = false;  // translating it costs more than usual
   mutable bool apart = false;  // its accesses are to be checked each by itself
   bool once = false;           // not kept, as its bytes may change unseen: run where it was found, never translated
   u64 serial = 0;              // no two blocks of a cache ever have the same

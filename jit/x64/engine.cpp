@@ -95,7 +95,8 @@ Translation* Engine::translation_of(const Block& block, u32 ip) {
     if (context == 0) context = known_context();
     if (t->context == context) return t;
   }
-  if (++block.heat < options_.threshold << std::min(block.versions_lost, kMostPatience)) return nullptr;
+  const unsigned threshold = block.by_ir ? std::max(options_.threshold, options_.ir_threshold) : options_.threshold;
+  if (++block.heat < threshold << std::min(block.versions_lost, kMostPatience)) return nullptr;
   block.heat = 0;
   return translate(block, ip, context_number(), options_.samples == 0);
 }
@@ -121,6 +122,10 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, b
   const HostCode* host = by_ir ? nullptr : reencoder_.translate(block, *t, context, cache_.next(), cache_.cold_end());
   t->by_ir = !host;
   if (!host) {
+    if (!as_loop && !block.by_ir && options_.ir_threshold > options_.threshold) {
+      block.by_ir = true;
+      return nullptr;
+    }
     ir_ = Lifter::lift(block.insns, std::move(ir_));
     host = codegen_.generate(block, ir_, *t, context, cache_.next(), cache_.cold_end(), as_loop);
   }
