@@ -61,17 +61,18 @@ Result<std::unique_ptr<Device>> make(Board& board, const Properties& values, boo
   }
   std::unique_ptr<IdeDrive> drive;
   if (disc) {
-    auto cdrom = std::make_unique<AtapiCdrom>(board.clock(), usual, std::move(backend->image), std::move(identity));
+    auto cdrom = std::make_unique<AtapiCdrom>(board.clock(), usual, std::move(backend->image), std::move(identity),
+                                              std::move(backend->setup));
     board.add_drive(backend->name, *cdrom);
     drive = std::move(cdrom);
   } else {
     if (!backend->image) return error("drive={} has no file=", values.text("drive"));
-    auto disk = std::make_unique<AtaDisk>(board.clock(), usual, std::move(backend->image), std::move(identity));
+    auto disk = std::make_unique<AtaDisk>(board.clock(), usual, std::move(backend->image), std::move(identity),
+                                          std::move(backend->setup));
     board.add_drive(backend->name, *disk);
     drive = std::move(disk);
   }
   board.sit_on(bus->name);
-  drive->on_io_error(std::move(backend->on_error));
   bus->socket->plug(unit, std::move(drive));  // which owns, resets and saves it
   return std::unique_ptr<Device>();
 }
