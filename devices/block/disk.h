@@ -38,7 +38,8 @@ class DiskHost {
   virtual u16 add(Disk& disk) = 0;
   virtual void remove(u16 place) = 0;
   // Requests are over at their virtual time, for which the machine waits. If not, they are when the host is done:
-  // finished() is called then, from the disk's thread, and deliver() is to be called on the machine's thread.
+  // finished() is called then, most often from the disk's thread, and deliver() is to be called on the machine's
+  // thread.
   virtual bool by_time() const = 0;
   virtual void finished(u16 place, u64 number) = 0;
 };
@@ -131,6 +132,7 @@ class Disk {
   };
   using JobPtr = std::shared_ptr<Job>;
 
+  bool read_now(const JobPtr& job);
   void start(const JobPtr& job);
   void work();
   void perform(DiskRequest& request);
