@@ -64,7 +64,8 @@ class Pc::Plugs final : public Board {
       return pc->judge_io(
           medium != Medium::kHardDisk && policy != IoErrorPolicy::kIgnore ? IoErrorPolicy::kReport : policy, failed);
     };
-    backend.setup = {.host = &pc_.disk_host_, .on_error = backend.on_error};
+    backend.setup = {.host = &pc_.disk_host_, .on_error = backend.on_error, .policy = config.policy};
+    if (config.snapshot || pc_.config_.follower) backend.setup.policy.ignore_flush = true;  // it is gone in the end
     pc_.drives_.push_back({backend.name, std::move(config), nullptr});
     return backend;
   }

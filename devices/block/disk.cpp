@@ -18,7 +18,7 @@ Disk::Disk(Clock& clock, std::unique_ptr<BlockImage> image, DiskSetup setup, Don
       setup_(std::move(setup)),
       done_(std::move(done)),
       image_(std::move(image)),
-      write_cache_(setup_.write_cache),
+      write_cache_(setup_.policy.write_cache),
       timer_(clock, [this] { timer_fired(); }) {
   if (setup_.host) place_ = setup_.host->add(*this);
 }
@@ -111,7 +111,7 @@ std::unique_ptr<BlockImage> Disk::exchange(std::unique_ptr<BlockImage> image) {
     for (const JobPtr& job : pending_) await(job);
   }
   // Nobody could do anything about a failure now.
-  if (image_ && unflushed_ && !setup_.ignore_flush) static_cast<void>(image_->flush());
+  if (image_ && unflushed_ && !setup_.policy.ignore_flush) static_cast<void>(image_->flush());
   unflushed_ = false;
   for (const JobPtr& job : pending_) job->last = true;
   if (!pending_.empty()) pending_.front()->again = false;
@@ -252,16 +252,16 @@ void Disk::perform(DiskRequest& request) {
       case DiskRequest::Op::kWrite: return write_data(request);
       case DiskRequest::Op::kFlush: break;
       case DiskRequest::Op::kDiscard:
-        if (!setup_.discard || request.bytes == 0) return {};
+        if (!setup_.policy.discard || request.bytes == 0) return {};
         unflushed_ = true;
         return image_->discard(request.offset, request.bytes);
       case DiskRequest::Op::kWriteZeroes:
         unflushed_ = true;
-        if (Status s = image_->write_zeroes(request.offset, request.bytes, setup_.discard); !s) return s;
+        if (Status s = image_->write_zeroes(request.offset, request.bytes, setup_.policy.discard); !s) return s;
         if (!request.through) return {};
         break;
     }
-    if (setup_.ignore_flush) return {};
+    if (setup_.policy.ignore_flush) return {};
     unflushed_ = false;
     return image_->flush();
   }();
@@ -269,13 +269,13 @@ void Disk::perform(DiskRequest& request) {
 }
 
 Status Disk::write_data(const DiskRequest& request) {
-  using Zeroes = DiskSetup::Zeroes;
+  using Zeroes = DiskPolicy::Zeroes;
   unflushed_ = true;
-  const bool zero = setup_.zeroes != Zeroes::kWrite && all_zero(request.data);
-  const bool unmap = setup_.zeroes == Zeroes::kUnmap && setup_.discard;
+  const bool zero = setup_.policy.zeroes != Zeroes::kWrite && all_zero(request.data);
+  const bool unmap = setup_.policy.zeroes == Zeroes::kUnmap && setup_.policy.discard;
   Status s =
       zero ? image_->write_zeroes(request.offset, request.bytes, unmap) : image_->write(request.offset, request.data);
-  if (!s || !request.through || setup_.ignore_flush) return s;
+  if (!s || !request.through || setup_.policy.ignore_flush) return s;
   unflushed_ = false;
   return image_->flush();
 }

@@ -45,13 +45,17 @@ class DiskHost {
 };
 
 // What the user wants of a medium.
-struct DiskSetup {
-  DiskHost* host = nullptr;  // null: no thread; requests are done on the machine's, at their virtual time
-  IoErrorHook on_error = {};
+struct DiskPolicy {
   bool write_cache = true;    // as the drive begins: what is written is safe only after a flush
   bool ignore_flush = false;  // nothing need be safe
   bool discard = false;       // discards reach the image
   enum class Zeroes : u8 { kWrite, kDetect, kUnmap } zeroes = Zeroes::kWrite;
+};
+
+struct DiskSetup {
+  DiskHost* host = nullptr;  // null: no thread; requests are done on the machine's, at their virtual time
+  IoErrorHook on_error = {};
+  DiskPolicy policy = {};
 };
 
 // Order: requests of one disk are done one after the other in the order they were made, and told of in that order. So
@@ -96,7 +100,7 @@ class Disk {
   // The guest may switch the cache off: every write then goes through.
   bool write_cache() const { return write_cache_; }
   void set_write_cache(bool on) { write_cache_ = on; }
-  bool discards() const { return setup_.discard; }
+  bool discards() const { return setup_.policy.discard; }
   void on_error(IoErrorHook hook) { setup_.on_error = std::move(hook); }
 
   // ---- For everybody on the machine's thread ----

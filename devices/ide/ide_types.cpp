@@ -19,6 +19,7 @@ constexpr Property kProperties[] = {
     text("serial", "", "serial number, at most 20 characters"),
     text("model", "", "model number, at most 40 characters"),
     text("ver", "", "firmware revision, at most 8 characters"),
+    text("write-cache", "auto", "on, off, or auto for what the drive's cache= says"),
 };
 
 Result<std::unique_ptr<Device>> make(Board& board, const Properties& values, bool disc) {
@@ -58,6 +59,11 @@ Result<std::unique_ptr<Device>> make(Board& board, const Properties& values, boo
     if (!values.given(name)) continue;
     *to = values.text(name);
     if (to->size() > most) return error("{}={}: at most {} characters", name, *to, most);
+  }
+  if (const std::string cache = values.text("write-cache"); cache != "auto") {
+    const auto on = parse_switch(cache);
+    if (!on) return error("write-cache={}: give on, off or auto", cache);
+    backend->setup.policy.write_cache = *on;
   }
   std::unique_ptr<IdeDrive> drive;
   if (disc) {
