@@ -51,6 +51,8 @@ class BlockImage {
   // A multiple of 512.
   virtual u64 size() const = 0;
   virtual Status read(u64 offset, std::span<u8> to) = 0;
+  // The same if nothing has to be waited for, as the host has it in memory. False: nobody knows; read() it.
+  virtual bool read_now(u64, std::span<u8>) { return false; }
   virtual Status write(u64 offset, std::span<const u8> from) = 0;
   // Returns when everything written is on the host's disk.
   virtual Status flush() = 0;

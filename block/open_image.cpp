@@ -15,11 +15,13 @@ namespace {
 constexpr unsigned kMostDeep = 200;  // images based on images
 
 // What is said of an image and changes nothing here.
-constexpr std::string_view kTuning[] = {"cache.direct", "cache.no-flush", "cache.writeback", "cache",
-                                        "discard",      "detect-zeroes",  "auto-read-only",  "node-name",
-                                        "aio",          "copy-on-read",   "force-share",     "read-only"};
+constexpr std::string_view kTuning[] = {"cache.no-flush", "cache.writeback", "cache",     "discard",
+                                        "detect-zeroes",  "auto-read-only",  "node-name", "aio",
+                                        "copy-on-read",   "force-share",     "read-only"};
 
-void drop_tuning(ImageOptions& options) {
+// But for this: whether the host's page cache is passed by. What is below does as what is above if nothing is said.
+void drop_tuning(ImageOptions& options, bool& direct) {
+  if (const auto said = take_option(options, "cache.direct")) direct = parse_switch(*said).value_or(false);
   for (const std::string_view name : kTuning) take_option(options, name);
 }
 
@@ -44,11 +46,12 @@ class Opener {
   Opener(ImageAccess access, OpenFlags flags) : access_(access), flags_(flags) {}
 
   // `options` of one image with those of what is below.
-  Result<std::unique_ptr<BlockImage>> open(ImageOptions options, ImageAccess access, unsigned depth) {
+  Result<std::unique_ptr<BlockImage>> open(ImageOptions options, ImageAccess access, unsigned depth,
+                                           bool direct = false) {
     if (depth > kMostDeep) return error("images are based on each other more than {} deep; is it a circle?", kMostDeep);
     if (Status s = take_json(options); !s) return s.error();
     const std::string driver = take_option(options, "driver").value_or("");
-    drop_tuning(options);
+    drop_tuning(options, direct);
     ImageOptions backing = options_below(options, "backing.");
     const auto backing_name = take_option(options, "backing");
     std::erase_if(options, [](const auto& o) { return o.first.starts_with("backing."); });
@@ -57,7 +60,7 @@ class Opener {
     const ImageDriver* format =
         protocol ? find_image_driver("raw") : find_image_driver(driver == "vhd" ? "vpc" : driver);
     if (!driver.empty() && !format) return error("Unknown driver '{}'", driver);
-    auto file = protocol ? open_bytes(std::move(options), driver, access) : below(options, access);
+    auto file = protocol ? open_bytes(std::move(options), driver, access, direct) : below(options, access, direct);
     if (!file) return file.error();
     if (protocol) options.clear();
 
@@ -87,8 +90,8 @@ class Opener {
                          .open_part = {}};
     if (Status s = check_options(request.options, *format); !s) return s.error();
     if (flags_.backing && !(backing_name && backing_name->empty() && backing.empty())) {
-      request.open_backing = [this, backing, backing_name, path, depth](const std::string& of_header,
-                                                                        const std::string& of_format) {
+      request.open_backing = [this, backing, backing_name, path, depth, direct](const std::string& of_header,
+                                                                                const std::string& of_format) {
         ImageOptions below = backing;
         if (backing_name) below["filename"] = *backing_name;
         const bool named =
@@ -99,32 +102,33 @@ class Opener {
         const ImageAccess how = access_ == ImageAccess::kBeside ? access_
                                 : writable                      ? ImageAccess::kReadWrite
                                                                 : ImageAccess::kReadOnly;
-        auto opened = open(std::move(below), how, depth + 1);
+        auto opened = open(std::move(below), how, depth + 1, direct);
         constexpr std::string_view kWhat = "Could not open backing file: ";
         if (opened || opened.error().message.starts_with(kWhat)) return opened;
         return Result<std::unique_ptr<BlockImage>>(
             Error{fmt::format("{}{}", kWhat, opened.error().message), opened.error().host});
       };
     }
-    request.open_part = [this, path, access](const std::string& part) {
-      return open_bytes({{"filename", combine_paths(path, part)}}, "", access);
+    request.open_part = [this, path, access, direct](const std::string& part) {
+      return open_bytes({{"filename", combine_paths(path, part)}}, "", access, direct);
     };
     return format->open(std::move(request));
   }
 
   // The bytes of an image with these options, whose "file" says where they are.
-  Result<std::unique_ptr<Storage>> below(ImageOptions& options, ImageAccess access) {
+  Result<std::unique_ptr<Storage>> below(ImageOptions& options, ImageAccess access, bool direct = false) {
     ImageOptions file = options_below(options, "file.");
     std::erase_if(options, [](const auto& o) { return o.first.starts_with("file."); });
     for (const std::string_view name : {"filename", "file"}) {
       if (auto value = take_option(options, name)) file["filename"] = std::move(*value);
     }
-    return open_bytes(std::move(file), "", access);
+    return open_bytes(std::move(file), "", access, direct);
   }
 
-  Result<std::unique_ptr<Storage>> open_bytes(ImageOptions options, std::string driver, ImageAccess access) {
+  Result<std::unique_ptr<Storage>> open_bytes(ImageOptions options, std::string driver, ImageAccess access,
+                                              bool direct) {
     if (driver.empty()) driver = take_option(options, "driver").value_or("");
-    drop_tuning(options);
+    drop_tuning(options, direct);
     const auto name = options.find("filename");
     if (driver.empty()) {
       const std::string_view prefix = name == options.end() ? std::string_view() : protocol_of(name->second);
@@ -137,7 +141,7 @@ class Opener {
       return error("driver '{}': it is no protocol of this version; there are: file, host_device, nbd, vvfat, null-co",
                    driver);
     }
-    StorageRequest request{std::move(options), access, flags_.lock && access != ImageAccess::kBeside};
+    StorageRequest request{std::move(options), access, flags_.lock && access != ImageAccess::kBeside, direct};
     auto storage = protocol->open(request);
     if (storage && !request.options.empty()) {
       return error("Block protocol '{}' doesn't support the option '{}'", driver, request.options.begin()->first);

@@ -10,6 +10,7 @@ struct StorageRequest {
   ImageOptions options;
   ImageAccess access = ImageAccess::kReadOnly;
   bool lock = true;
+  bool direct = false;  // past the host's page cache
 };
 
 struct ProtocolDriver {

@@ -20,6 +20,8 @@ class Storage {
   virtual ~Storage() = default;
   virtual u64 size() const = 0;
   virtual Status read(u64 offset, std::span<u8> to) = 0;
+  // As BlockImage::read_now().
+  virtual bool read_now(u64, std::span<u8>) { return false; }
   virtual Status write(u64 offset, std::span<const u8> from) = 0;
   // Returns when everything written is where it survives a loss of power.
   virtual Status flush() = 0;

@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/irq_line.h"
-#include "devices/block/io_error.h"
+#include "devices/block/disk.h"
 #include "devices/block/medium_drive.h"
 #include "devices/char_channel.h"
 #include "devices/net/nic.h"
@@ -31,6 +31,7 @@ struct BlockBackend {
   std::unique_ptr<BlockImage> image;  // null: the drive is empty
   std::string serial;                 // empty: the usual
   IoErrorHook on_error;
+  DiskSetup setup = {};  // for a Disk, on_error included
 };
 
 // What an image is in.

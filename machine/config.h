@@ -14,6 +14,7 @@
 #include "block/open_image.h"
 #include "cpu/model.h"
 #include "devices/audio/audio_backends.h"
+#include "devices/block/disk.h"
 #include "devices/net/nic.h"
 #include "firmware/rom.h"
 
@@ -38,6 +39,7 @@ struct DriveConfig {
   std::string serial = {};  // what IDENTIFY says; empty for the usual
   IoErrorPolicy on_write_error = IoErrorPolicy::kStopIfFull, on_read_error = IoErrorPolicy::kReport;
   std::string id = {};
+  DiskPolicy policy = {};
   ImageOptions options = {};  // more about the image, by names as QEMU spells them
 
   // If not, it is a CD-ROM or floppy drive without a disc.

@@ -49,6 +49,11 @@ struct PointerInput {
 struct ChoosePointerInput {
   unsigned number;
 };
+// The request with this number of the disk at this place among Pc::disks() is over.
+struct DiskInput {
+  u16 disk;
+  u64 request;
+};
 struct ResetInput {};
 struct PowerButtonInput {};
 struct WakeInput {};  // ends ACPI S3
@@ -61,8 +66,8 @@ struct IdleInput {
   u64 now;
 };
 
-using Input = std::variant<CharInput, FrameInput, LinkInput, KeyInput, MouseInput, PointerInput, ChoosePointerInput, ResetInput,
-                           PowerButtonInput, WakeInput, TimeInput, IdleInput>;
+using Input = std::variant<CharInput, FrameInput, LinkInput, KeyInput, MouseInput, PointerInput, ChoosePointerInput,
+                           DiskInput, ResetInput, PowerButtonInput, WakeInput, TimeInput, IdleInput>;
 
 struct StampedInput {
   u64 count;  // instructions retired when it entered

@@ -28,6 +28,7 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config) {
   Interp& interp = machine->pc_->interp;
   machine->gate_.on_wake([&interp] { interp.stop(); });
   if (!config.time.deterministic) machine->ticker_ = std::make_unique<Ticker>([&interp] { interp.stop(); });
+  machine->pc_->on_disk_done([&gate = machine->gate_](u16 disk, u64 request) { gate.post(DiskInput{disk, request}); });
   for (const auto& channel : machine->pc_->channels()) {
     std::atomic<i64>& backlog = machine->backlog_.emplace_back(0);
     channel->on_passed([&backlog](i64 bytes) { backlog -= bytes; });
@@ -40,6 +41,7 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config) {
 }
 
 Machine::~Machine() {
+  for (Pc* pc : pcs_) pc->settle_disks();  // before the gate that they tell goes
   if (pc_) log_.line(LogItem::kJit, "{}", pc_->interp.statistics());
 }
 
@@ -167,6 +169,9 @@ void Machine::apply(const Input& input) {
       pc.input.point(in.at, in.wheel, in.buttons);
     }
     void operator()(const ChoosePointerInput& in) { pc.input.choose(in.number); }
+    void operator()(const DiskInput& in) {
+      if (in.disk < pc.disks().size() && pc.disks()[in.disk]) pc.disks()[in.disk]->deliver(in.request);
+    }
     void operator()(const ResetInput&) { pc.requests.reset = true; }
     void operator()(const PowerButtonInput&) {
       pc.suspended() ? pc.wake(Pc::Wake::kOther) : pc.pm.press_power_button();
@@ -184,6 +189,7 @@ void Machine::serialize(Archive& ar) {
   ar.section("machine", 1);
   if (lockstep_) return ar.fail("lockstep runs cannot be saved or loaded");
   if (!ar.loading()) drain();  // what has been posted enters here, and is part of what is saved
+  pc_->settle_disks();
   pc_->serialize(ar);
   if (ar.loading()) pacer_.part();  // its virtual time begins anew beside the host's
 }

@@ -29,6 +29,23 @@ Result<std::unique_ptr<BlockImage>> Pc::open_image(const DriveConfig& d) {
   return make_snapshot_image(std::move(*image));
 }
 
+u16 Pc::Disks::add(Disk& disk) {
+  disks.push_back(&disk);
+  return static_cast<u16>(disks.size() - 1);
+}
+
+void Pc::settle_disks() {
+  for (const Disk* disk : disks()) {
+    if (disk) disk->settle();
+  }
+}
+
+void Pc::resume_disks() {
+  for (Disk* disk : disks()) {
+    if (disk) disk->resume();
+  }
+}
+
 // Says what happened, and asks for the machine to stand still where the drive is to try again.
 IoErrorAction Pc::judge_io(IoErrorPolicy policy, const Error& failed) {
   // A quota or a limit on the size of files is as good as a full disk: all can be lifted.

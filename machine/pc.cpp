@@ -106,6 +106,7 @@ Pc::Pc(const MachineConfig& config, Log& log, std::unique_ptr<GuestRam> guest_ra
       bios_(std::move(bios)) {
   for (const ChannelConfig& c : config.channels) channels_.push_back(std::make_unique<CharChannel>(c.id, c.output));
   for (const NetworkConfig& n : config.networks) networks_.push_back(std::make_unique<NetPort>(n.id, n.output));
+  disk_host_.timed = config.time.deterministic;
   wire();
   plant_tree();
 }
@@ -197,7 +198,6 @@ void Pc::wire() {
     requests.suspend = true;
     interp.stop();
   });
-  fdc.on_io_error([this](bool, const Error& failed) { return judge_io(IoErrorPolicy::kReport, failed); });
   kbc.on_a20([this](bool on) { a20.set(on); });
   port92.on_a20([this](bool on) { a20.set(on); });
 }
@@ -319,7 +319,9 @@ void Pc::serialize(Archive& ar) {
   }
   ar.raw(ram->bytes());
   for (StatePart& part : state_parts()) part.serialize(ar);
-  if (ar.loading()) loaded();
+  if (!ar.loading()) return;
+  loaded();
+  if (ar.ok()) resume_disks();
 }
 
 std::vector<Pc::StatePart> Pc::state_parts() {

@@ -93,6 +93,8 @@ class Pc {
   };
   std::vector<StatePart> state_parts();
   void loaded();
+  // After that, if all went well: what the disks were asked for goes on.
+  void resume_disks();
   // What of the configuration a saved state goes with, as option and value.
   std::vector<std::pair<std::string, std::string>> state_config() const;
   std::span<u8> bios() { return bios_.bytes(); }
@@ -118,6 +120,13 @@ class Pc {
   Uart16550* uart(unsigned n);
   AtapiCdrom* cdrom(unsigned ide_index);
   AtaDisk* disk(unsigned ide_index);
+
+  // The media of all drives but the USB's, in the order they were made; a place is empty when a drive has gone.
+  const std::vector<Disk*>& disks() const { return disk_host_.disks; }
+  // Told from a disk's own thread that one of its requests is done; it is over when Disk::deliver() is called.
+  void on_disk_done(std::function<void(u16 disk, u64 request)> told) { disk_host_.told = std::move(told); }
+  // Waits until no disk is at work.
+  void settle_disks();
 
   // Drives and media, machine/media.cpp. Names are those of block_devices().
   std::vector<BlockDevice> block_devices();
@@ -164,7 +173,21 @@ class Pc {
   Status add_kernel();
   void offer(BootPlan& plan);
 
+  // machine/media.cpp.
+  struct Disks final : DiskHost {
+    u16 add(Disk& disk) override;
+    void remove(u16 place) override { disks[place] = nullptr; }
+    bool by_time() const override { return timed; }
+    void finished(u16 place, u64 number) override {
+      if (told) told(place, number);
+    }
+    std::vector<Disk*> disks;
+    std::function<void(u16, u64)> told;
+    bool timed = false;
+  };
+
   MachineConfig config_;
+  Disks disk_host_;
 
  public:
   Clock clock;

@@ -54,7 +54,7 @@ class Pc::Plugs final : public Board {
       config = *found;
     }
     config.cdrom = medium == Medium::kDisc;
-    BlockBackend backend{id.empty() ? name : id, nullptr, config.serial, nullptr};
+    BlockBackend backend{id.empty() ? name : id, nullptr, config.serial, nullptr, {}};
     if (config.has_image()) {
       auto opened = pc_.open_image(config);
       if (!opened) return opened.error();
@@ -66,6 +66,8 @@ class Pc::Plugs final : public Board {
       return pc->judge_io(
           medium != Medium::kHardDisk && policy != IoErrorPolicy::kIgnore ? IoErrorPolicy::kReport : policy, failed);
     };
+    backend.setup = {.host = &pc_.disk_host_, .on_error = backend.on_error, .policy = config.policy};
+    if (config.snapshot || pc_.config_.follower) backend.setup.policy.ignore_flush = true;  // it is gone in the end
     pc_.drives_.push_back({backend.name, std::move(config), nullptr});
     return backend;
   }

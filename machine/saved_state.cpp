@@ -70,6 +70,7 @@ Status Machine::save_state(StateWriter& out, std::span<const BlockDevice> disks,
                            const StateWriter::Progress& progress) {
   if (lockstep_) return error("a machine in lockstep cannot be saved; use -engine jit or interp");
   drain();  // what has been posted enters here, and is part of what is saved
+  pc_->settle_disks();
   auto config = pc_->state_config();
   for (const BlockDevice& disk : disks) config.emplace_back(kContent, disk.name);
   if (Status s = out.section(kConfig, lines(config)); !s) return s;
@@ -134,7 +135,10 @@ Status Machine::load_state(const StateReader& in, const std::function<Status()>&
   pc_->loaded();
   pacer_.part();  // its virtual time begins anew beside the host's
   brief_until_ = 0;
-  if (done) return done;
+  if (done) {
+    pc_->resume_disks();
+    return done;
+  }
   pc_->reset();
   change_state(RunState::kInternalError);
   return error("{}; the machine has been reset and stands still", done.error().message);

@@ -30,6 +30,10 @@ class RawImage final : public BlockImage {
     return file_->read(start_ + offset, to);
   }
 
+  bool read_now(u64 offset, std::span<u8> to) override {
+    return check_image_range(*this, "read", offset, to.size()).ok() && file_->read_now(start_ + offset, to);
+  }
+
   Status write(u64 offset, std::span<const u8> from) override {
     if (Status s = check_write(offset, from.size()); !s) return s;
     if (guessed_ && offset < kImageHeadBytes && !from.empty()) {

@@ -18,7 +18,7 @@ Result<std::unique_ptr<Storage>> open_file(StorageRequest& request) {
   for (const char* tuning : {"aio", "drop-cache", "x-check-cache-dropped", "pr-manager", "dynamic-auto-read-only"}) {
     take_option(request.options, tuning);
   }
-  return open_host_file(path, request.access, request.lock && parse_switch(locking).value_or(true));
+  return open_host_file(path, request.access, request.lock && parse_switch(locking).value_or(true), request.direct);
 }
 
 constexpr ProtocolDriver kProtocols[] = {

@@ -10,7 +10,8 @@ namespace xlat {
 class MediumDrive {
  public:
   virtual ~MediumDrive() = default;
-  virtual BlockImage* image() const = 0;  // null: empty
+  // Null: empty. On the machine's thread: waits for what the drive has asked of it, see Disk::image().
+  virtual BlockImage* image() const = 0;
   virtual bool removable() const = 0;
   virtual bool locked() const { return false; }  // by the guest
   virtual bool tray_open() const { return false; }

@@ -71,9 +71,10 @@ Fdc82077::Fdc82077(PortBus& ports, Clock& clock, Dma8237& dma, IrqLine irq)
       low_(ports, 0x3f2, 4, *this),
       dir_(ports, 0x3f7, 1, *this) {}
 
-FloppyDrive& Fdc82077::attach(unsigned n, FloppyType type) {
+FloppyDrive& Fdc82077::attach(unsigned n, FloppyType type, DiskSetup setup) {
   ASSERT(n < kDrives);
-  drives_[n] = std::make_unique<FloppyDrive>(type);
+  drives_[n] = std::make_unique<FloppyDrive>(clock_, type, std::move(setup),
+                                             [this](const DiskRequest& request) { disk_done(request); });
   return *drives_[n];
 }
 
@@ -92,6 +93,9 @@ void Fdc82077::reset() {
 // By DOR, DSR or pin: everything under way ends.
 void Fdc82077::enter_reset() {
   timer_.cancel();
+  for (auto& d : drives_) {
+    if (d) d->drop();
+  }
   for (unsigned n = 0; n < 4; ++n) {
     seek_timers_[n].cancel();
     units_[n].seeking = units_[n].pending = false;
@@ -324,11 +328,6 @@ void Fdc82077::start_seek(unsigned n, u8 target, bool recalibrate) {
   seek_timers_[n].schedule(clock_.now() + step_ns() * static_cast<u64>(std::max(steps, 1)));
 }
 
-bool Fdc82077::told(bool write, const Status& status) {
-  if (!status && io_error_) io_error_(write, status.error());
-  return status.ok();
-}
-
 void Fdc82077::move_head(unsigned n, int cylinders) {
   if (FloppyDrive* d = drive(n)) d->step(cylinders);
 }
@@ -376,7 +375,7 @@ void Fdc82077::write(u64 port, unsigned, u32 value) {
 }
 
 void Fdc82077::serialize(Archive& ar) {
-  ar.section("i82077", 1);
+  ar.section("i82077", 2);
   ar(dor_).range(tdr_, u8{0}, u8{3}).range(dsr_, u8{0}, u8{0x7f})(int_);
   ar.range(phase_, Phase::kReset, Phase::kLast);
   for (Unit& u : units_) ar(u.pcn)(u.target)(u.seeking)(u.recalibrating)(u.pending)(u.st0);

@@ -24,11 +24,8 @@ class Fdc82077 : public Device, public IoHandler {
 
   Fdc82077(PortBus& ports, Clock& clock, Dma8237& dma, IrqLine irq);
 
-  // Told of disks that could not be read or written; the guest gets an error whatever it says.
-  void on_io_error(IoErrorHook hook) { io_error_ = std::move(hook); }
-
   // Attaches a drive without a disk. What is not attached answers like an empty cable.
-  FloppyDrive& attach(unsigned n, FloppyType type);
+  FloppyDrive& attach(unsigned n, FloppyType type, DiskSetup setup = {});
   FloppyDrive* drive(unsigned n) { return n < kDrives ? drives_[n].get() : nullptr; }
 
   std::string_view name() const override { return "i82077"; }
@@ -63,8 +60,8 @@ class Fdc82077 : public Device, public IoHandler {
     kVerify,
     kLast = kVerify,
   };
-  // What the execution timer's next event is.
-  enum class Stage : u8 { kNone, kResetDone, kImpliedSeek, kSector, kCommit, kFail, kOverrun, kLast = kOverrun };
+  // What the execution timer's next event is; none while the disk is at work.
+  enum class Stage : u8 { kNone, kResetDone, kImpliedSeek, kSector, kCommit, kFail, kOverrun, kDisk, kLast = kDisk };
 
   // A drive select of the command set; four can be addressed whatever is attached.
   struct Unit {
@@ -111,7 +108,8 @@ class Fdc82077 : public Device, public IoHandler {
   void advance();
   void next_address();
   bool leaves_track();
-  void scan_sector();
+  void disk_done(const DiskRequest& request);
+  void scan_sector(std::span<const u8> disk);
   void format_sector();
   bool check_medium();
   bool locate();
@@ -123,14 +121,11 @@ class Fdc82077 : public Device, public IoHandler {
   void finish(u8 interrupt_code);
   u64 revolution_ns() const;
   u64 sector_ns() const;
-  // Tells of a failure; returns whether all was well.
-  bool told(bool write, const Status& status);
   FloppyDrive* selected() { return drive(params_[1] & 3); }
 
   Clock& clock_;
   Dma8237& dma_;
   IrqLine irq_;
-  IoErrorHook io_error_;
   std::array<std::unique_ptr<FloppyDrive>, kDrives> drives_;
 
   u8 dor_ = 0, tdr_ = 0, dsr_ = 2;

@@ -93,6 +93,7 @@ void Fdc82077::data_fired() {
   const Stage stage = stage_;
   stage_ = Stage::kNone;
   switch (stage) {
+    case Stage::kDisk: stage_ = stage; break;
     case Stage::kNone: break;
     case Stage::kResetDone:
       to_command_phase();
@@ -123,7 +124,7 @@ void Fdc82077::data_fired() {
 // A disk is in the drive and its marks can be read at this data rate and density.
 bool Fdc82077::check_medium() {
   const FloppyDrive* d = selected();
-  const bool readable = d && d->image() && bit(d->format().rates, dsr_ & 3) && (params_[0] & kMfm) &&
+  const bool readable = d && d->has_disk() && bit(d->format().rates, dsr_ & 3) && (params_[0] & kMfm) &&
                         d->cylinder() < d->format().cylinders && head_ < d->format().heads;
   // A blank or unknown track shows no address mark.
   if (!readable) fail_after_search(kMissingMark, 0);
@@ -198,13 +199,34 @@ void Fdc82077::begin_sector() {
     if (skipping_) return advance();
   }
   if (wants_data()) return from_host();
-  if (!told(false, d->read(sector_, buffer_))) {
+  stage_ = Stage::kDisk;
+  d->read(sector_);
+}
+
+// The disk has been read or written, or could not be.
+void Fdc82077::disk_done(const DiskRequest& request) {
+  if (stage_ != Stage::kDisk) return;
+  stage_ = Stage::kNone;
+  const bool scans = op_ == Op::kScanEqual || op_ == Op::kScanLow || op_ == Op::kScanHigh;
+  if (!request.status) {
     st1_ |= kDataError;
-    st2_ |= kDataErrorInData;
+    if (op_ != Op::kFormat) st2_ |= kDataErrorInData;
+    if (scans) st2_ |= kScanFailed;
     return finish(kAbnormal);
   }
-  if (op_ == Op::kVerify) return end_sector();
-  to_host();
+  if (op_ == Op::kFormat) {
+    // A TC before the last address ends the command there; the rest of the track keeps what it had.
+    return --left_ == 0 || tc_ ? finish(kNormal) : after(Stage::kSector, sector_ns());
+  }
+  if (op_ == Op::kWrite || op_ == Op::kWriteDeleted) return advance();
+  std::array<u8, 512> sector{};
+  std::copy_n(request.data.begin(), std::min(request.data.size(), sector.size()), sector.begin());
+  if (scans) {
+    scan_sector(sector);
+    return st2_ & kScanFailed ? advance() : finish(kNormal);
+  }
+  buffer_ = sector;
+  op_ == Op::kVerify ? end_sector() : to_host();
 }
 
 void Fdc82077::to_host() {
@@ -253,25 +275,16 @@ void Fdc82077::end_sector() {
   stage_ = Stage::kNone;
   phase_ = Phase::kExecute;
   FloppyDrive* d = selected();
-  if (!d || !d->image()) {  // taken out meanwhile
+  if (!d || !d->has_disk()) {  // taken out meanwhile
     return fail_after_search(kMissingMark, 0);
   }
   switch (op_) {
     case Op::kWrite:
-    case Op::kWriteDeleted:
-      if (!told(true, d->write(sector_, buffer_, op_ == Op::kWriteDeleted))) {
-        st1_ |= kDataError;
-        st2_ |= kDataErrorInData;
-        return finish(kAbnormal);
-      }
-      break;
+    case Op::kWriteDeleted: stage_ = Stage::kDisk; return d->write(sector_, buffer_, op_ == Op::kWriteDeleted);
     case Op::kFormat: return format_sector();
     case Op::kScanEqual:
     case Op::kScanLow:
-    case Op::kScanHigh:
-      scan_sector();
-      if (!(st2_ & kScanFailed)) return finish(kNormal);
-      break;
+    case Op::kScanHigh: stage_ = Stage::kDisk; return d->read(sector_);
     default: break;
   }
   advance();
@@ -287,26 +300,14 @@ void Fdc82077::format_sector() {
   }
   std::array<u8, 512> fill;
   fill.fill(params_[5]);
-  if (!told(true, d.write(*found, fill, false))) {
-    st1_ |= kDataError;
-    return finish(kAbnormal);
-  }
-  if (--left_ == 0) return finish(kNormal);
-  // A TC before the last address ends the command there; the rest of the track keeps what it had.
-  if (tc_) return finish(kNormal);
-  after(Stage::kSector, sector_ns());
+  stage_ = Stage::kDisk;
+  d.write(*found, fill, false);
 }
 
 // Compares the disk's sector with the host's, FFh from either side matching anything.
-void Fdc82077::scan_sector() {
-  std::array<u8, 512> disk;
+void Fdc82077::scan_sector(std::span<const u8> disk) {
   const unsigned count = specify_[1] & 1 ? 512u : at_;
   st2_ &= static_cast<u8>(~(kScanHit | kScanFailed));
-  if (!told(false, selected()->read(sector_, disk))) {
-    st1_ |= kDataError;
-    st2_ |= kDataErrorInData | kScanFailed;
-    return;
-  }
   int order = 0;  // of the first bytes that differ
   for (unsigned n = 0; n < count && order == 0; ++n) {
     if (disk[n] == 0xff || buffer_[n] == 0xff) continue;
@@ -343,7 +344,7 @@ void Fdc82077::next_address() {
 bool Fdc82077::leaves_track() {
   if (!(params_[0] & kMt) || op_ == Op::kReadTrack) return false;
   const FloppyDrive* d = selected();
-  return d && d->image() && r_ < params_[6] && r_ >= d->format().sectors && r_ >= 1;
+  return d && d->has_disk() && r_ < params_[6] && r_ >= d->format().sectors && r_ >= 1;
 }
 
 void Fdc82077::advance() {

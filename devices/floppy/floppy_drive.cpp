@@ -10,6 +10,8 @@ namespace xlat {
 
 namespace {
 
+constexpr u64 kSectorBytes = 512;
+
 constexpr u8 rates(std::initializer_list<FloppyRate> list) {
   u8 set = 0;
   for (const FloppyRate r : list) set = static_cast<u8>(set | 1 << r);
@@ -80,6 +82,9 @@ Result<FloppyFormat> floppy_format_of(BlockImage& image) {
   return fitting_floppy_format(image.size(), first);
 }
 
+FloppyDrive::FloppyDrive(Clock& clock, FloppyType type, DiskSetup setup, Disk::Done done)
+    : type_(type), disk_(clock, nullptr, std::move(setup), std::move(done)) {}
+
 std::string FloppyDrive::describe() const {
   switch (type_) {
     case FloppyType::k360K: return "360 KB 5.25-inch";
@@ -99,7 +104,7 @@ Status FloppyDrive::insert(std::unique_ptr<BlockImage> image) {
     return error("floppy image '{}' has {} KB, which is no disk for a {} drive; start xlat with an image of that size",
                  image->path(), image->size() / 1024, describe());
   }
-  image_ = std::move(image);
+  disk_.exchange(std::move(image));
   format_ = format.value();
   marks_.assign(format_.total_sectors(), false);
   changed_ = true;
@@ -107,8 +112,8 @@ Status FloppyDrive::insert(std::unique_ptr<BlockImage> image) {
 }
 
 bool FloppyDrive::eject(bool) {
-  if (image_) changed_ = true;
-  image_.reset();
+  if (disk_.present()) changed_ = true;
+  disk_.exchange(nullptr);
   format_ = {};
   marks_.clear();
   return true;
@@ -117,7 +122,7 @@ bool FloppyDrive::eject(bool) {
 void FloppyDrive::step(int cylinders) {
   if (cylinders == 0) return;
   cylinder_ = static_cast<u8>(std::clamp(cylinder_ + cylinders, 0, int{last_cylinder(type_)}));
-  if (image_) changed_ = false;
+  if (disk_.present()) changed_ = false;
 }
 
 std::optional<u32> FloppyDrive::find(unsigned head, unsigned record) const {
@@ -127,24 +132,20 @@ std::optional<u32> FloppyDrive::find(unsigned head, unsigned record) const {
   return (u32{cylinder_} * format_.heads + head) * format_.sectors + record - 1;
 }
 
-Status FloppyDrive::read(u32 sector, std::span<u8, 512> to) {
-  const u64 offset = u64{sector} * 512;
-  if (!image_) return error("no disk");
-  if (offset < image_->size()) return image_->read(offset, to);
-  std::fill(to.begin(), to.end(), u8{0});
-  return {};
+void FloppyDrive::read(u32 sector) {
+  const u64 offset = u64{sector} * kSectorBytes, size = disk_.size();
+  disk_.read(0, offset, offset < size || !disk_.present() ? kSectorBytes : 0);
 }
 
-Status FloppyDrive::write(u32 sector, std::span<const u8, 512> from, bool deleted) {
-  if (!image_) return error("no disk");
-  if (Status s = image_->write(u64{sector} * 512, from); !s) return s;
+void FloppyDrive::write(u32 sector, std::span<const u8, 512> from, bool deleted) {
   if (sector < marks_.size()) marks_[sector] = deleted;
-  return {};
+  disk_.write(0, u64{sector} * kSectorBytes, {from.begin(), from.end()});
 }
 
 void FloppyDrive::serialize(Archive& ar) {
   ar.range(cylinder_, u8{0}, last_cylinder(type_));
   ar(changed_);
+  disk_.serialize(ar);
   // The marks are the disk's: a snapshot is loaded with the disk that was in the drive.
   u32 count = static_cast<u32>(marks_.size());
   ar.range(count, u32{0}, kMostSectors);

@@ -9,6 +9,7 @@
 
 #include "base/archive.h"
 #include "base/result.h"
+#include "devices/block/disk.h"
 #include "devices/block/medium_drive.h"
 
 namespace xlat {
@@ -42,7 +43,9 @@ class FloppyDrive : public MediumDrive {
  public:
   static constexpr u32 kMostSectors = 80 * 2 * 48;
 
-  explicit FloppyDrive(FloppyType type) : type_(type) {}
+  // `done` gets the requests of read() and write() when they are over.
+  FloppyDrive(
+      Clock& clock, FloppyType type, DiskSetup setup = {}, Disk::Done done = [](DiskRequest&) {});
 
   FloppyType type() const { return type_; }
   // The largest disk the drive takes, "1.44 MB 3.5-inch".
@@ -52,10 +55,11 @@ class FloppyDrive : public MediumDrive {
   Status insert(std::unique_ptr<BlockImage> image) override;
   bool eject(bool force = false) override;
   bool removable() const override { return true; }
-  BlockImage* image() const override { return image_.get(); }
+  BlockImage* image() const override { return disk_.image(); }
+  bool has_disk() const { return disk_.present(); }
   // All zeros without a disk.
   const FloppyFormat& format() const { return format_; }
-  bool write_protected() const { return image_ && image_->read_only(); }
+  bool write_protected() const { return disk_.present() && disk_.read_only(); }
 
   // The head's carriage. A step with a disk in the drive clears the disk change line.
   void step(int cylinders);
@@ -65,8 +69,10 @@ class FloppyDrive : public MediumDrive {
   // The address of sector `record` under head `head` of the current cylinder, or nothing.
   std::optional<u32> find(unsigned head, unsigned record) const;
   // `sector` came from find().
-  Status read(u32 sector, std::span<u8, 512> to);
-  Status write(u32 sector, std::span<const u8, 512> from, bool deleted);
+  void read(u32 sector);  // what the image does not have is missing in the request's data
+  void write(u32 sector, std::span<const u8, 512> from, bool deleted);
+  // Of a reset.
+  void drop() { disk_.drop(); }
   // Has a deleted data mark. An image has no place for marks: they are kept until the disk is taken out.
   bool deleted(u32 sector) const { return sector < marks_.size() && marks_[sector]; }
 
@@ -74,7 +80,7 @@ class FloppyDrive : public MediumDrive {
 
  private:
   FloppyType type_;
-  std::unique_ptr<BlockImage> image_;
+  Disk disk_;
   FloppyFormat format_;
   std::vector<bool> marks_;
   u8 cylinder_ = 0;

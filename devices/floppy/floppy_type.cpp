@@ -28,7 +28,7 @@ Result<std::unique_ptr<Device>> make(Board& board, const Properties& values) {
     type = format.value().drive == FloppyType::k720K ? FloppyType::k1440K : format.value().drive;
   }
   board.sit_on("", fmt::to_string(unit));
-  FloppyDrive& drive = controller.attach(unit, type);
+  FloppyDrive& drive = controller.attach(unit, type, std::move(backend->setup));
   board.add_drive(backend->name, drive);
   if (backend->image) {
     if (Status s = drive.insert(std::move(backend->image)); !s) return s.error();

@@ -12,16 +12,17 @@ using namespace ata;
 namespace {
 constexpr u32 kSectorBytes = 512;
 constexpr u32 kMaxMultiple = 16;
-constexpr u32 kDmaSectors = IdeDrive::kBufferBytes / kSectorBytes;  // moved at once by DMA
+constexpr u32 kDmaSectors = 2048;  // moved at once by DMA
 }  // namespace
 
-AtaDisk::AtaDisk(Clock& clock, std::string drive_name, std::unique_ptr<BlockImage> image, DriveIdentity identity)
-    : IdeDrive(clock, std::move(drive_name)),
-      image_(std::move(image)),
+AtaDisk::AtaDisk(Clock& clock, std::string drive_name, std::unique_ptr<BlockImage> image, DriveIdentity identity,
+                 DiskSetup setup)
+    : IdeDrive(clock, std::move(drive_name), std::move(image), std::move(setup)),
       identity_(std::move(identity)),
-      sectors_(std::min<u64>(image_->size() / kSectorBytes, mask(48))) {
+      sectors_(std::min<u64>(disk_.size() / kSectorBytes, mask(48))),
+      write_cache_at_power_on_(disk_.write_cache()) {
   std::array<u8, kSectorBytes> first{};
-  if (!image_->read(0, first)) first.fill(0);  // the guest will see that for itself
+  if (!disk_.image()->read(0, first)) first.fill(0);  // the guest will see that for itself
   geometry_ = guess_geometry(sectors_, first);
   reset();
 }
@@ -33,7 +34,7 @@ void AtaDisk::load_signature() {
   device_ = 0;
   error_ = 0x01;
   access_ = Access::kNone;
-  left_ = unwritten_ = 0;
+  left_ = 0;
   power_ = 0xff;
   asleep_ = false;
 }
@@ -44,7 +45,8 @@ void AtaDisk::reset_settings() {
   multiple_ = 0;
   mwdma_ = 2;
   udma_ = 0xff;
-  write_cache_ = look_ahead_ = true;
+  disk_.set_write_cache(write_cache_at_power_on_);
+  look_ahead_ = true;
 }
 
 bool AtaDisk::accepts(u8 command) const { return command != 0x08 && !asleep_; }
@@ -98,7 +100,7 @@ void AtaDisk::media_error(u64 lba, u8 err) {
   count_.now = static_cast<u8>(left_);
   count_.before = static_cast<u8>(left_ >> 8);
   access_ = Access::kNone;
-  left_ = unwritten_ = 0;
+  left_ = 0;
   finish(kDrdy | kDsc | kErr, err);
 }
 
@@ -109,7 +111,7 @@ void AtaDisk::begin(Access access, bool ext, bool use_dma, unsigned block) {
     left_ = 0;
     return;
   }
-  if (access == Access::kWrite && image_->read_only()) {
+  if (access == Access::kWrite && disk_.read_only()) {
     left_ = 0;
     abort_command();
     return;
@@ -120,57 +122,77 @@ void AtaDisk::begin(Access access, bool ext, bool use_dma, unsigned block) {
     return;
   }
   access_ = access;
+  by_dma_ = use_dma;
   block_ = block;
+  short_ = false;
   power_ = 0xff;
-  if (access == Access::kVerify) {
-    lba_ += left_;
-    finish_transfer();
-  } else if (use_dma) {
-    block_ = kDmaSectors;
-    in_buffer_ = 0;
+  if (use_dma) {
     wait_for_dma();
-  } else if (access == Access::kRead) {
-    next_in();
-  } else {
+  } else if (access == Access::kWrite) {
     in_buffer_ = std::min(block_, left_);
     data_out(std::size_t{in_buffer_} * kSectorBytes, false);
+  } else {
+    load_block();
   }
 }
 
-// These two return false where the command has failed, or is to go on in `retry` later.
-bool AtaDisk::load_block(Phase retry) {
+void AtaDisk::load_block() {
   in_buffer_ = std::min(block_, left_);
-  const std::span<u8> to = std::span(buffer_).first(std::size_t{in_buffer_} * kSectorBytes);
-  const Status s = image_->read(lba_ * kSectorBytes, to);
-  if (s) return true;
-  switch (judge(false, s.error())) {
-    case IoErrorAction::kReport: media_error(lba_, kUnc); return false;
-    case IoErrorAction::kRetry: retry_in(retry); return false;
-    case IoErrorAction::kIgnore: std::fill(to.begin(), to.end(), u8{0}); return true;
-  }
-  return true;
+  disk_.read(kTransfer, lba_ * kSectorBytes, u64{in_buffer_} * kSectorBytes);
+  wait_for_disk();
 }
 
-bool AtaDisk::store_block(std::size_t bytes, Phase retry) {
-  const Status s = image_->write(lba_ * kSectorBytes, std::span(buffer_).first(bytes));
-  if (s) return true;
-  switch (judge(true, s.error())) {
-    case IoErrorAction::kReport: media_error(lba_, kAbrt); return false;
-    case IoErrorAction::kRetry: retry_in(retry); return false;
-    case IoErrorAction::kIgnore: return true;
-  }
-  return true;
+void AtaDisk::store_block(std::vector<u8> bytes) {
+  const bool fua = command_ == 0x3d || command_ == 0xce;
+  disk_.write(kTransfer, lba_ * kSectorBytes, std::move(bytes), fua);
+  wait_for_disk();
 }
 
-// FLUSH CACHE, FLUSH CACHE EXT.
+// FLUSH CACHE, FLUSH CACHE EXT, and what else ends with everything safe.
 void AtaDisk::flush() {
-  const Status s = image_->flush();
-  const IoErrorAction action = s ? IoErrorAction::kIgnore : judge(true, s.error());
-  switch (action) {
-    case IoErrorAction::kReport: finish(kDrdy | kDsc | kDf | kErr, kAbrt); break;
-    case IoErrorAction::kRetry: retry_in(Phase::kExecute); break;
-    case IoErrorAction::kIgnore: succeed(); break;
+  disk_.flush(kFlush);
+  wait_for_disk();
+}
+
+void AtaDisk::disk_done(DiskRequest& request) {
+  if (phase_ != Phase::kDisk) return;
+  if (request.tag == kTransfer) return block_done(request);
+  request.status ? succeed() : finish(kDrdy | kDsc | kDf | kErr, kAbrt);
+}
+
+void AtaDisk::block_done(DiskRequest& request) {
+  if (!request.status) return media_error(lba_, access_ == Access::kWrite ? kAbrt : kUnc);
+  if (short_) return table_ended();
+  if (access_ == Access::kRead && by_dma_) {
+    IdeDma* engine = dma();
+    // Stopped meanwhile: the block is read again when it is started.
+    if (!engine || !engine->running()) return wait_for_dma();
+    if (engine->to_memory(request.data) < request.data.size()) return table_ended();
   }
+  lba_ += in_buffer_;
+  left_ -= in_buffer_;
+  if (access_ == Access::kRead && !by_dma_) {
+    if (left_ == 0) {
+      put_address(lba_ - 1);
+      count_ = {0, 0};
+    }
+    std::copy_n(request.data.begin(), std::min(request.data.size(), buffer_.size()), buffer_.begin());
+    return data_in(request.data.size());
+  }
+  if (left_ == 0) return finish_transfer();
+  if (by_dma_) return wait_for_dma();
+  if (access_ != Access::kWrite) return load_block();
+  in_buffer_ = std::min(block_, left_);
+  data_out(std::size_t{in_buffer_} * kSectorBytes, true);
+}
+
+// The PRD table is smaller than the transfer: the engine stopped without an interrupt and the host resets us. We go
+// idle silently.
+void AtaDisk::table_ended() {
+  access_ = Access::kNone;
+  left_ = 0;
+  phase_ = Phase::kIdle;
+  status_ = kDrdy | kDsc;
 }
 
 void AtaDisk::finish_transfer() {
@@ -182,71 +204,23 @@ void AtaDisk::finish_transfer() {
 }
 
 void AtaDisk::next_in() {
-  if (access_ != Access::kRead) {  // only a snapshot from elsewhere can get here
-    abort_command();
-    return;
-  }
-  if (!load_block(Phase::kNextIn)) return;
-  lba_ += in_buffer_;
-  left_ -= in_buffer_;
-  if (left_ == 0) {
-    put_address(lba_ - 1);
-    count_ = {0, 0};
-  }
-  data_in(std::size_t{in_buffer_} * kSectorBytes);
+  access_ == Access::kRead ? load_block() : abort_command();  // only a state from elsewhere can get here with another
 }
 
 void AtaDisk::out_done() {
-  if (access_ != Access::kWrite) {
-    abort_command();
-    return;
-  }
-  if (!store_block(std::size_t{in_buffer_} * kSectorBytes, Phase::kOutDone)) return;
-  lba_ += in_buffer_;
-  left_ -= in_buffer_;
-  if (left_ == 0) {
-    finish_transfer();
-    return;
-  }
-  in_buffer_ = std::min(block_, left_);
-  data_out(std::size_t{in_buffer_} * kSectorBytes, true);
+  if (access_ != Access::kWrite) return abort_command();
+  const auto from = buffer_.begin();
+  store_block({from, from + static_cast<std::ptrdiff_t>(std::size_t{in_buffer_} * kSectorBytes)});
 }
 
 void AtaDisk::dma_step() {
-  IdeDma& engine = *dma();
-  const bool reading = access_ == Access::kRead;
-  in_buffer_ = std::min(kDmaSectors, left_);
-  const std::span<u8> bytes = std::span(buffer_).first(std::size_t{in_buffer_} * kSectorBytes);
-  std::size_t moved = std::exchange(unwritten_, 0);
-  if (moved > 0) {
-    moved = std::min(moved, bytes.size());
-  } else if (reading) {
-    if (!load_block(Phase::kDma)) return;
-    moved = engine.to_memory(bytes);
-  } else {
-    moved = engine.from_memory(bytes);
-  }
-  if (!reading && moved >= kSectorBytes) {
-    unwritten_ = static_cast<u32>(moved);  // for the case that it is to be tried again
-    if (!store_block(align_down(moved, kSectorBytes), Phase::kDma)) return;
-    unwritten_ = 0;
-  }
-  if (moved < bytes.size()) {
-    // The PRD table is smaller than the transfer: the engine stopped without an interrupt and the host resets us. We
-    // go idle silently.
-    access_ = Access::kNone;
-    left_ = 0;
-    phase_ = Phase::kIdle;
-    status_ = kDrdy | kDsc;
-    return;
-  }
-  lba_ += in_buffer_;
-  left_ -= in_buffer_;
-  if (left_ == 0) {
-    finish_transfer();
-  } else {
-    wait_for_dma();
-  }
+  if (access_ == Access::kRead) return load_block();
+  in_buffer_ = std::min(block_, left_);
+  std::vector<u8> bytes = disk_.buffer(std::size_t{in_buffer_} * kSectorBytes);
+  const std::size_t moved = dma()->from_memory(bytes);
+  short_ = moved < bytes.size();
+  bytes.resize(align_down(moved, kSectorBytes));
+  bytes.empty() ? table_ended() : store_block(std::move(bytes));
 }
 
 void AtaDisk::set_features() {
@@ -270,11 +244,8 @@ void AtaDisk::set_features() {
   };
   bool known = true;
   switch (features_) {
-    case 0x02: write_cache_ = true; break;
-    case 0x82:
-      write_cache_ = false;
-      if (!image_->flush()) known = false;
-      break;
+    case 0x02: disk_.set_write_cache(true); break;
+    case 0x82: disk_.set_write_cache(false); return flush();
     case 0x03: known = select_mode(count_.now); break;
     case 0xaa: look_ahead_ = true; break;
     case 0x55: look_ahead_ = false; break;
@@ -326,13 +297,7 @@ void AtaDisk::power(u8 command) {
     case 0xe0:
     case 0x94:
     case 0xe2:
-    case 0x96:  // STANDBY IMMEDIATE, STANDBY
-      if (!image_->flush()) {
-        abort_command();
-        return;
-      }
-      power_ = 0x00;
-      break;
+    case 0x96: power_ = 0x00; return flush();  // STANDBY IMMEDIATE, STANDBY
     case 0xe1:
     case 0x95:
     case 0xe3:
@@ -359,15 +324,15 @@ void AtaDisk::execute() {
     case 0x39:
     case 0xce: return multiple_ok ? begin(Access::kWrite, true, false, multiple_) : abort_command();
     case 0xc8:
-    case 0xc9: return begin(Access::kRead, false, true, 0);  // READ DMA
-    case 0x25: return begin(Access::kRead, true, true, 0);   // READ DMA EXT
+    case 0xc9: return begin(Access::kRead, false, true, kDmaSectors);  // READ DMA
+    case 0x25: return begin(Access::kRead, true, true, kDmaSectors);   // READ DMA EXT
     case 0xca:
-    case 0xcb: return begin(Access::kWrite, false, true, 0);  // WRITE DMA
+    case 0xcb: return begin(Access::kWrite, false, true, kDmaSectors);  // WRITE DMA
     case 0x35:
-    case 0x3d: return begin(Access::kWrite, true, true, 0);  // WRITE DMA EXT, FUA EXT
+    case 0x3d: return begin(Access::kWrite, true, true, kDmaSectors);  // WRITE DMA EXT, FUA EXT
     case 0x40:
-    case 0x41: return begin(Access::kVerify, false, false, 0);  // READ VERIFY SECTOR(S)
-    case 0x42: return begin(Access::kVerify, true, false, 0);   // READ VERIFY SECTOR(S) EXT
+    case 0x41: return begin(Access::kVerify, false, false, kDmaSectors);  // READ VERIFY SECTOR(S)
+    case 0x42: return begin(Access::kVerify, true, false, kDmaSectors);   // READ VERIFY SECTOR(S) EXT
     case 0xec: return identify();
     case 0xef: return set_features();
     case 0xb0: return smart();
@@ -409,19 +374,20 @@ void AtaDisk::serialize(Archive& ar) {
   ar.range(left_, 0u, 65536u);
   ar.range(block_, 0u, kDmaSectors);
   ar.range(in_buffer_, 0u, kDmaSectors);
-  ar.range(unwritten_, 0u, static_cast<u32>(kBufferBytes));
-  ar.raw(std::span(buffer_).first(unwritten_));
+  ar(by_dma_)(short_);
   if (ar.loading() && left_ > sectors_ - lba_) {
     ar.fail("transfer beyond the end of the disk");
     left_ = 0;
   }
-  if (ar.loading() && access_ == Access::kWrite && in_buffer_ > left_) {
-    ar.fail("more sectors in the buffer than in the transfer");
-    in_buffer_ = left_;
+  const bool fits = in_buffer_ <= block_ && (by_dma_ || access_ == Access::kVerify || block_ <= kMaxMultiple);
+  if (ar.loading() && (!fits || (phase_ >= Phase::kDataOut && access_ != Access::kNone && in_buffer_ > left_))) {
+    ar.fail("a block that is more than the transfer or the buffer");
+    in_buffer_ = 0;
+    block_ = 1;
   }
   ar.range(heads_, u8{1}, u8{16}).range(spt_, u8{1}, u8{255});
   ar.range(multiple_, u8{0}, static_cast<u8>(kMaxMultiple));
-  ar(mwdma_)(udma_)(write_cache_)(look_ahead_)(power_)(asleep_)(smart_);
+  ar(mwdma_)(udma_)(look_ahead_)(power_)(asleep_)(smart_);
 }
 
 }  // namespace xlat

@@ -20,12 +20,12 @@ struct DriveIdentity {
 
 class AtaDisk final : public IdeDrive, public MediumDrive {
  public:
-  AtaDisk(Clock& clock, std::string name, std::unique_ptr<BlockImage> image, DriveIdentity identity = {});
+  AtaDisk(Clock& clock, std::string name, std::unique_ptr<BlockImage> image, DriveIdentity identity = {},
+          DiskSetup setup = {});
 
   void serialize(Archive& ar) override;
 
-  BlockImage& medium() { return *image_; }
-  BlockImage* image() const override { return image_.get(); }
+  BlockImage* image() const override { return disk_.image(); }
   bool removable() const override { return false; }
   Status insert(std::unique_ptr<BlockImage>) override { return error("a hard disk's medium cannot be changed"); }
   bool eject(bool) override { return false; }
@@ -39,7 +39,7 @@ class AtaDisk final : public IdeDrive, public MediumDrive {
   void next_in() override;
   void out_done() override;
   void dma_step() override;
-  bool dma_half_done() const override { return unwritten_ > 0; }
+  void disk_done(DiskRequest& request) override;
   void load_signature() override;
   void reset_settings() override;
   u8 reset_status() const override { return ata::kDrdy | ata::kDsc; }
@@ -48,6 +48,7 @@ class AtaDisk final : public IdeDrive, public MediumDrive {
 
  private:
   enum class Access : u8 { kNone, kRead, kWrite, kVerify, kLast = kVerify };
+  enum Tag : u32 { kTransfer, kFlush };
 
   void abort_command() { finish(ata::kDrdy | ata::kDsc | ata::kErr, ata::kAbrt); }
   void succeed() { finish(ata::kDrdy | ata::kDsc, 0); }
@@ -57,8 +58,10 @@ class AtaDisk final : public IdeDrive, public MediumDrive {
   void put_address(u64 lba);
   void begin(Access access, bool ext, bool dma, unsigned block);
   void finish_transfer();
-  bool load_block(Phase retry);
-  bool store_block(std::size_t bytes, Phase retry);
+  void load_block();
+  void store_block(std::vector<u8> bytes);
+  void block_done(DiskRequest& request);
+  void table_ended();
   void flush();
   void identify();
   void set_features();
@@ -68,10 +71,10 @@ class AtaDisk final : public IdeDrive, public MediumDrive {
   void set_multiple();
   void smart();
 
-  std::unique_ptr<BlockImage> image_;
   DriveIdentity identity_;
   u64 sectors_;
   DiskGeometry geometry_;
+  bool write_cache_at_power_on_;
 
   // The transfer in progress.
   Access access_ = Access::kNone;
@@ -79,14 +82,15 @@ class AtaDisk final : public IdeDrive, public MediumDrive {
   u64 lba_ = 0;
   u32 left_ = 0;       // sectors still to move
   u32 block_ = 1;      // sectors a DRQ block
-  u32 in_buffer_ = 0;  // sectors in the buffer now
-  u32 unwritten_ = 0;  // bytes from the bus master in the buffer that could not be written yet
+  u32 in_buffer_ = 0;  // sectors of the block at work
+  bool by_dma_ = false;
+  bool short_ = false;  // the bus master's table ended within the block
 
   // Settings.
   u8 heads_ = 16, spt_ = 63;
   u8 multiple_ = 0;
   u8 mwdma_ = 2, udma_ = 0xff;  // selected mode numbers; 0xff for none
-  bool write_cache_ = true, look_ahead_ = true, smart_ = true;
+  bool look_ahead_ = true, smart_ = true;
   u8 power_ = 0xff;  // CHECK POWER MODE's answer
   bool asleep_ = false;
 };

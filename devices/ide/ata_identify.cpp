@@ -66,7 +66,7 @@ void AtaDisk::identify() {
   word(82, 1 << 14 | 1 << 6 | 1 << 5 | 1 << 3 | 1);  // NOP, look-ahead, write cache, power management, SMART
   word(83, 1 << 14 | 1 << 13 | 1 << 12 | 1 << 10);   // FLUSH CACHE, FLUSH CACHE EXT, LBA48
   word(84, 1 << 14);
-  word(85, 1 << 14 | look_ahead_ << 6 | write_cache_ << 5 | 1 << 3 | smart_);
+  word(85, 1 << 14 | look_ahead_ << 6 | disk_.write_cache() << 5 | 1 << 3 | smart_);
   word(86, 1 << 13 | 1 << 12 | 1 << 10);
   word(87, 1 << 14);
   word(88, 0x3f | (udma_ <= 5 ? 0x100 << udma_ : 0));

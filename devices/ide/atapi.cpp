@@ -13,11 +13,13 @@ namespace {
 // Interrupt reason, in the sector count register.
 constexpr u8 kCod = 1, kIo = 2;
 constexpr u8 kChk = kErr;
-constexpr std::size_t kRefillSectors = 32;
+constexpr std::size_t kUserBytes = 2048;
+constexpr std::size_t kRefillSectors = 48;
 }  // namespace
 
-AtapiCdrom::AtapiCdrom(Clock& clock, std::string drive_name, std::unique_ptr<BlockImage> image, DriveIdentity identity)
-    : IdeDrive(clock, std::move(drive_name)), image_(std::move(image)), identity_(std::move(identity)) {
+AtapiCdrom::AtapiCdrom(Clock& clock, std::string drive_name, std::unique_ptr<BlockImage> image, DriveIdentity identity,
+                       DiskSetup setup)
+    : IdeDrive(clock, std::move(drive_name), std::move(image), std::move(setup)), identity_(std::move(identity)) {
   reset();
 }
 
@@ -51,10 +53,10 @@ void AtapiCdrom::device_reset() {
 }
 
 Status AtapiCdrom::insert(std::unique_ptr<BlockImage> image) {
-  image_ = std::move(image);
+  disk_.exchange(std::move(image));
   tray_open_ = false;
-  attention_ = image_ != nullptr;
-  event_ = image_ ? 2 : 3;  // NewMedia, MediaRemoval
+  attention_ = disk_.present();
+  event_ = disk_.present() ? 2 : 3;  // NewMedia, MediaRemoval
   return {};
 }
 
@@ -63,8 +65,8 @@ bool AtapiCdrom::eject(bool force) {
     event_ = 1;  // EjectRequest
     return false;
   }
-  if (image_) event_ = 3;
-  image_.reset();
+  if (disk_.present()) event_ = 3;
+  disk_.exchange(nullptr);
   attention_ = false;
   return true;
 }
@@ -125,19 +127,31 @@ void AtapiCdrom::start_read(u64 lba, u64 count, u8 parts) {
   }
 }
 
-// Reads the next sectors into the buffer; false when the command has failed.
-bool AtapiCdrom::refill() {
+// Asks for the next sectors.
+void AtapiCdrom::refill() {
   reply_at_ = reply_end_ = 0;
-  if (!media_present()) {
-    fail({2, 0x3a, 0});
-    return false;
-  }
+  if (!media_present()) return fail({2, 0x3a, 0});
   const u64 total = media_sectors();
-  for (std::size_t n = 0; n < kRefillSectors && cd_left_ > 0; ++n) {
-    if (cd_lba_ >= total) {
-      fail({5, 0x21, 0});
-      return false;
-    }
+  if (cd_lba_ >= total) return fail({5, 0x21, 0});
+  cd_asked_ = static_cast<u32>(std::min({cd_left_, u64{kRefillSectors}, total - cd_lba_}));
+  const u64 at = cd_lba_ * kUserBytes;
+  disk_.read(0, at, cd_parts_ & 0x10 ? std::min<u64>(cd_asked_ * kUserBytes, disk_.size() - at) : 0);
+  wait_for_disk();
+}
+
+void AtapiCdrom::disk_done(DiskRequest& request) {
+  if (phase_ != Phase::kDisk) return;
+  if (stage_ != Stage::kReply) return abort_command();
+  if (!request.status) return disk_.present() ? fail({3, 0x11, 0}) : fail({2, 0x3a, 0});  // UNRECOVERED READ ERROR
+  take_sectors(request.data);
+  if (!use_dma_) return next_in();
+  const IdeDma* engine = dma();
+  engine && engine->running() ? dma_step() : wait_for_dma();
+}
+
+// Makes sectors as the host wants them of their user data, of which the last ones may be missing.
+void AtapiCdrom::take_sectors(std::span<const u8> user_data) {
+  for (; cd_asked_ > 0; --cd_asked_) {
     u8* out = &buffer_[reply_end_];
     const u64 frame = cd_lba_ + 150;
     if (cd_parts_ & 0x80) {
@@ -154,30 +168,22 @@ bool AtapiCdrom::refill() {
       out += 4;
     }
     if (cd_parts_ & 0x10) {
-      const u64 at = cd_lba_ * 2048;
-      const std::size_t have = static_cast<std::size_t>(std::min<u64>(2048, image_->size() - at));
-      std::fill_n(out, 2048, u8{0});
-      const Status s = image_->read(at, {out, have});
-      if (!s && judge(false, s.error()) != IoErrorAction::kIgnore) {
-        fail({3, 0x11, 0});  // MEDIUM ERROR, UNRECOVERED READ ERROR
-        return false;
-      }
-      out += 2048;
+      const std::size_t have = std::min<std::size_t>(kUserBytes, user_data.size());
+      std::copy_n(user_data.begin(), have, out);
+      std::fill_n(out + have, kUserBytes - have, u8{0});
+      user_data = user_data.subspan(have);
+      out += kUserBytes;
     }
     if (cd_parts_ & 0x08) std::fill_n(out, 288, u8{0});
     reply_end_ += static_cast<u32>(sector_bytes());
     ++cd_lba_;
     --cd_left_;
   }
-  return true;
 }
 
 void AtapiCdrom::next_in() {
   if (stage_ != Stage::kReply) return abort_command();
-  if (reply_at_ >= reply_end_) {
-    if (cd_left_ == 0) return good();
-    if (!refill()) return;
-  }
+  if (reply_at_ >= reply_end_) return cd_left_ == 0 ? good() : refill();
   u32 chunk = reply_end_ - reply_at_;
   if (chunk > limit_) chunk = limit_;
   count_.now = kIo;
@@ -190,10 +196,7 @@ void AtapiCdrom::next_in() {
 
 void AtapiCdrom::dma_step() {
   if (stage_ != Stage::kReply) return abort_command();
-  if (reply_at_ >= reply_end_) {
-    if (cd_left_ == 0) return good();
-    if (!refill()) return;
-  }
+  if (reply_at_ >= reply_end_) return cd_left_ == 0 ? good() : refill();
   const std::span<const u8> bytes = std::span(buffer_).subspan(reply_at_, reply_end_ - reply_at_);
   const std::size_t moved = dma()->to_memory(bytes);
   reply_at_ += static_cast<u32>(moved);
@@ -322,7 +325,11 @@ void AtapiCdrom::serialize(Archive& ar) {
   ar.range(reply_end_, 0u, static_cast<u32>(kRefillSectors * 2352));
   ar.range(reply_at_, 0u, reply_end_);
   ar.raw(std::span(buffer_).first(reply_end_));
-  ar(cd_lba_)(cd_left_)(cd_parts_);
+  ar(cd_lba_)(cd_left_)(cd_parts_).range(cd_asked_, 0u, static_cast<u32>(kRefillSectors));
+  if (ar.loading() && (cd_asked_ > cd_left_ || (cd_asked_ > 0 && reply_end_ > 0))) {
+    ar.fail("more sectors on their way than wanted");
+    cd_asked_ = 0;
+  }
   ar(sense_.key)(sense_.asc)(sense_.ascq)(attention_)(event_)(tray_open_)(locked_)(mwdma_)(udma_);
   if (ar.loading() && limit_ == 0 && stage_ == Stage::kReply) limit_ = 0xfffe;
 }

@@ -13,7 +13,7 @@ class AtapiCdrom final : public IdeDrive, public MediumDrive {
  public:
   // `image` null: an empty drive.
   AtapiCdrom(Clock& clock, std::string name, std::unique_ptr<BlockImage> image,
-             DriveIdentity identity = {"XL00003", "1.0", "XLAT CD-ROM"});
+             DriveIdentity identity = {"XL00003", "1.0", "XLAT CD-ROM"}, DiskSetup setup = {});
 
   void serialize(Archive& ar) override;
 
@@ -22,7 +22,7 @@ class AtapiCdrom final : public IdeDrive, public MediumDrive {
   // Takes the disc out. While the guest has locked the door this only posts an eject request and returns false, unless
   // forced.
   bool eject(bool force) override;
-  BlockImage* image() const override { return image_.get(); }
+  BlockImage* image() const override { return disk_.image(); }
   bool tray_open() const override { return tray_open_; }
   bool removable() const override { return true; }
   bool locked() const override { return locked_; }
@@ -33,6 +33,7 @@ class AtapiCdrom final : public IdeDrive, public MediumDrive {
   void next_in() override;
   void out_done() override;
   void dma_step() override;
+  void disk_done(DiskRequest& request) override;
   void load_signature() override;
   void reset_settings() override;
   u8 reset_status() const override { return 0; }  // no DRDY until the first command
@@ -57,10 +58,11 @@ class AtapiCdrom final : public IdeDrive, public MediumDrive {
   // Sends buffer_[0, bytes), cut to the CDB's allocation length.
   void reply(std::size_t bytes, std::size_t allocation);
   void start_read(u64 lba, u64 count, u8 parts);
-  bool refill();
+  void refill();
+  void take_sectors(std::span<const u8> user_data);
   std::size_t sector_bytes() const;
-  bool media_present() const { return image_ && !tray_open_; }
-  u64 media_sectors() const { return image_ ? (image_->size() + 2047) / 2048 : 0; }
+  bool media_present() const { return disk_.present() && !tray_open_; }
+  u64 media_sectors() const { return (disk_.size() + 2047) / 2048; }
   bool is_dvd() const { return media_sectors() > 1'200'000; }
   u32 cdb16(unsigned at) const { return u32{cdb_[at]} << 8 | cdb_[at + 1]; }
   u32 cdb32(unsigned at) const { return cdb16(at) << 16 | cdb16(at + 2); }
@@ -77,7 +79,6 @@ class AtapiCdrom final : public IdeDrive, public MediumDrive {
   void read_track_information();
   void start_stop();
 
-  std::unique_ptr<BlockImage> image_;
   DriveIdentity identity_;
 
   std::array<u8, 12> cdb_{};
@@ -87,6 +88,7 @@ class AtapiCdrom final : public IdeDrive, public MediumDrive {
   u32 reply_at_ = 0, reply_end_ = 0;  // what of buffer_ is still to go to the host
   u64 cd_lba_ = 0;                    // sectors still to be read into buffer_
   u64 cd_left_ = 0;
+  u32 cd_asked_ = 0;    // of them, those the medium is asked for now
   u8 cd_parts_ = 0x10;  // READ CD byte 9: sync, header, user data, EDC and ECC
 
   Sense sense_{0, 0, 0};

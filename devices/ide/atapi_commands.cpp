@@ -255,7 +255,7 @@ void AtapiCdrom::mode_sense() {
   const u8 control = cdb_[2] >> 6, page = cdb_[2] & 0x3f;
   if (control == 3) return fail({5, 0x39, 0});  // SAVING PARAMETERS NOT SUPPORTED
   u8* p = buffer_.data();
-  p[2] = static_cast<u8>(!image_ ? 0x70 : tray_open_ ? 0x71 : 0x01);  // medium type
+  p[2] = static_cast<u8>(!disk_.present() ? 0x70 : tray_open_ ? 0x71 : 0x01);  // medium type
   unsigned n = 8;
   const bool current = control != 1;
   const auto add = [&](u8 code, std::initializer_list<u8> data) {
@@ -335,7 +335,7 @@ void AtapiCdrom::start_stop() {
   }
   if (locked_ && !start) return fail({5, 0x53, 2});  // MEDIUM REMOVAL PREVENTED
   if (tray_open_ == start) {                         // the tray moves
-    if (image_) {
+    if (disk_.present()) {
       event_ = start ? 2 : 3;
       attention_ = start;
     }

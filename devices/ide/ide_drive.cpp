@@ -15,10 +15,15 @@ constexpr u64 kBlockNs = 5'000;
 constexpr u8 kDeviceReset = 0x08;
 }  // namespace
 
-IdeDrive::IdeDrive(Clock& clock, std::string name)
-    : buffer_(kBufferBytes), name_(std::move(name)), timer_(clock, [this] { timer_fired(); }), clock_(clock) {}
+IdeDrive::IdeDrive(Clock& clock, std::string name, std::unique_ptr<BlockImage> image, DiskSetup setup)
+    : disk_(clock, std::move(image), std::move(setup), [this](DiskRequest& request) { disk_done(request); }),
+      buffer_(kBufferBytes),
+      name_(std::move(name)),
+      timer_(clock, [this] { timer_fired(); }),
+      clock_(clock) {}
 
 void IdeDrive::reset() {
+  disk_.drop();
   srst_ = false;
   command_ = 0;
   features_ = features_before_ = 0;
@@ -34,6 +39,7 @@ void IdeDrive::reset() {
 void IdeDrive::set_srst(bool on) {
   if (on == srst_) return;
   srst_ = on;
+  disk_.drop();
   interrupt_ = false;
   pos_ = end_ = 0;
   busy(Phase::kReset, kResetNs);
@@ -43,6 +49,7 @@ void IdeDrive::set_srst(bool on) {
 
 void IdeDrive::diagnose() {
   if (srst_) return;
+  disk_.drop();
   interrupt_ = false;
   pos_ = end_ = 0;
   busy(Phase::kDiagnose, kResetNs);
@@ -72,8 +79,9 @@ void IdeDrive::timer_fired() {
     case Phase::kNextIn: next_in(); break;
     case Phase::kOutDone: out_done(); break;
     case Phase::kDma:
-      if (IdeDma* engine = dma(); engine && (engine->running() || dma_half_done())) dma_step();
+      if (IdeDma* engine = dma(); engine && engine->running()) dma_step();
       break;
+    case Phase::kDisk:
     case Phase::kIdle:
     case Phase::kDataIn:
     case Phase::kDataOut: break;
@@ -125,6 +133,11 @@ void IdeDrive::wait_for_dma() {
   dma_started();
 }
 
+void IdeDrive::wait_for_disk() {
+  phase_ = Phase::kDisk;
+  status_ = static_cast<u8>((status_ & ~(kDrq | kErr | kDf)) | kBsy);
+}
+
 void IdeDrive::dma_started() {
   if (phase_ != Phase::kDma || timer_.pending()) return;
   if (IdeDma* engine = dma(); engine && engine->running()) timer_.schedule(clock_.now() + kBlockNs);
@@ -166,6 +179,7 @@ void IdeDrive::write_command(u8 command) {
   if (command == kDeviceReset && accepts(command)) {
     pos_ = end_ = 0;
     timer_.cancel();
+    disk_.drop();
     device_reset();
     return;
   }
@@ -200,7 +214,7 @@ void IdeDrive::write_data(unsigned width, u32 value) {
 }
 
 void IdeDrive::serialize(Archive& ar) {
-  ar.section(name_, 1);
+  ar.section(name_, 2);
   ar(features_)(features_before_);
   for (Deep* d : {&count_, &lba_low_, &lba_mid_, &lba_high_}) ar(d->now)(d->before);
   ar(device_)(status_)(error_)(command_)(interrupt_)(srst_);
@@ -213,6 +227,7 @@ void IdeDrive::serialize(Archive& ar) {
   }
   ar.raw(std::span(buffer_).first(end_));
   timer_.serialize(ar);
+  disk_.serialize(ar);
 }
 
 }  // namespace xlat

@@ -2,12 +2,13 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
-#include "devices/block/io_error.h"
+#include "devices/block/disk.h"
 #include "devices/device.h"
 
 namespace xlat {
@@ -55,15 +56,12 @@ class IdeDrive : public Device {
   static constexpr std::size_t kBufferBytes = 128 * 1024;
 
   // `name` is what snapshots and the monitor call the drive, for example "ide0-hd0".
-  IdeDrive(Clock& clock, std::string name);
+  IdeDrive(Clock& clock, std::string name, std::unique_ptr<BlockImage> image, DiskSetup setup);
 
   void plug(IdeCable& cable, bool is_slave) {
     cable_ = &cable;
     is_slave_ = is_slave;
   }
-
-  // Says what becomes of a command whose image fails; without it the guest gets an error.
-  void on_io_error(IoErrorHook hook) { io_error_ = std::move(hook); }
 
   std::string_view name() const override { return name_; }
   void reset() override;
@@ -102,8 +100,9 @@ class IdeDrive : public Device {
     kNextIn,    // BSY between two blocks to the host
     kDataOut,   // DRQ, host writes the buffer
     kOutDone,   // BSY, buffer full
-    kDma,       // BSY, waits for or uses the bus master
-    kLast = kDma,
+    kDma,       // waits for the bus master
+    kDisk,      // BSY, the medium is at work
+    kLast = kDisk,
   };
 
   // A new command is in command_; called after its delay.
@@ -115,8 +114,8 @@ class IdeDrive : public Device {
   virtual void out_done() = 0;
   // The bus master runs and the command wants it.
   virtual void dma_step() = 0;
-  // A dma_step() has what it needs of the bus master and is to be tried again, even if that has stopped meanwhile.
-  virtual bool dma_half_done() const { return false; }
+  // A request of disk_ is over.
+  virtual void disk_done(DiskRequest& request) = 0;
   // Registers after any reset or diagnosis (signature), and what commands leave behind after power-on only.
   virtual void load_signature() = 0;
   virtual void reset_settings() = 0;
@@ -132,13 +131,10 @@ class IdeDrive : public Device {
   void data_in(std::size_t bytes, std::size_t start = 0);
   void data_out(std::size_t bytes, bool with_interrupt);
   void wait_for_dma();
+  // Until disk_done().
+  void wait_for_disk();
   void raise_interrupt();
   void finish(u8 status, u8 error);
-  IoErrorAction judge(bool write, const Error& failed) {
-    return io_error_ ? io_error_(write, failed) : IoErrorAction::kReport;
-  }
-  // BSY until what failed is tried again in `phase`.
-  void retry_in(Phase phase) { busy(phase, kRetryNs); }
   IdeDma* dma() const { return cable_ ? cable_->dma() : nullptr; }
 
   // Registers that hold an LBA or a count: current and previous (HOB) content.
@@ -155,6 +151,7 @@ class IdeDrive : public Device {
   bool interrupt_ = false;
   bool is_slave_ = false;
   Phase phase_ = Phase::kIdle;
+  Disk disk_;
   std::vector<u8> buffer_;
   u32 pos_ = 0, end_ = 0;
 
@@ -162,10 +159,7 @@ class IdeDrive : public Device {
   void timer_fired();
   Deep* deep(unsigned reg);
 
-  static constexpr u64 kRetryNs = 1'000'000;
-
   std::string name_;
-  IoErrorHook io_error_;
   IdeCable* cable_ = nullptr;
   bool srst_ = false;
   Timer timer_;

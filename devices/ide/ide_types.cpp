@@ -19,6 +19,7 @@ constexpr Property kProperties[] = {
     text("serial", "", "serial number, at most 20 characters"),
     text("model", "", "model number, at most 40 characters"),
     text("ver", "", "firmware revision, at most 8 characters"),
+    text("write-cache", "auto", "on, off, or auto for what the drive's cache= says"),
 };
 
 Result<std::unique_ptr<Device>> make(Board& board, const Properties& values, bool disc) {
@@ -59,19 +60,25 @@ Result<std::unique_ptr<Device>> make(Board& board, const Properties& values, boo
     *to = values.text(name);
     if (to->size() > most) return error("{}={}: at most {} characters", name, *to, most);
   }
+  if (const std::string cache = values.text("write-cache"); cache != "auto") {
+    const auto on = parse_switch(cache);
+    if (!on) return error("write-cache={}: give on, off or auto", cache);
+    backend->setup.policy.write_cache = *on;
+  }
   std::unique_ptr<IdeDrive> drive;
   if (disc) {
-    auto cdrom = std::make_unique<AtapiCdrom>(board.clock(), usual, std::move(backend->image), std::move(identity));
+    auto cdrom = std::make_unique<AtapiCdrom>(board.clock(), usual, std::move(backend->image), std::move(identity),
+                                              std::move(backend->setup));
     board.add_drive(backend->name, *cdrom);
     drive = std::move(cdrom);
   } else {
     if (!backend->image) return error("drive={} has no file=", values.text("drive"));
-    auto disk = std::make_unique<AtaDisk>(board.clock(), usual, std::move(backend->image), std::move(identity));
+    auto disk = std::make_unique<AtaDisk>(board.clock(), usual, std::move(backend->image), std::move(identity),
+                                          std::move(backend->setup));
     board.add_drive(backend->name, *disk);
     drive = std::move(disk);
   }
   board.sit_on(bus->name, fmt::to_string(unit));
-  drive->on_io_error(std::move(backend->on_error));
   bus->socket->plug(unit, std::move(drive));  // which owns, resets and saves it
   return std::unique_ptr<Device>();
 }

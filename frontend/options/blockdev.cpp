@@ -35,6 +35,9 @@ Status OptionParser::blockdev(const std::string& value) {
   const auto read_only = take_switch(given, "read-only", false);
   if (!read_only) return error("-blockdev: {}", read_only.error().message);
 
+  if (given.contains("cache.writeback")) return error("-blockdev: Parameter 'cache.writeback' is unexpected");
+  DriveConfig drive{.path = {}, .read_only = read_only.value()};
+  if (Status s = tune_disk(given, drive.policy); !s) return error("-blockdev: {}", s.error().message);
   ImageOptions options;
   for (const auto& [key, text] : given) {
     if (!refers(key) || (text.empty() && key.ends_with("backing"))) {
@@ -43,10 +46,11 @@ Status OptionParser::blockdev(const std::string& value) {
     }
     const auto node = nodes_.find(text);
     if (node == nodes_.end()) return error("-blockdev: Cannot find device='' nor node-name='{}'; name it before", text);
-    for (const auto& [below, what] : node->second) options[key + "." + below] = what;
+    for (const auto& [below, what] : node->second.options) options[key + "." + below] = what;
+    // Each node says for itself what becomes of discards.
+    if (key == "file") drive.policy.discard &= node->second.discard;
   }
-  nodes_[*name] = options;
-  DriveConfig drive{.path = {}, .read_only = read_only.value()};
+  nodes_[*name] = {options, drive.policy.discard};
   drive.id = *name;
   drive.options = std::move(options);
   unplugged_.push_back(std::move(drive));

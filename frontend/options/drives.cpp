@@ -44,31 +44,6 @@ Status OptionParser::put_floppy(unsigned index, DriveConfig drive, std::string_v
 
 namespace {
 
-// -drive's sub-options that tune what is not tuned here, with the values QEMU takes.
-struct TuningOption {
-  std::string_view name, values;
-};
-constexpr TuningOption kTuning[] = {
-    {"cache", "none|writeback|unsafe|directsync|writethrough"},
-    {"cache.direct", "on|off"},
-    {"cache.no-flush", "on|off"},
-    {"cache.writeback", "on|off"},
-    {"aio", "threads|native|io_uring"},
-    {"discard", "ignore|off|unmap|on"},
-    {"detect-zeroes", "off|on|unmap"},
-    {"copy-on-read", "off"},
-    {"auto-read-only", "on|off"},
-};
-
-bool is_one_of(std::string_view word, std::string_view words) {
-  while (!words.empty()) {
-    const auto bar = words.find('|');
-    if (words.substr(0, bar) == word) return true;
-    words = bar == std::string_view::npos ? std::string_view() : words.substr(bar + 1);
-  }
-  return false;
-}
-
 std::optional<IoErrorPolicy> error_policy(std::string_view value, bool write) {
   if (value == "report") return IoErrorPolicy::kReport;
   if (value == "ignore") return IoErrorPolicy::kIgnore;
@@ -121,14 +96,9 @@ Status OptionParser::drive_property(DriveConfig& drive, const SubOption& part, b
     }
     drive.locking = parse_switch(part.value).value_or(true);
   } else if (part.name != "id" && part.name != "node-name") {
-    for (const TuningOption& option : kTuning) {
-      if (option.name != part.name) continue;
-      if (is_one_of(part.value, option.values)) return {};
-      return error("-drive: {}={}: give one of {}", part.name, part.value, option.values);
-    }
     // What is about the file, the format or what it is based on is checked by who opens it.
-    known = part.name.find('.') != std::string::npos || part.name == "offset" || part.name == "size" ||
-            part.name == "backing";
+    known = is_disk_tuning(part.name) || part.name.find('.') != std::string::npos || part.name == "offset" ||
+            part.name == "size" || part.name == "backing";
     if (known) drive.options[part.name] = part.value;
   }
   return {};
@@ -188,6 +158,7 @@ Status OptionParser::drive(const std::string& value) {
         "and -device scsi-hd",
         value, bus.value_or(0), unit.value_or(index.value_or(0)));
   }
+  if (Status s = tune_disk(drive.options, drive.policy); !s) return error("-drive: {}", s.error().message);
   if (unplugged) {
     if (id.empty()) return error("-drive {}: if=none: give an id, which -device then names as drive=", value);
     const auto same = [&id](const DriveConfig& other) { return other.id == id; };

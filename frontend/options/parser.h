@@ -16,6 +16,11 @@ enum class Option : u8 {
 #undef XLAT_LATER
 };
 
+// Sub-options of -drive and -blockdev that say how a medium is used, frontend/options/disk_tuning.cpp: takes them out
+// of `options`, but what the opening of files is about.
+bool is_disk_tuning(std::string_view name);
+Status tune_disk(ImageOptions& options, DiskPolicy& policy);
+
 class OptionParser {
  public:
   Result<Settings> run(std::span<const std::string> args);
@@ -100,11 +105,16 @@ class OptionParser {
   std::array<CharSpec, 4> serial_;
   CharSpec parallel_;
   std::vector<CharSpec> debugcons_;
-  bool usb_ = false;  // -usb
+  bool usb_ = false;                    // -usb
   std::string vga_ = "VGA";             // device of -vga; empty: none
   std::vector<DeviceConfig> devices_;   // -device
   std::vector<DriveConfig> unplugged_;  // -drive if=none, -blockdev
-  std::map<std::string, ImageOptions> nodes_;  // of -blockdev, with what they refer to
+  // Of -blockdev, with what they refer to.
+  struct BlockNode {
+    ImageOptions options;
+    bool discard;
+  };
+  std::map<std::string, BlockNode> nodes_;
   std::string drive_errors_;  // which of werror and rerror the -drive being read has
   unsigned serial_given_ = 0;
   bool monitor_given_ = false, parallel_given_ = false, nographic_ = false, display_given_ = false, nodefaults_ = false,

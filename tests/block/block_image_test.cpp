@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <fstream>
+#include <random>
 #include <vector>
 
 #include "block/open_image.h"
@@ -247,4 +248,47 @@ TEST_CASE("snapshot: sees its own writes, leaves the image alone") {
   }
   CHECK(read_bytes(image, 0, expected.size()) == expected);
   CHECK(file.content() == content);
+}
+
+TEST_CASE("raw image past the page cache: the same bytes, at any place and of any length") {
+  std::mt19937 random(7);
+  std::string content((1 << 20) + 4096 * 3 + 1536, '\0');
+  for (char& c : content) c = static_cast<char>(random());
+  TempFile file(content);
+  auto image = open_image({.file = file.path, .format = "raw", .options = {{"cache.direct", "on"}}},
+                          ImageAccess::kReadWrite, {.lock = false});
+  if (!image) {
+    // Not on every file system.
+    CHECK(image.error().message.find("filesystem does not support O_DIRECT") != std::string::npos);
+    return;
+  }
+  CHECK((*image)->size() == content.size());
+  for (unsigned n = 0; n < 200; ++n) {
+    const std::size_t at = n % 3 ? random() % content.size() : random() % 256 * 4096;
+    const std::size_t most = n % 2 ? 20000 : content.size();
+    const std::size_t bytes = std::min<std::size_t>(random() % most, content.size() - at);
+    if (n % 4 == 0) {
+      std::vector<u8> from(bytes);
+      for (u8& b : from) b = static_cast<u8>(random());
+      REQUIRE((*image)->write(at, from));
+      std::copy(from.begin(), from.end(), content.begin() + static_cast<std::ptrdiff_t>(at));
+    }
+    const std::vector<u8> read = read_bytes(**image, at, bytes);
+    CHECK(std::equal(read.begin(), read.end(), content.begin() + static_cast<std::ptrdiff_t>(at),
+                     [](u8 a, char b) { return a == static_cast<u8>(b); }));
+    std::vector<u8> now(512);
+    CHECK_FALSE((*image)->read_now(0, now));
+  }
+  REQUIRE((*image)->flush());
+  CHECK(file.content() == content);
+}
+
+TEST_CASE("raw image: what the host has in memory is there at once") {
+  TempFile file(std::string(8192, 'a'));
+  auto image = open_raw_image(file.path, ImageAccess::kReadOnly);
+  REQUIRE(image);
+  read_bytes(**image, 0, 8192);
+  std::vector<u8> bytes(1000, 0);
+  if ((*image)->read_now(5000, bytes)) CHECK(bytes == std::vector<u8>(1000, 'a'));
+  CHECK_FALSE((*image)->read_now(8000, bytes));
 }

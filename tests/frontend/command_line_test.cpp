@@ -136,7 +136,52 @@ TEST_CASE("floppy drives", "[frontend]") {
   CHECK(bad({"-fda", dir.write("none", {})}).find("is empty") != std::string::npos);
 }
 
-TEST_CASE("what -drive takes and tunes nothing with", "[frontend]") {
+TEST_CASE("caches, discards and zeros", "[frontend]") {
+  TempDir dir;
+  const std::string file = "file=" + dir.write("a", disk_image(1 << 20)) + ",format=raw";
+  const auto drive = [&](const std::string& tuning) { return *good({"-drive", file + tuning}).machine.ide(0); };
+  struct Mode {
+    const char* tuning;
+    bool write_cache, direct, ignore_flush;
+  };
+  constexpr Mode kModes[] = {
+      {"", true, false, false},
+      {",cache=writeback", true, false, false},
+      {",cache=none", true, true, false},
+      {",cache=writethrough", false, false, false},
+      {",cache=directsync", false, true, false},
+      {",cache=unsafe", true, false, true},
+      {",cache=none,cache.direct=off", true, false, false},
+      {",cache.no-flush=on,cache.writeback=off", false, false, true},
+  };
+  for (const Mode& m : kModes) {
+    const DriveConfig d = drive(m.tuning);
+    CHECK(d.policy.write_cache == m.write_cache);
+    CHECK(d.options.contains("cache.direct") == m.direct);
+    CHECK(d.policy.ignore_flush == m.ignore_flush);
+  }
+  CHECK_FALSE(drive("").policy.discard);
+  CHECK(drive(",discard=on").policy.discard);
+  CHECK(drive(",detect-zeroes=on").policy.zeroes == DiskPolicy::Zeroes::kDetect);
+  CHECK(drive(",discard=unmap,detect-zeroes=unmap").policy.zeroes == DiskPolicy::Zeroes::kUnmap);
+  CHECK(bad({"-drive", file + ",detect-zeroes=unmap"}).find("without setting discard") != std::string::npos);
+  CHECK(bad({"-drive", file + ",aio=native"}).find("requires cache.direct=on") != std::string::npos);
+  CHECK(good({"-drive", file + ",aio=io_uring"}).machine.ide(0));
+
+  // A node that says nothing of discards passes none on.
+  const std::string node = "driver=file,node-name=f,filename=" + (dir / "a");
+  const auto raw = [&](const std::string& below, const std::string& above) {
+    const Settings s = good({"-blockdev", node + below, "-blockdev", "driver=raw,node-name=r,file=f" + above});
+    return s.machine.drives.back();
+  };
+  CHECK_FALSE(raw("", ",discard=unmap").policy.discard);
+  CHECK(raw(",discard=unmap", ",discard=unmap").policy.discard);
+  CHECK(raw(",cache.direct=on", "").options.at("file.cache.direct") == "on");
+  CHECK(raw("", ",cache.no-flush=on").policy.ignore_flush);
+  CHECK(bad({"-blockdev", node + ",cache.writeback=on"}).find("'cache.writeback' is unexpected") != std::string::npos);
+}
+
+TEST_CASE("what -drive takes", "[frontend]") {
   TempDir dir;
   const std::string a = dir.write("a", disk_image(1 << 20)), file = "file=" + a + ",format=raw";
   const Settings s = good({"-drive", file + ",aio=native,cache=none,discard=unmap,detect-zeroes=on,id=d0,node-name=n"});

@@ -85,14 +85,16 @@ int LLVMFuzzerTestOneInput(const u8* data, std::size_t size) {
     fuzz::one_line(opened.error().message);
     return 0;
   }
-  FloppyDrive drive(FloppyType::k2880K);
+  Clock clock;
+  FloppyDrive drive(clock, FloppyType::k2880K);
   if (!drive.insert(std::move(*opened))) return 0;
-  u8 sector[512];
+  const u8 sector[512] = {};
   for (unsigned head_number = 0; head_number < 2; ++head_number) {
     for (unsigned record : {0u, 1u, 9u, 18u, 36u, 255u}) {
       if (const auto at = drive.find(head_number, record)) {
-        (void)drive.read(*at, sector);
-        (void)drive.write(*at, sector, false);
+        drive.read(*at);
+        drive.write(*at, sector, false);
+        drive.drop();
       }
     }
   }

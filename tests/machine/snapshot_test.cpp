@@ -10,9 +10,9 @@ using namespace xlat;
 namespace {
 
 // A disk whose boot sector loads sectors, prints on the screen, to COM1 and LPT1, and reads the clock, for ever.
-class Disk {
+class BootDisk {
  public:
-  Disk() {
+  BootDisk() {
     char name[] = "/tmp/xlat-snapshot-test-XXXXXX";
     const int fd = mkstemp(name);
     REQUIRE(fd >= 0);
@@ -33,7 +33,7 @@ class Disk {
     bytes[510] = 0x55, bytes[511] = 0xaa;
     std::ofstream(path_, std::ios::binary).write(reinterpret_cast<const char*>(bytes.data()), 1440 * 1024);
   }
-  ~Disk() { std::filesystem::remove(path_); }
+  ~BootDisk() { std::filesystem::remove(path_); }
   const std::string& path() const { return path_; }
 
  private:
@@ -41,7 +41,7 @@ class Disk {
 };
 
 struct Bench {
-  Bench(const Disk& disk, EngineKind engine) {
+  Bench(const BootDisk& disk, EngineKind engine) {
     MachineConfig config;
     config.ram_bytes = 4 << 20;
     config.engine = engine;
@@ -93,7 +93,7 @@ std::string difference(const std::vector<u8>& a, const std::vector<u8>& b) {
 }  // namespace
 
 TEST_CASE("a whole machine saved in mid-run goes on in a fresh one, byte for byte") {
-  const Disk disk;
+  const BootDisk disk;
   for (const EngineKind engine : {EngineKind::kInterp, EngineKind::kJit}) {
     if (engine == EngineKind::kJit && !jit::jit_available()) continue;
     INFO("engine " << static_cast<int>(engine));
@@ -131,7 +131,7 @@ TEST_CASE("a whole machine saved in mid-run goes on in a fresh one, byte for byt
 }
 
 TEST_CASE("a snapshot of another machine, or a damaged one, is refused") {
-  const Disk disk;
+  const BootDisk disk;
   Bench one(disk, EngineKind::kInterp);
   one.run(1'000'000);
   const std::vector<u8> saved = one.save();

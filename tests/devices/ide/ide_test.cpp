@@ -279,7 +279,7 @@ TEST_CASE("ata: PIO write, and errors beyond the end") {
   }
   CHECK(rig.in(7) == 0x50);
   std::vector<u8> back(2);
-  REQUIRE(rig.disk->medium().read(21 * 512, back));
+  REQUIRE(rig.disk->image()->read(21 * 512, back));
   CHECK(load_le<u16>(back.data()) == 0xabc1);
   rig.lba28(4095, 2);
   rig.command(0x20);
@@ -359,7 +359,7 @@ TEST_CASE("bus master: reads and writes through a PRD table") {
   rig.command(0xca);
   CHECK(rig.irq14.level);
   u8 back[4];
-  REQUIRE(rig.disk->medium().read(50 * 512, back));
+  REQUIRE(rig.disk->image()->read(50 * 512, back));
   CHECK(load_le<u32>(back) == 30);
 }
 
@@ -579,14 +579,15 @@ class FailingImage final : public BlockImage {
 
 struct FailingRig : Rig {
   FailingRig() {
-    auto drive = std::make_unique<AtaDisk>(clock, "hd0", std::make_unique<FailingImage>(failing));
-    disk = drive.get();
-    disk->on_io_error([this](bool write, const Error& e) {
+    const auto on_error = [this](bool write, const Error& e) {
       ++asked;
       CHECK(e.host == failing);
       last_write = write;
       return action;
-    });
+    };
+    auto drive = std::make_unique<AtaDisk>(clock, "hd0", std::make_unique<FailingImage>(failing), DriveIdentity{},
+                                           DiskSetup{.on_error = on_error});
+    disk = drive.get();
     primary.plug(0, std::move(drive));
     primary.reset();
     run();
