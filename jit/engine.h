@@ -29,6 +29,7 @@ struct JitOptions {
   unsigned threshold = 3;               // executions before a block is translated
   unsigned ir_threshold = 16;           // and before it is where that goes by way of the IR, which costs more
   unsigned samples = 2;                 // slices that end in a block before it is made a loop, if it is one; 0: at once
+  bool reencode = true;                 // false: all blocks go by way of the IR
   std::shared_ptr<PerfMap> perf_map{};  // null: none
   // Translations from this one on, counted from 1, invert EAX at their start, to see what lockstep reports. Not all
   // show: some replace EAX.

@@ -118,7 +118,7 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, b
     if (t->entry2 == 0) return nullptr;
   }
   t->broken = options_.break_from != 0 && counters_.translated + 1 >= options_.break_from;
-  const bool by_ir = as_loop && Codegen::jumps_to_itself(block);
+  const bool by_ir = !options_.reencode || (as_loop && Codegen::jumps_to_itself(block));
   const HostCode* host = by_ir ? nullptr : reencoder_.translate(block, *t, context, cache_.next(), cache_.cold_end());
   t->by_ir = !host;
   if (!host) {
