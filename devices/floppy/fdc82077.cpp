@@ -375,7 +375,7 @@ void Fdc82077::write(u64 port, unsigned, u32 value) {
 }
 
 void Fdc82077::serialize(Archive& ar) {
-  ar.section("i82077", 2);
+  if (ar.section("i82077", 2) < 2) ar.fail("version 1, without requests to the disk, is not read any more");
   ar(dor_).range(tdr_, u8{0}, u8{3}).range(dsr_, u8{0}, u8{0x7f})(int_);
   ar.range(phase_, Phase::kReset, Phase::kLast);
   for (Unit& u : units_) ar(u.pcn)(u.target)(u.seeking)(u.recalibrating)(u.pending)(u.st0);
