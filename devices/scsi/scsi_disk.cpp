@@ -135,6 +135,8 @@ void ScsiDisk::parameters(ScsiTask& task) {
   const std::span<const u8> list = data(task);
   switch (task.cdb()[0]) {
     case 0x04: {  // the header, which says how long the list of defects behind it is
+      // A state that was loaded may have kept none of it.
+      if (list.size() < (task.cdb()[1] & 0x20 ? 8u : 4u)) return fail(task, kParameterLength);
       const u32 defects = task.cdb()[1] & 0x20 ? load_be<u32>(&list[4]) : load_be<u16>(&list[2]);
       if (defects > ScsiTask::kMostBytes) return fail(task, kInvalidParameter);
       return ignore_data(task, defects);

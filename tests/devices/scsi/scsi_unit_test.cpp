@@ -1,4 +1,6 @@
 // SCSI disks and CD-ROM drives command by command, without a bus.
+#include <random>
+
 #include "devices/scsi/scsi_bus.h"
 #include "devices/scsi/scsi_cdrom.h"
 #include "devices/scsi/scsi_disk.h"
@@ -259,6 +261,47 @@ TEST_CASE("SCSI CD-ROM: the disc, its table of contents and its sectors", "[scsi
   CHECK(drive.eject(false));
   CHECK(scsi_run(drive, {0x00, 0, 0, 0, 0, 0}).status == kCheck);
   CHECK(scsi_sense(drive) == scsi::kNoMediumClosed);
+}
+
+// A saved state is not trusted: whatever it says of a command, the command ends or is refused.
+TEST_CASE("SCSI units: commands of states that nobody saved", "[scsi]") {
+  constexpr u8 kOperations[] = {0x00, 0x03, 0x04, 0x08, 0x0a, 0x12, 0x15, 0x1a, 0x25, 0x28, 0x2a, 0x2f,
+                                0x41, 0x42, 0x43, 0x46, 0x51, 0x55, 0x88, 0x8a, 0x93, 0xa8, 0xbe, 0xff};
+  constexpr std::size_t kSizes[] = {0, 1, 3, 4, 7, 8, 15, 24, 511, 512, 2048, ScsiTask::kMostBytes};
+  ScsiDisk disk = disk_of(pattern_image(4 << 20));
+  ScsiCdrom cdrom("c", pattern_image(4 << 20), {.product = "CD"});
+  std::mt19937 random(1);
+  unsigned loaded = 0;
+  for (unsigned n = 0; n < 40'000; ++n) {
+    std::array<u8, 16> cdb{};
+    cdb[0] = kOperations[random() % std::size(kOperations)];
+    for (std::size_t at = 1; at < cdb.size(); ++at) cdb[at] = static_cast<u8>(random() % 3 ? 0 : random());
+    u8 phase = static_cast<u8>(1 + random() % 3), status = 0, work = static_cast<u8>(random() % 10);
+    Bytes buffer(kSizes[random() % std::size(kSizes)], static_cast<u8>(random() % 2 ? 0 : random()));
+    u32 at = static_cast<u32>(random() % 2 ? 0 : random() % (buffer.size() + 1));
+    bool begun = true;
+    u64 lba = random() % 4 ? random() % 9000 : ~u64{0} >> random() % 64;
+    u64 blocks = random() % 4 ? random() % 300 : ~u64{0} >> random() % 64;
+    Archive saver = Archive::saver();
+    saver(cdb)(phase)(status)(work).blob(buffer, ScsiTask::kMostBytes)(at)(begun)(lba)(blocks);
+    Archive loader = Archive::loader(saver.bytes());
+    ScsiTask task;
+    task.serialize(loader);
+    if (!loader.ok()) continue;
+    ++loaded;
+    ScsiUnit& unit = random() % 2 ? static_cast<ScsiUnit&>(disk) : cdrom;
+    scsi_run(unit, {0x03, 0, 0, 0, 18, 0});
+    for (int steps = 0; steps < 20 && task.phase() != ScsiTask::Phase::kDone; ++steps) {
+      if (task.phase() == ScsiTask::Phase::kWaits) {
+        unit.step(task);
+      } else {
+        const std::size_t moves = task.bytes().size();
+        REQUIRE(moves > 0);
+        task.moved(moves);
+      }
+    }
+  }
+  CHECK(loaded > 20'000);
 }
 
 TEST_CASE("SCSI bus: units that a target has, and those that it has not", "[scsi]") {
