@@ -206,7 +206,7 @@ void Disk::serialize(Archive& ar) {
     ar(r.tag)(r.offset)(r.through)(job->number)(job->due);
     if (r.op == DiskRequest::Op::kWrite) {
       ar.blob(r.data, kMostBytes);
-      r.bytes = r.data.size();
+      if (ar.loading()) r.bytes = r.data.size();
     } else {
       ar.range(r.bytes, u64{0}, r.op == DiskRequest::Op::kRead ? kMostBytes : ~u64{0});
     }
@@ -261,9 +261,7 @@ void Disk::perform(DiskRequest& request) {
         if (!request.through) return {};
         break;
     }
-    if (setup_.policy.ignore_flush) return {};
-    unflushed_ = false;
-    return image_->flush();
+    return make_safe();
   }();
   if (!request.status && request.op == DiskRequest::Op::kRead) std::ranges::fill(request.data, u8{0});
 }
@@ -275,9 +273,15 @@ Status Disk::write_data(const DiskRequest& request) {
   const bool unmap = setup_.policy.zeroes == Zeroes::kUnmap && setup_.policy.discard;
   Status s =
       zero ? image_->write_zeroes(request.offset, request.bytes, unmap) : image_->write(request.offset, request.data);
-  if (!s || !request.through || setup_.policy.ignore_flush) return s;
-  unflushed_ = false;
-  return image_->flush();
+  return s && request.through ? make_safe() : s;
+}
+
+// What could not be made safe is tried again at the next occasion.
+Status Disk::make_safe() {
+  if (setup_.policy.ignore_flush) return {};
+  const Status s = image_->flush();
+  if (s) unflushed_ = false;
+  return s;
 }
 
 }  // namespace xlat

@@ -90,7 +90,8 @@ class Disk {
     submit({DiskRequest::Op::kWrite, tag, offset, bytes, std::move(data), through});
   }
   void flush(u32 tag) { submit({.op = DiskRequest::Op::kFlush, .tag = tag}); }
-  // Of a reset: those in flight will be done, as what was written is on its way, but nobody is told.
+  // Of a reset: those in flight will be done, as what was written is on its way, but nobody is told. One that
+  // has failed and waits is not tried again.
   void drop();
   // Room for so many bytes to write, with anything in it.
   std::vector<u8> buffer(std::size_t bytes);
@@ -141,6 +142,7 @@ class Disk {
   void work();
   void perform(DiskRequest& request);
   Status write_data(const DiskRequest& request);
+  Status make_safe();
   void await(const JobPtr& job);
   void tell();
   void set_timer();
