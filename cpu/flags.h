@@ -23,6 +23,12 @@ enum class FlagKind : u8 {
   kPacked,  // the flags are in the packed form of translated code
 };
 
+constexpr bool is_shift(FlagKind kind) {
+  return kind == FlagKind::kShl || kind == FlagKind::kShr || kind == FlagKind::kSar;
+}
+// Those that leave CF alone.
+constexpr bool is_step(FlagKind kind) { return kind == FlagKind::kInc || kind == FlagKind::kDec; }
+
 // Arithmetic flags as x86 hosts give them by LAHF (high byte) and SETO (low byte).
 constexpr u16 pack_flags(u32 eflags) {
   return static_cast<u16>((eflags & (kCf | kPf | kAf | kZf | kSf)) << 8 | ((eflags & kOf) ? 1 : 0));
@@ -71,17 +77,15 @@ constexpr u32 flags_of(FlagKind kind, unsigned w, u64 a, u64 b, u64 r) {
   return flags;
 }
 
-constexpr u32 flags_set_by(FlagKind kind) {
-  return kind == FlagKind::kInc || kind == FlagKind::kDec ? kArithFlags & ~u32{kCf} : u32{kArithFlags};
-}
+constexpr u32 flags_set_by(FlagKind kind) { return is_step(kind) ? kArithFlags & ~u32{kCf} : u32{kArithFlags}; }
 
 // EFLAGS with the arithmetic part perhaps still to be worked out.
 class LazyFlags {
  public:
   // Records an operation; nothing is computed yet.
   void record(FlagKind kind, unsigned w, u64 a, u64 b, u64 r) {
-    if (kind == FlagKind::kInc || kind == FlagKind::kDec) {
-      if (kind_ != FlagKind::kInc && kind_ != FlagKind::kDec) image_ = (image_ & ~u32{kCf}) | (cf() ? kCf : 0);
+    if (is_step(kind)) {
+      if (!is_step(kind_)) image_ = (image_ & ~u32{kCf}) | (cf() ? kCf : 0);
     }
     kind_ = kind;
     w_ = static_cast<u8>(w);
@@ -113,7 +117,7 @@ class LazyFlags {
   void set_system(u32 which, u32 value) { image_ = (image_ & ~which) | (value & which); }
 
   bool cf() const {
-    if (kind_ == FlagKind::kNone || kind_ == FlagKind::kInc || kind_ == FlagKind::kDec) return image_ & kCf;
+    if (kind_ == FlagKind::kNone || is_step(kind_)) return image_ & kCf;
     if (kind_ == FlagKind::kPacked) return packed_ >> 8 & kCf;
     return carry_of(kind_, w_, a_, b_, r_);
   }

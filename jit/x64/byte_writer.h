@@ -9,6 +9,9 @@
 
 namespace xlat::jit::x64 {
 
+// Conditions of the host's jumps, as Jcc, SETcc and CMOVcc have them; one more for jumps that ask for none.
+enum Cc : int { kAlways = -1, kCarrySet = 2, kZero = 4, kNotZero = 5, kBelowOrEqual = 6, kLess = 12 };
+
 // What a ModRM byte names beside its register field: a register, or memory at base + index * 2^scale + disp.
 struct Rm {
   static constexpr u8 kNone = 0xff;
@@ -78,7 +81,7 @@ class ByteWriter {
     op(w, w == 8 ? 0x80 : small ? 0x83 : 0x81, operation, rm);
     immediate(small ? 8 : w, static_cast<u32>(imm));
   }
-  // jcc rel32 or (cc < 0) jmp rel32: where the displacement is.
+  // jcc rel32, or jmp rel32: where the displacement is.
   u32 jump(int cc) {
     if (cc < 0) {
       byte(0xe9);

@@ -6,13 +6,9 @@ namespace xlat::jit::x64 {
 
 namespace {
 
-constexpr bool is_shift(FlagKind kind) {
-  return kind == FlagKind::kShl || kind == FlagKind::kShr || kind == FlagKind::kSar;
-}
 constexpr Op shift_of(FlagKind kind) {
   return kind == FlagKind::kShl ? Op::kShl : kind == FlagKind::kShr ? Op::kShr : Op::kSar;
 }
-constexpr bool uses_overflow(unsigned cc) { return (cc >> 1) == 0 || (cc >> 1) >= 6; }
 
 }  // namespace
 
@@ -316,7 +312,7 @@ unsigned Codegen::get_flag(const Inst& i) {
 
 // Brings a condition of the guest's into the host's flags.
 Codegen::Cond Codegen::guest_condition(unsigned cc) {
-  if (host_valid_ && is_shift(host_kind_) && uses_overflow(cc)) flush_flags();
+  if (host_valid_ && is_shift(host_kind_) && (flags_of_condition(cc) & kOf)) flush_flags();
   if (!host_valid_ && flags_dirty_) remake_flags();
   if (host_valid_) return static_cast<Cond>(cc);
   const host::Mem ah = layout_.at(layout_.packed_flags + 1, 1), al = layout_.at(layout_.packed_flags, 1);

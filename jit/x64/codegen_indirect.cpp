@@ -1,14 +1,8 @@
 // Jumps whose target is known only when they are made: returns by the table that calls fill, jumps and calls by the
 // target of last time. Whatever these do not know goes by the jump table.
-#include <cstddef>
-
 #include "jit/x64/codegen.h"
 
 namespace xlat::jit::x64 {
-
-namespace {
-constexpr i32 kReturns = offsetof(Frame, returns);
-}
 
 // If the instruction is a CALL, its RET shall find the code at this label. ESP is what it will be before the RET.
 std::optional<Codegen::Label> Codegen::note_call() {

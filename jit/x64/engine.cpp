@@ -118,10 +118,10 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, b
     if (t->entry2 == 0) return nullptr;
   }
   t->broken = options_.break_from != 0 && counters_.translated + 1 >= options_.break_from;
-  const bool by_ir = !options_.reencode || (as_loop && Codegen::jumps_to_itself(block));
-  const HostCode* host = by_ir ? nullptr : reencoder_.translate(block, *t, context, cache_.next(), cache_.cold_end());
-  t->by_ir = !host;
-  if (!host) {
+  const bool forced = !options_.reencode || (as_loop && Codegen::jumps_to_itself(block));
+  const HostCode* host = forced ? nullptr : reencoder_.translate(block, *t, context, cache_.next(), cache_.cold_end());
+  const bool by_ir = !host;
+  if (by_ir) {
     if (!as_loop && !block.by_ir && options_.ir_threshold > options_.threshold) {
       block.by_ir = true;
       return nullptr;
@@ -139,10 +139,10 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, b
   t->code_bytes = static_cast<u32>(host->hot.size());
   t->cold_bytes = static_cast<u32>(host->cold.size());
   t->uses_fpu = host->uses_fpu;
-  t->overwrites_flags = host->overwrites_flags && !t->by_ir;
+  t->overwrites_flags = host->overwrites_flags;
   t->changed_before = host->changed_before;
   counters_.loops += host->loops;
-  counters_.by_ir += t->by_ir;
+  counters_.by_ir += by_ir;
   t->exits.reserve(host->exits.size());
   for (const HostCode::ExitPlace& place : host->exits) {
     Exit* exit = &t->exits.emplace_back();

@@ -5,24 +5,18 @@
 
 namespace xlat::jit::x64 {
 
-u64 FlagRecipe::key() const {
+std::size_t FlagRecipes::Hash::operator()(const FlagRecipe& recipe) const {
   const auto of = [](const FlagOperand& o) {
     return static_cast<u64>(o.kind) | u64{o.reg} << 2 | static_cast<u64>(o.field) << 7 |
            u64{static_cast<u32>(o.imm)} << 9;
   };
-  return (static_cast<u64>(form) | u64{w} << 5) ^ of(a) << 12 ^ of(b) * 0x9e3779b97f4a7c15;
+  return (static_cast<u64>(recipe.form) | u64{recipe.w} << 5) ^ of(recipe.a) << 12 ^ of(recipe.b) * 0x9e3779b97f4a7c15;
 }
 
 u32 FlagRecipes::number(const FlagRecipe& recipe) {
-  const u64 key = recipe.key();
-  const auto [first, last] = numbers_.equal_range(key);
-  for (auto at = first; at != last; ++at) {
-    if (recipes_[at->second - 1] == recipe) return at->second;
-  }
-  recipes_.push_back(recipe);
-  const u32 number = static_cast<u32>(recipes_.size());
-  numbers_.emplace(key, number);
-  return number;
+  const auto [at, is_new] = numbers_.try_emplace(recipe, static_cast<u32>(recipes_.size() + 1));
+  if (is_new) recipes_.push_back(recipe);
+  return at->second;
 }
 
 void FlagRecipes::clear() {

@@ -62,8 +62,6 @@ struct FlagRecipe {
     }
   }
   u64 count() const { return shifts() ? static_cast<u64>(b.imm) : 0; }
-  // The same as a number that maps find it by.
-  u64 key() const;
 };
 
 // Recipes by number, from 1: what translated code leaves in kFlagWord where it has not stored the flags.
@@ -75,8 +73,11 @@ class FlagRecipes {
   void clear();
 
  private:
+  struct Hash {
+    std::size_t operator()(const FlagRecipe& recipe) const;
+  };
   std::vector<FlagRecipe> recipes_;
-  std::unordered_multimap<u64, u32> numbers_;  // by key()
+  std::unordered_map<FlagRecipe, u32, Hash> numbers_;
 };
 
 }  // namespace xlat::jit::x64

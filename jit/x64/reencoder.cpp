@@ -26,7 +26,6 @@ const HostCode* Reencoder::translate(const Block& block, const Translation& tran
   block_ = &block;
   translation_ = &translation;
   context_ = &context;
-  failed_ = false;
   if (!plan()) return nullptr;
   hot_.clear();
   cold_.clear();
@@ -45,11 +44,11 @@ const HostCode* Reencoder::translate(const Block& block, const Translation& tran
   }
   if (!ended_) {
     prepare_exit_flags();
-    exit_to(static_cast<u32>(translation.ip + block.bytes), -1);
+    exit_to(static_cast<u32>(translation.ip + block.bytes), kAlways);
   }
   emit_slow_paths();
   for (const PendingExit& exit : exits_) emit_exit(exit);
-  if (failed_ || cold_.full()) return nullptr;
+  if (cold_.full()) return nullptr;
   lay_out(base, cold_end);
   out_.overwrites_flags = overwrites_;
   out_.changed_before = changed_before_;
@@ -60,23 +59,23 @@ const HostCode* Reencoder::translate(const Block& block, const Translation& tran
 void Reencoder::budget() {
   const i32 insns = static_cast<i32>(block_->insns.size());
   hot_.group1(64, 5, Rm::reg(kR13), insns);
-  fixups_.push_back({false, true, hot_.jump(0xc), cold_.size()});
+  fixups_.push_back({false, true, hot_.jump(kLess), cold_.size()});
   cold_.group1(64, 0, Rm::reg(kR13), insns);
   cold_.mov_imm32(kR8, translation_->ip);
-  absolutes_.push_back({true, cold_.jump(-1), stubs_.leave_at});
+  absolutes_.push_back({true, cold_.jump(kAlways), stubs_.leave_at});
 }
 
 bool Reencoder::emit(unsigned n) {
   slow_of_now_ = -1;
   if (needed(n) == 0) {
-    flags_ = flags_ == Flags::kInherited ? flags_ : Flags::kDead;
+    if (flags_ != Flags::kInherited) flags_ = Flags::kDead;
     host_valid_ = false;
   }
   const Step& step = steps_[n];
   // What would be found changed by then is kept apart first, on the slow way as well.
   if (step.writes) changing(n, step.writes);
   const bool ok = step.how.pass >= Pass::kBranch ? emit_transfer(n) : emit_operation(n);
-  if (!ok || failed_) return false;
+  if (!ok) return false;
   if (slow_of_now_ >= 0) {
     Slow& slow = slow_[static_cast<unsigned>(slow_of_now_)];
     slow.next = hot_.size();
@@ -147,7 +146,7 @@ bool Reencoder::emit_operation(unsigned n) {
     case Pass::kCarry: {
       const Rm rm = mem ? memory(n, 0) : operand0();
       if (!nameable(i, rm, w)) return false;
-      if (!want_carry()) return false;
+      want_carry();
       emit_binary(number, i, rm);
       made({}, FlagKind::kPacked, 0, n);
       return true;
@@ -185,7 +184,7 @@ bool Reencoder::emit_operation(unsigned n) {
       const Rm rm = operand0();
       if (!nameable(i, rm, w)) return false;
       const bool carry = (step.live & kCf) != 0, dest_ok = !mem0 && !is_high_byte(i.op[0], w);
-      if (carry && !dest_ok && !want_carry()) return false;
+      if (carry && !dest_ok) want_carry();
       hot_.op(w, w == 8 ? 0xfe : 0xff, number, rm);
       const auto form = number == 0 ? FlagRecipe::Form::kUndoInc : FlagRecipe::Form::kUndoDec;
       if (wanted && dest_ok) {
@@ -208,7 +207,7 @@ bool Reencoder::emit_operation(unsigned n) {
     case Pass::kShift: {
       const Rm rm = operand0();
       if (!nameable(i, rm, w)) return false;
-      const u64 count = i.op[1].kind == Operand::kOne ? 1 : i.imm & 31;
+      const u64 count = shift_count(i);
       const FlagKind kind = number == 4 ? FlagKind::kShl : number == 5 ? FlagKind::kShr : FlagKind::kSar;
       FlagRecipe recipe;
       if (wanted && !mem0 && !is_high_byte(i.op[0], w)) {
@@ -263,14 +262,12 @@ bool Reencoder::emit_operation(unsigned n) {
       return true;
     }
     case Pass::kAddress: {
-      Rm rm = address(i);
-      hot_.op(w, 0x8d, host_number(i.op[0], w), rm);
+      hot_.op(w, 0x8d, host_number(i.op[0], w), address(i));
       return true;
     }
     case Pass::kMoveIf: {
       const Rm rm = mem1 ? memory(n, 0) : Rm::reg(host_number(i.op[1], w));
       const int cc = condition(i.cc());
-      if (cc < 0) return false;
       hot_.op(w, 0x0f40u | static_cast<unsigned>(cc), host_number(i.op[0], w), rm);
       // A register that is not written is cut to 32 bits all the same, which it was.
       return true;
@@ -278,16 +275,13 @@ bool Reencoder::emit_operation(unsigned n) {
     case Pass::kSet: {
       const Rm rm = mem0 ? memory(n, 0) : Rm::reg(host_number(i.op[0], 8));
       const int cc = condition(i.cc());
-      if (cc < 0) return false;
       hot_.op(8, 0x0f90u | static_cast<unsigned>(cc), 0, rm);
       return true;
     }
     case Pass::kExchange: {
       const Rm rm = operand0();
       const unsigned reg = host_number(i.op[1], w);
-      if (is_high_byte(i.op[0], w) || is_high_byte(i.op[1], w)) {
-        if (ByteWriter::needs_rex(reg, rm)) return false;
-      }
+      if (ByteWriter::needs_rex(reg, rm) && (is_high_byte(i.op[0], w) || is_high_byte(i.op[1], w))) return false;
       hot_.op(w, w == 8 ? 0x86 : 0x87, reg, rm);
       return true;
     }
@@ -326,14 +320,12 @@ bool Reencoder::emit_operation(unsigned n) {
       const Rm from = memory(n, 0);
       const unsigned to = kGuestReg[i.op[0].reg];
       if (to != kHostEsp) hot_.op(32, 0x8d, kHostEsp, Rm::at(kHostEsp, 4));
-      if (from.index == kHostEsp) return fail();
       load_to(to, 32, from);
       return true;
     }
     case Pass::kLeave: {
       const Rm from = memory(n, 0);
       hot_.op(32, 0x8d, kHostEsp, Rm::at(kGuestReg[kEbp], 4));
-      if (from.index == kHostEsp) return fail();
       load_to(kGuestReg[kEbp], 32, from);
       return true;
     }
@@ -353,17 +345,15 @@ bool Reencoder::emit_transfer(unsigned n) {
     case Pass::kBranch: {
       if (flags_ == Flags::kHost) store_flags();
       const int cc = condition(i.cc());
-      if (cc < 0) return false;
       prepare_exit_flags();
-      // The one in this page first: its jump is linked to the target itself.
       exit_to(target, cc);
-      exit_to(next, -1);
+      exit_to(next, kAlways);
       break;
     }
     case Pass::kJump:
       if (direct) {
         prepare_exit_flags();
-        exit_to(target, -1);
+        exit_to(target, kAlways);
         break;
       }
       settle_in_memory();
@@ -382,7 +372,6 @@ bool Reencoder::emit_transfer(unsigned n) {
       if (from_memory) {
         if (to.index != Rm::kNone) return false;
         load_to(kR8, 32, memory(n, 0));
-        if (to.base == kR8) return fail();
       }
       clobber(n);
       hot_.op(32, 0xc7, 0, to);
@@ -393,7 +382,7 @@ bool Reencoder::emit_transfer(unsigned n) {
       host_valid_ = false;
       prepare_exit_flags();
       if (direct) {
-        exit_to(target, -1);
+        exit_to(target, kAlways);
       } else {
         indirect_jump();
       }

@@ -133,8 +133,8 @@ class Reencoder {
   // reencoder_plan.cpp
   static const std::vector<How>& table();
   bool plan();
+  static u64 shift_count(const Insn& i);
   bool plan_step(unsigned n);
-  void add_access(Step& step, const Access& access);
   bool find_operands(unsigned n);
   void follow_registers(unsigned n);
   void join_group(Access& access, unsigned n);
@@ -171,7 +171,7 @@ class Reencoder {
   void remake();
   void emit_recipe(ByteWriter& w, const FlagRecipe& recipe);
   void carry_from_memory(ByteWriter& w);
-  bool want_carry();
+  void want_carry();
   int condition(unsigned cc);
   void made(const FlagRecipe& recipe, FlagKind kind, u64 count, unsigned n);
   void changing(unsigned n, u8 guests);
@@ -191,10 +191,6 @@ class Reencoder {
   void emit_exit(const PendingExit& exit);
   void lay_out(const u8* base, const u8* cold_end);
 
-  bool fail() {
-    failed_ = true;
-    return false;
-  }
   const Insn& insn(unsigned n) const { return block_->insns[n]; }
 
   const StateLayout& layout_;
@@ -215,7 +211,6 @@ class Reencoder {
   bool overwrites_ = false;  // all flags are made anew before anybody wants the ones there were
   u8 changed_before_ = 0;    // guest registers that change while those can still be asked for
 
-  bool failed_ = false;
   Flags flags_ = Flags::kMemory;
   bool host_valid_ = false;  // the host's flags are the guest's
   FlagKind host_kind_ = FlagKind::kPacked;

@@ -1,7 +1,5 @@
 // Ways out of the block. Where flags wait as a recipe, a jump that is linked to a block which overwrites them skips the
 // code that would store them.
-#include <cstddef>
-
 #include "base/bits.h"
 #include "cpu/interp/block_cache.h"
 #include "jit/x64/reencoder.h"
@@ -11,8 +9,6 @@ namespace xlat::jit::x64 {
 namespace {
 
 constexpr unsigned kR8 = 8, kR9 = 9, kR10 = 10, kR11 = 11, kR12 = 12, kRsp = 4;
-constexpr int kNotEqual = 5;
-constexpr i32 kReturns = offsetof(Frame, returns);
 constexpr unsigned kHostEsp = kGuestReg[kEsp];
 
 }  // namespace
@@ -75,16 +71,16 @@ void Reencoder::return_point(u32 site, u32 ip) {
   fixups_.push_back({false, false, site, hot_.size()});
   hot_.op(32, 0x81, 7, Rm::reg(kR8));
   hot_.dword(ip);
-  absolutes_.push_back({false, hot_.jump(kNotEqual), indirect_of(stubs_, *translation_)});
+  absolutes_.push_back({false, hot_.jump(kNotZero), indirect_of(stubs_, *translation_)});
   hot_.op(32, 0x81, 7, Rm::reg(kR11));
   hot_.dword(translation_->context);
-  absolutes_.push_back({false, hot_.jump(kNotEqual), indirect_of(stubs_, *translation_)});
+  absolutes_.push_back({false, hot_.jump(kNotZero), indirect_of(stubs_, *translation_)});
   PendingExit exit;
   exit.ip = ip;
   exit.returns = true;
   exit.guard = guard(hot_, ip);
-  exit.guard_jump = hot_.jump(kNotEqual);
-  exit.site = hot_.jump(-1);
+  exit.guard_jump = hot_.jump(kNotZero);
+  exit.site = hot_.jump(kAlways);
   exits_.push_back(exit);
 }
 
@@ -108,10 +104,10 @@ void Reencoder::indirect_jump() {
   hot_.byte(0xf8);  // cmp r8d, imm32
   const u32 ip = hot_.size();
   hot_.dword(Exit::kNowhere);
-  exit.miss_site = hot_.jump(kNotEqual);
+  exit.miss_site = hot_.jump(kNotZero);
   exit.guard = guard(hot_, Exit::kNowhere - context_->cs_base);
-  exit.guard_jump = hot_.jump(kNotEqual);
-  exit.site = hot_.jump(-1);
+  exit.guard_jump = hot_.jump(kNotZero);
+  exit.site = hot_.jump(kAlways);
   ASSERT(ip + Exit::kIpToGuard == exit.guard);
   exits_.push_back(exit);
 }
@@ -136,21 +132,21 @@ void Reencoder::emit_exit(const PendingExit& exit) {
   if (exit.in_cold) {
     place.check = cold_.size();
     place.cold_guard = guard(cold_, exit.ip);
-    guard_jump = cold_.jump(kNotEqual);
+    guard_jump = cold_.jump(kNotZero);
   }
-  if (exit.recipe || exit.in_cold) place.last = cold_.jump(-1);
+  if (exit.recipe || exit.in_cold) place.last = cold_.jump(kAlways);
   place.stub = cold_.size();
   if (guard_jump) fixups_.push_back({true, true, guard_jump, place.stub});
   if (place.last) fixups_.push_back({true, true, place.last, place.stub});
   if (exit.guard_jump) fixups_.push_back({false, true, exit.guard_jump, place.stub});
   fixups_.push_back({false, true, exit.site, place.stub});
   place.exit_slot = cold_.mov_later(kR8);
-  absolutes_.push_back({true, cold_.jump(-1), stubs_.leave_by_exit});
+  absolutes_.push_back({true, cold_.jump(kAlways), stubs_.leave_by_exit});
   if (exit.miss_site) {
     place.miss = exit.miss_site;
     fixups_.push_back({false, true, exit.miss_site, cold_.size()});
     place.miss_slot = cold_.mov_later(kR9);
-    absolutes_.push_back({true, cold_.jump(-1), stubs_.learn});
+    absolutes_.push_back({true, cold_.jump(kAlways), stubs_.learn});
   }
   out_.exits.push_back(place);
 }

@@ -1,5 +1,6 @@
 // The guest's arithmetic flags: in the host's as long as those last, then as a recipe by which they can be made again;
 // in memory only where neither will do.
+#include "jit/analysis.h"
 #include "jit/x64/reencoder.h"
 
 namespace xlat::jit::x64 {
@@ -7,12 +8,6 @@ namespace xlat::jit::x64 {
 namespace {
 
 constexpr unsigned kRax = 0, kR8 = 8, kR15 = 15, kRsp = 4;
-constexpr bool is_shift(FlagKind kind) {
-  return kind == FlagKind::kShl || kind == FlagKind::kShr || kind == FlagKind::kSar;
-}
-constexpr bool is_step(FlagKind kind) { return kind == FlagKind::kInc || kind == FlagKind::kDec; }
-constexpr bool uses_overflow(unsigned cc) { return (cc >> 1) == 0 || (cc >> 1) >= 6; }
-constexpr bool uses_carry(unsigned cc) { return (cc >> 1) == 1 || (cc >> 1) == 3; }
 
 }  // namespace
 
@@ -158,31 +153,29 @@ void Reencoder::carry_from_memory(ByteWriter& w) {
 }
 
 // The host's CF becomes the guest's.
-bool Reencoder::want_carry() {
-  if (host_valid_ && !is_step(host_kind_)) return true;
-  switch (flags_) {
-    case Flags::kRecipe: remake(); return true;
-    case Flags::kMemory: carry_from_memory(hot_); return true;
-    default: return fail();
-  }
+void Reencoder::want_carry() {
+  if (host_valid_ && !is_step(host_kind_)) return;
+  if (flags_ == Flags::kRecipe) return remake();
+  ASSERT(flags_ == Flags::kMemory);
+  carry_from_memory(hot_);
 }
 
-// Brings condition `cc` of the guest's into the host's flags; the host's condition, or -1.
+// Brings condition `cc` of the guest's into the host's flags; gives the host's condition.
 int Reencoder::condition(unsigned cc) {
-  if (host_valid_ && is_step(host_kind_) && uses_carry(cc)) host_valid_ = false;
+  if (host_valid_ && is_step(host_kind_) && (flags_of_condition(cc) & kCf)) host_valid_ = false;
   const bool shift = flags_ == Flags::kRecipe && recipe_.shifts() && recipe_.count() != 1;
-  if (uses_overflow(cc) && (shift || (host_valid_ && is_shift(host_kind_) && host_count_ != 1))) {
+  if ((flags_of_condition(cc) & kOf) && (shift || (host_valid_ && is_shift(host_kind_) && host_count_ != 1))) {
     settle_in_memory();
     host_valid_ = false;
   }
   if (!host_valid_ && flags_ == Flags::kRecipe) remake();
   if (host_valid_) return static_cast<int>(cc);
-  if (flags_ != Flags::kMemory) return fail() - 1;
+  ASSERT(flags_ == Flags::kMemory);
   const auto test = [this](i32 byte, u32 bits) {
     hot_.op(8, 0xf6, 0, Rm::at(kR15, layout_.packed_flags + byte));
     hot_.byte(bits);
   };
-  const int set = cc & 1 ? 4 : 5;
+  const int set = cc & 1 ? kZero : kNotZero;
   switch (cc >> 1) {
     case 0: test(0, 1); return set;
     case 1: test(1, kCf); return set;

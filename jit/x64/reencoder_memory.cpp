@@ -9,7 +9,6 @@ namespace xlat::jit::x64 {
 
 namespace {
 constexpr unsigned kR8 = 8, kR9 = 9, kR12 = 12;
-constexpr int kZero = 4, kNotZero = 5, kCarryOut = 2, kBelowOrEqual = 6;
 }  // namespace
 
 // The memory operand as the host addresses it, without what a segment adds.
@@ -75,7 +74,7 @@ Rm Reencoder::grouped(unsigned n, const Access& access) {
     hot_.byte(20);
     hot_.op(32, 0x81, 0, Rm::reg(kR8));  // add r8d, imm32
     hot_.dword(static_cast<u32>(group.high - group.low - 1) << 20);
-    slow_jump(n, kCarryOut);
+    slow_jump(n, kCarrySet);
     look_up(n, group.pointer, kR9, group.write);
     hot_.op(64, 0x03, group.pointer, Rm::reg(kR9));
   }
@@ -122,7 +121,7 @@ void Reencoder::emit_slow_paths() {
     calls.push_back(cold_.call());
     if (slow.rest || slow.insn + 1 == block_->insns.size()) continue;  // it has left
     if (slow.to_host_flags) load_host_flags(cold_);
-    fixups_.push_back({true, false, cold_.jump(-1), slow.next});
+    fixups_.push_back({true, false, cold_.jump(kAlways), slow.next});
   }
   for (const SlowJump& jump : slow_jumps_) fixups_.push_back({false, true, jump.site, begins[jump.slow]});
   for (const Misaligned& m : misaligned_) {
@@ -133,12 +132,12 @@ void Reencoder::emit_slow_paths() {
     cold_.op(32, 0x81, 7, Rm::reg(kR9));  // cmp r9d, imm32
     cold_.dword(4096 - m.bytes);
     fixups_.push_back({true, false, cold_.jump(kBelowOrEqual), m.back});
-    fixups_.push_back({true, true, cold_.jump(-1), begins[m.slow]});
+    fixups_.push_back({true, true, cold_.jump(kAlways), begins[m.slow]});
   }
   if (calls.empty()) return;
   for (const u32 call : calls) fixups_.push_back({true, true, call, cold_.size()});
   cold_.patch_qword(cold_.mov_later(kR9), reinterpret_cast<std::uintptr_t>(translation_));
-  absolutes_.push_back({true, cold_.jump(-1), stubs_.interpret});
+  absolutes_.push_back({true, cold_.jump(kAlways), stubs_.interpret});
 }
 
 }  // namespace xlat::jit::x64

@@ -44,6 +44,11 @@ bool Reencoder::plan() {
   return true;
 }
 
+// 0: it is not known.
+u64 Reencoder::shift_count(const Insn& i) {
+  return i.op[1].kind == Operand::kOne ? 1 : i.op[1].kind == Operand::kImm ? i.imm & 31 : 0;
+}
+
 // Registers, flags and accesses of one instruction. False if it is not for this translator.
 bool Reencoder::plan_step(unsigned n) {
   const Insn& i = insn(n);
@@ -51,19 +56,14 @@ bool Reencoder::plan_step(unsigned n) {
   step = {};
   step.how = table()[i.encoding];
   if (step.how.pass == Pass::kOther) return false;
-  step.reads = 0;
   switch (step.how.pass) {
     case Pass::kCarry: step.reads = kCf; break;
     case Pass::kBranch:
     case Pass::kMoveIf:
     case Pass::kSet: step.reads = static_cast<u16>(flags_of_condition(i.cc())); break;
-    case Pass::kUnary: break;
-    case Pass::kShift: {
-      if (i.op[1].kind != Operand::kImm && i.op[1].kind != Operand::kOne) return false;
-      const u64 count = i.op[1].kind == Operand::kOne ? 1 : i.imm & 31;
-      if (count == 0 || count >= 8u * i.width) return false;
+    case Pass::kShift:
+      if (shift_count(i) == 0 || shift_count(i) >= 8u * i.width) return false;
       break;
-    }
     default: break;
   }
   if (!find_operands(n)) return false;
@@ -71,8 +71,6 @@ bool Reencoder::plan_step(unsigned n) {
   follow_registers(n);
   return true;
 }
-
-void Reencoder::add_access(Step& step, const Access& access) { step.access[step.access[0].bytes != 0] = access; }
 
 // Its accesses, in the order they are made, and the registers it changes.
 bool Reencoder::find_operands(unsigned n) {
@@ -83,25 +81,19 @@ bool Reencoder::find_operands(unsigned n) {
     if (o.kind == Operand::kReg) step.writes |= static_cast<u8>(1u << (i.width == 1 ? o.reg & 3 : o.reg));
   };
   const bool flat_stack = context_->flat & 1u << kSs;
-  const auto operand = [&](unsigned bytes, bool write) {
-    Access access;
-    access.bytes = static_cast<u8>(bytes);
-    access.write = write;
-    access.base = i.index == kZeroReg ? i.base : Rm::kNone;
-    access.disp = i.disp;
+  const auto add = [&](Access access) {
     if (access.base != Rm::kNone) join_group(access, n);
-    add_access(step, access);
+    step.access[step.access[0].bytes != 0] = access;
+  };
+  const auto operand = [&](unsigned bytes, bool write) {
+    add({.bytes = static_cast<u8>(bytes),
+         .write = write,
+         .disp = i.disp,
+         .base = i.index == kZeroReg ? i.base : Rm::kNone});
     return (context_->flat & 1u << i.seg) != 0 && i.asize == 4;
   };
   const auto stack = [&](unsigned base, i32 disp, bool write) {
-    Access access;
-    access.bytes = 4;
-    access.write = write;
-    access.stack = true;
-    access.base = base;
-    access.disp = disp;
-    join_group(access, n);
-    add_access(step, access);
+    add({.bytes = 4, .write = write, .stack = true, .disp = disp, .base = base});
     return flat_stack && i.osize == 4;
   };
   const bool mem0 = i.op[0].kind == Operand::kMem, mem1 = i.op[1].kind == Operand::kMem;
@@ -110,7 +102,7 @@ bool Reencoder::find_operands(unsigned n) {
     case Pass::kCarry:
     case Pass::kStep:
     case Pass::kUnary:
-    case Pass::kShift: writes(i.op[0]); return mem0 ? operand(i.width, true) : mem1 ? operand(i.width, false) : true;
+    case Pass::kShift:
     case Pass::kMove: writes(i.op[0]); return mem0 ? operand(i.width, true) : mem1 ? operand(i.width, false) : true;
     case Pass::kCompare:
     case Pass::kTest: return mem0 || mem1 ? operand(i.width, false) : true;

@@ -12,6 +12,7 @@
 #include <asmjit/x86.h>
 
 #include <array>
+#include <cstddef>
 
 #include "cpu/cpu.h"
 #include "jit/x64/fpu_state.h"
@@ -79,6 +80,7 @@ struct Frame {
   Exit* site = nullptr;  // an indirect jump that left because it was not the one of last time
   ReturnTable returns{};
 };
+inline constexpr i32 kReturns = offsetof(Frame, returns);
 
 // Where fields of CpuState lie; its parts have private members, so they are measured on an object.
 struct StateLayout {

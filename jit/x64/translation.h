@@ -57,7 +57,6 @@ struct Translation {
   u64 rests_since = 0;
   const u8 *code = nullptr, *cold = nullptr;
   u32 code_bytes = 0, cold_bytes = 0;
-  bool by_ir = false;             // by the code generator from the IR
   bool overwrites_flags = false;  // see HostCode
   u8 changed_before = 0;
   bool uses_fpu = false;                   // by x87 or MMX instructions that the host executes
