@@ -118,6 +118,7 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, b
     if (t->entry2 == 0) return nullptr;
   }
   t->broken = options_.break_from != 0 && counters_.translated + 1 >= options_.break_from;
+  const std::span<const Insn> insns = blocks_.insns(block);
   const bool forced = !options_.reencode || (as_loop && Codegen::jumps_to_itself(block));
   const HostCode* host = forced ? nullptr : reencoder_.translate(block, *t, context, cache_.next(), cache_.cold_end());
   const bool by_ir = !host;
@@ -126,10 +127,10 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, b
       block.by_ir = true;
       return nullptr;
     }
-    ir_ = Lifter::lift(block.insns, std::move(ir_));
+    ir_ = Lifter::lift(insns, std::move(ir_));
     host = codegen_.generate(block, ir_, *t, context, cache_.next(), cache_.cold_end(), as_loop);
   }
-  if (!host || host->interpreted == block.insns.size()) {
+  if (!host || host->interpreted == insns.size()) {
     block.heat = kNeverHot;
     return nullptr;
   }
@@ -167,7 +168,7 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, b
   t->index = translations_.size();
   translations_.push_back(std::move(owned));
   ++counters_.translated;
-  counters_.guest_insns += block.insns.size();
+  counters_.guest_insns += insns.size();
   counters_.left_to_interp += host->interpreted;
   counters_.host_bytes += host->hot.size();
   counters_.cold_bytes += host->cold.size();
@@ -177,6 +178,7 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, b
     options_.perf_map->add(t->cold, t->cold_bytes, fmt::format("guest_{:08x}_cold", t->ip));
   }
   if (watched()) t->text = std::make_unique<Interp::CodeText>(text_of(block, *t));
+  blocks_.let_insns_go(block);
   return t;
 }
 
@@ -184,6 +186,7 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, b
 Translation* Engine::sampled(Translation* t) {
   if (++t->samples != options_.samples || cache_.left() < kMostRoom) return t;
   const Block& block = *t->block;
+  blocks_.insns(block);
   if (!Codegen::jumps_to_itself(block)) return t;
   const u32 ip = t->ip, context = t->context;
   drop(t);
