@@ -163,7 +163,7 @@ Block* BlockCache::keep_once(std::unique_ptr<Block> block) {
 
 // Bytes are about to be written: every block that overlaps them goes.
 void BlockCache::drop(u64 phys, unsigned bytes) {
-  const std::vector<Block*> blocks = pages_.overlapping(phys, bytes);
+  const std::vector<Block*> blocks = pages_.written(phys, bytes);
   if (blocks.empty()) return;
   ++counters_.code_writes;
   counters_.dropped += blocks.size();

@@ -30,6 +30,7 @@ struct Block {
   u32 bytes = 0;
   CodeMode mode;
   u8 count = 0;         // instructions
+  u8 rewritten = 0;     // times code in its page had been written when it was decoded, up to CodePages::kMostWrites
   bool branch = false;  // the last instruction sets EIP itself
   bool valid = true;
   mutable bool by_ir = false;  // translating it costs more than usual

@@ -18,6 +18,7 @@ void CodePages::add(Block& block) {
   block.each_part([&](u64 page, unsigned first, unsigned bytes) { watch_.watch(page << 12 | first, bytes); });
   each_line(block, [&](u64 number, unsigned line) {
     Page& page = pages_[number];
+    block.rewritten = std::max(block.rewritten, page.writes);
     u32 node = free_;
     if (node != 0) {
       free_ = nodes_[node - 1].next;
@@ -27,7 +28,6 @@ void CodePages::add(Block& block) {
     }
     nodes_[node - 1] = {&block, page.first[line]};
     page.first[line] = node;
-    ++page.nodes;
   });
 }
 
@@ -42,11 +42,10 @@ void CodePages::remove(const Block& block) {
     *link = nodes_[node - 1].next;
     nodes_[node - 1].next = std::exchange(free_, node);
     if (page.first[line] == 0) watch_.forget_line(number << 12 | line << kLineLog2);
-    if (--page.nodes == 0) pages_.erase(at);
   });
 }
 
-std::vector<Block*> CodePages::overlapping(u64 phys, unsigned bytes) const {
+std::vector<Block*> CodePages::written(u64 phys, unsigned bytes) {
   std::vector<Block*> found;
   const u64 number = phys >> 12;
   const auto at = pages_.find(number);
@@ -62,6 +61,7 @@ std::vector<Block*> CodePages::overlapping(u64 phys, unsigned bytes) const {
       if (overlaps && std::find(found.begin(), found.end(), block) == found.end()) found.push_back(block);
     }
   }
+  if (!found.empty() && at->second.writes < kMostWrites) ++at->second.writes;
   return found;
 }
 

@@ -16,11 +16,13 @@ class CodePages {
  public:
   explicit CodePages(CodeWatch& watch) : watch_(watch) {}
 
+  static constexpr u8 kMostWrites = 255;
+
   void add(Block& block);
   // Lines without code left are no longer watched, so that data between code soon costs nothing.
   void remove(const Block& block);
-  // The blocks with bytes among [phys, phys + bytes), which lie in one page; each once.
-  std::vector<Block*> overlapping(u64 phys, unsigned bytes) const;
+  // [phys, phys + bytes), which lie in one page, are written: the blocks that have bytes there, each once.
+  std::vector<Block*> written(u64 phys, unsigned bytes);
   void clear();
 
  private:
@@ -31,7 +33,7 @@ class CodePages {
   };
   struct Page {
     std::array<u32, kLines> first{};  // index of the first node plus one; 0: none
-    unsigned nodes = 0;
+    u8 writes = 0;                    // that hit blocks
   };
   // Calls fn(page number, line) for each line the block has bytes in.
   static void each_line(const Block& block, auto&& fn);
