@@ -17,9 +17,9 @@ void raise_too_long(Interp& interp, const Insn&) { interp.cpu().raise(kGP, 0); }
 // Merges the groups' tables: exactly one of them has each encoding.
 void (*handler_of(u16 encoding, unsigned width, Rep rep))() {
   Handler found = nullptr;
-  if (encoding == encoding_invalid()) {
+  if (encoding == kEncodingInvalid) {
     found = raise_invalid;
-  } else if (encoding == encoding_too_long()) {
+  } else if (encoding == kEncodingTooLong) {
     found = raise_too_long;
   } else {
     const unsigned slot = static_cast<unsigned>(std::countr_zero(width));

@@ -13,12 +13,12 @@ namespace helper {
 // clang-format off
 // a: the bits of the memory operand, b: its offset.
 #define XLAT_FPU_OPERATIONS(X)                                                                                     \
-  X(fadd) X(fmul) X(fsub) X(fsubr) X(fdiv) X(fdivr)                                                                \
+  X(fadd) X(fmul) X(fsub) X(fsubr) X(fdiv) X(fdivr) X(faddp) X(fmulp) X(fsubp) X(fsubrp) X(fdivp) X(fdivrp)        \
   X(fcom) X(fcomp) X(fcompp) X(fucom) X(fucomp) X(fucompp) X(fcomi) X(fcomip) X(fucomi) X(fucomip) X(ftst) X(fxam) \
-  X(fld) X(fst_st) X(fstp_st) X(fxch) X(fld_constant)                                                              \
+  X(fld) X(fst_st) X(fstp_st) X(fstpnce) X(fxch) X(fld_constant)                                                              \
   X(fchs) X(fabs) X(fsqrt) X(frndint) X(fscale) X(fxtract) X(fprem) X(fprem1)                                      \
   X(f2xm1) X(fyl2x) X(fyl2xp1) X(fptan) X(fpatan) X(fsin) X(fcos) X(fsincos)                                       \
-  X(fnop) X(fdecstp) X(fincstp) X(ffree) X(fldcw)
+  X(fnop) X(fdecstp) X(fincstp) X(ffree) X(ffreep) X(fldcw)
 
 // a: the offset of the memory operand, which the helper reads or writes.
 #define XLAT_FPU_MEMORY_OPERATIONS(X) X(fld_m80) X(fbld) X(fst) X(fstp) X(fstp_m80) X(fbstp) X(fldenv) X(frstor)

@@ -33,11 +33,11 @@ IrBlock Lifter::lift(std::span<const Insn> insns, IrBlock reuse) {
   for (const Insn& i : insns) {
     lifter.block_.starts.push_back(static_cast<u32>(lifter.block_.code.size()));
     // The decoder's pseudo-encodings have no semantics but their fault.
-    if (i.encoding == encoding_invalid()) {
+    if (i.sem == "invalid"_sem) {
       lifter.raise(kUD, 0);
       continue;
     }
-    if (i.encoding == encoding_too_long()) {
+    if (i.sem == "too_long"_sem) {
       lifter.raise(kGP, 0);
       continue;
     }

@@ -3,6 +3,7 @@
 // interpreter's.
 #include <cstddef>
 
+#include "cpu/encoding.h"
 #include "cpu/helpers.h"
 #include "jit/x64/codegen.h"
 
@@ -204,7 +205,7 @@ void Codegen::change_level(HelperRoutine routine) {
   committed_ = ended_ = true;
 }
 
-bool Codegen::is_cmpxchg8b(unsigned n) const { return block_->insns[n].opcode == 0xc7 && block_->insns[n].width == 8; }
+bool Codegen::is_cmpxchg8b(unsigned n) const { return block_->insns[n].sem == "cmpxchg8b"_sem; }
 
 // The host's own, on the guest's registers. It changes ZF alone.
 void Codegen::cmpxchg8b(unsigned n) {

@@ -40,7 +40,7 @@ Engine::Engine(Cpu& cpu, const JitOptions& options, CodeCache cache)
       codegen_(layout_, stubs_) {
   frame_.engine = this;
   frame_.returns.fill(stubs_.indirect);
-  slow_.resize(encoding_too_long() + 1u);
+  slow_.resize(kEncodingTooLong + 1u);
   if (options_.perf_map) options_.perf_map->add(stubs_.enter, stubs_.bytes, "xlat_stubs");
   blocks_.on_drop = [this](const Block& block) {
     while (block.translation) drop(static_cast<Translation*>(block.translation));
