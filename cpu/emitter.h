@@ -9,11 +9,9 @@
 #include <concepts>
 
 #include "cpu/cpu.h"
+#include "cpu/helpers.h"
 
 namespace xlat {
-
-// Work on Cpu that is too rare or complex for semantics. s.ip is the next instruction's when it is called.
-using Helper = u64 (*)(Cpu&, const Insn&, u64 a, u64 b);
 
 template <class E>
 concept Emitter = requires(E e, const Insn& i, typename E::Val v, typename E::Place p, Width<32> w, Helper h) {

@@ -66,7 +66,7 @@ void EvalEngine::evaluate(const Insn& i) {
       case Op::kCheckTarget: e.check_target(a); break;
       case Op::kRaise: e.raise(inst.aux, static_cast<u32>(inst.imm)); break;
       case Op::kRaiseIf: e.raise_if(a, inst.aux); break;
-      case Op::kCall: result = e.call(ir.helpers[inst.imm], i, a, b).v; break;
+      case Op::kCall: result = e.call(static_cast<Helper>(inst.imm), i, a, b).v; break;
       case Op::kWhen:
         if (a.v == 0) at = inst.imm - 1;
         break;

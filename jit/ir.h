@@ -54,7 +54,7 @@ enum class Op : u8 {
   kCheckTarget,  // #GP if a is beyond CS.limit
   kRaise,        // vector aux, error code imm
   kRaiseIf,      // if a, vector aux
-  kCall,         // helper(imm as index), arguments a, b
+  kCall,         // Helper imm, arguments a, b
   kWhen,         // if a is 0 go on at operation imm
   kRepeatIf,     // if a, the same instruction again (REP)
 };
@@ -73,7 +73,6 @@ struct Inst {
 struct IrBlock {
   std::vector<Inst> code;
   std::vector<u32> starts;
-  std::vector<Helper> helpers;
 
   // A line an operation, for -d ir and for tests.
   std::string dump() const;

@@ -140,7 +140,7 @@ class InterpEmitter : public OperandAccess<InterpEmitter> {
   Val call(Helper h, const Insn& i, Val a, Val b) {
     if (cpu_.faulted()) return {0};
     s_.ip = next_ip(i).v;
-    return {h(cpu_, i, a.v, b.v)};
+    return {info_of(h).work(cpu_, i, a.v, b.v)};
   }
 
   // ---- REP, for cpu/interp/handlers.h ----

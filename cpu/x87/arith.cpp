@@ -1,5 +1,5 @@
 // x87 arithmetic and comparison.
-#include "cpu/x87/helpers.h"
+#include "cpu/helpers.h"
 #include "cpu/x87/operation.h"
 
 namespace xlat::helper {

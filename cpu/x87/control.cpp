@@ -1,6 +1,6 @@
 // x87 control: availability, pending exceptions, control and status words, environments and images.
 #include "base/bits.h"
-#include "cpu/x87/helpers.h"
+#include "cpu/helpers.h"
 #include "cpu/x87/tag.h"
 #include "cpu/x87/unit.h"
 

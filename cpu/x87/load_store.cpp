@@ -1,6 +1,6 @@
 // x87 loads, stores, exchanges and constants.
 #include "base/bits.h"
-#include "cpu/x87/helpers.h"
+#include "cpu/helpers.h"
 #include "cpu/x87/operation.h"
 
 namespace xlat::helper {

@@ -29,7 +29,6 @@ IrBlock Lifter::lift(std::span<const Insn> insns, IrBlock reuse) {
   lifter.block_ = std::move(reuse);
   lifter.block_.code.clear();
   lifter.block_.starts.clear();
-  lifter.block_.helpers.clear();
   for (const Insn& i : insns) {
     lifter.block_.starts.push_back(static_cast<u32>(lifter.block_.code.size()));
     // The decoder's pseudo-encodings have no semantics but their fault.

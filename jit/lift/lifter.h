@@ -97,8 +97,7 @@ class Lifter : public OperandAccess<Lifter> {
   void raise(u8 vector, u32 code) { emit({Op::kRaise, 0, vector, 0, 0, 0, code}); }
   void raise_if(Val c, u8 vector) { emit({Op::kRaiseIf, 0, vector, c.ref}); }
   Val call(Helper h, const Insn&, Val a, Val b) {
-    block_.helpers.push_back(h);
-    return emit({Op::kCall, 64, 0, a.ref, b.ref, 0, block_.helpers.size() - 1});
+    return emit({Op::kCall, 64, 0, a.ref, b.ref, 0, static_cast<u64>(h)});
   }
   void repeat_if(Val c) { emit({Op::kRepeatIf, 0, 0, c.ref}); }
 

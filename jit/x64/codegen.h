@@ -243,8 +243,6 @@ class Codegen {
   // codegen_system.cpp
   bool does(const Inst& call, unsigned n) const;
   bool calls_cpp(unsigned n) const;
-  void helper_flags(const Inst& call, u32& set, bool& reads) const;
-  u8 helper_width(const Inst& call) const;
   void call(const Inst& i, Ref r);
   bool is_cmpxchg8b(unsigned n) const;
   void cmpxchg8b(unsigned n);

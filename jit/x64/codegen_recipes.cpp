@@ -23,12 +23,16 @@ void Codegen::find_flag_effects() {
           break;
         case Op::kGetFlag: effect.reads = effect.reads || (i.imm & kArithFlags) != 0; break;
         case Op::kCondition: effect.reads = true; break;
-        case Op::kCall: helper_flags(i, set, effect.reads); break;
+        case Op::kCall: {
+          const HelperInfo& helper = info_of(static_cast<Helper>(i.imm));
+          set |= helper.sets;
+          effect.reads = effect.reads || helper.reads != 0;
+          break;
+        }
         case Op::kSetReg: effect.writes |= 1u << kGuestReg[i.w == 8 ? i.aux & 3 : i.aux]; break;
         default: break;
       }
     }
-    if (fpu_forms_[n].kind == FpuForm::kCompare) set = kArithFlags;
     effect.replaces = set == kArithFlags && !effect.reads;
     effect.records = effect.records && set != kArithFlags;
   }

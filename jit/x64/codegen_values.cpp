@@ -23,7 +23,7 @@ void Codegen::find_widths() {
       case Op::kAnd: v.width = std::min(values_[resolve(i.a)].width, values_[resolve(i.b)].width); break;
       case Op::kBitScanForward:
       case Op::kBitScanReverse: v.width = 6; break;
-      case Op::kCall: v.width = helper_width(i); break;
+      case Op::kCall: v.width = std::max<u8>(1, info_of(static_cast<Helper>(i.imm)).bits); break;
       case Op::kTrunc: {
         const Ref a = resolve(i.a);
         v.width = std::min<u8>(i.w, values_[a].width);

@@ -6,7 +6,7 @@
 #include <initializer_list>
 
 #include "cpu/encoding.h"
-#include "cpu/x87/helpers.h"
+#include "cpu/x87/lists.h"
 
 namespace xlat::jit::x64 {
 
