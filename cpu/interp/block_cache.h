@@ -92,7 +92,7 @@ class BlockCache {
   };
   static constexpr unsigned kNearSlotsLog2 = 15;
   static constexpr unsigned kMaxInsns = InsnPool::kMostInsns;
-  static constexpr std::size_t kMaxBlocks = 1 << 18;
+  static constexpr std::size_t kMaxBlocks = 1 << 20;
   static constexpr std::size_t kMaxDropped = 1024;
   static constexpr std::uintptr_t kNowhere = ~std::uintptr_t{0};
 
