@@ -29,15 +29,19 @@ bool leads_into_own_page(const Exit& exit, const Block& to) {
 }
 }  // namespace
 
+const HelperFn Engine::kRoutines[kHelperRoutines] = {
+#define ROUTINE(number, name) &Engine::name,
+#include "jit/x64/helper_routines.inc"
+#undef ROUTINE
+};
+
 Engine::Engine(Cpu& cpu, const JitOptions& options, CodeCache cache)
     : Interp(cpu),
       options_(options),
       cache_(std::move(cache)),
       layout_(cpu),
       jumps_(std::size_t{1} << kJumpEntriesLog2),
-      stubs_(make_stubs(cache_, layout_, jumps_.data(), &Engine::interpret, &Engine::load_fpu,
-                        {&Engine::load_segment, &Engine::verify, &Engine::sysenter, &Engine::sysexit, &Engine::rdtsc,
-                         &Engine::invlpg})),
+      stubs_(make_stubs(cache_, layout_, jumps_.data(), &Engine::interpret, &Engine::load_fpu, kRoutines)),
       reencoder_(layout_, stubs_, recipes_),
       codegen_(layout_, stubs_) {
   frame_.engine = this;
