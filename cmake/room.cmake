@@ -13,3 +13,16 @@ function(xlat_room name)
   endforeach()
   target_link_libraries(xlat_${name} PUBLIC ${ROOM_LIBS})
 endfunction()
+
+# xlat_group_sources(ROOM TEMPLATE): a source made from the template for each group of instructions, so that they are
+# compiled side by side.
+function(xlat_group_sources room template)
+  set(groups ${PROJECT_SOURCE_DIR}/cpu/groups.inc)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${groups})
+  file(STRINGS ${groups} lines REGEX "^GROUP")
+  foreach(line ${lines})
+    string(REGEX REPLACE "GROUP.([a-z0-9_]+).*" "\\1" group ${line})
+    configure_file(${template} ${CMAKE_CURRENT_BINARY_DIR}/${group}_group.cpp @ONLY)
+    target_sources(xlat_${room} PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/${group}_group.cpp)
+  endforeach()
+endfunction()

@@ -19,6 +19,8 @@ bool uses_modrm(const Encoding& e) {
       case OpCode::Gd:
       case OpCode::Gv:
       case OpCode::M:
+      case OpCode::Mr:
+      case OpCode::Mi:
       case OpCode::Sw:
       case OpCode::Cd:
       case OpCode::Dd:
@@ -64,6 +66,7 @@ class Decoding {
       if (!matches(e)) continue;
       found = &e;
       out_.encoding = index;
+      out_.sem = e.sem;
       break;
     }
     if (!found || (found->attributes & attr::kFeatures & ~features)) return invalid();
@@ -80,10 +83,11 @@ class Decoding {
  private:
   // The bytes ended early. If 15 were there, the instruction is too long; else more have to be fetched.
   bool finish_short() { return bytes_.size() >= kMaxInsnBytes ? too_long() : false; }
-  bool invalid() { return pseudo(encoding_invalid()); }
-  bool too_long() { return pseudo(encoding_too_long()); }
+  bool invalid() { return pseudo(kEncodingInvalid); }
+  bool too_long() { return pseudo(kEncodingTooLong); }
   bool pseudo(u16 encoding) {
     out_.encoding = encoding;
+    out_.sem = encodings()[encoding].sem;
     out_.len = static_cast<u8>(at_ < kMaxInsnBytes ? at_ : kMaxInsnBytes);
     out_.op[0] = out_.op[1] = out_.op[2] = Operand{};
     out_.has_mem = false;
@@ -242,7 +246,9 @@ class Decoding {
       case OpCode::Gw:
       case OpCode::Gd:
       case OpCode::Gv: return set(o, Operand::kReg, reg);
-      case OpCode::M: return out_.has_mem ? set(o, Operand::kMem) : fail();
+      case OpCode::M:
+      case OpCode::Mr: return out_.has_mem ? set(o, Operand::kMem) : fail();
+      case OpCode::Mi: return out_.has_mem ? set(o, Operand::kMem, 1) : fail();
       case OpCode::Ib: return imm(o, 1, false);
       case OpCode::Ib2: {
         u8 second = 0;

@@ -9,45 +9,38 @@
 #include <concepts>
 
 #include "cpu/cpu.h"
+#include "cpu/helpers.h"
 
 namespace xlat {
-
-// Work on Cpu that is too rare or complex for semantics. s.ip is the next instruction's when it is called.
-using Helper = u64 (*)(Cpu&, const Insn&, u64 a, u64 b);
 
 template <class E>
 concept Emitter = requires(E e, const Insn& i, typename E::Val v, typename E::Place p, Width<32> w, Helper h) {
   // Values. Widths in bits; shifts by the width or more give zero (sar: the sign).
   { e.imm(u64{}) } -> std::same_as<typename E::Val>;
-  { e.add(w, v, v) } -> std::same_as<typename E::Val>;
-  { e.sub(w, v, v) } -> std::same_as<typename E::Val>;
-  { e.mul(w, v, v) } -> std::same_as<typename E::Val>;
-  { e.udiv(w, v, v) } -> std::same_as<typename E::Val>;  // by zero: 0
-  { e.urem(w, v, v) } -> std::same_as<typename E::Val>;  // by zero: 0
-  { e.sdiv(w, v, v) } -> std::same_as<typename E::Val>;  // truncates; overflow wraps
-  { e.srem(w, v, v) } -> std::same_as<typename E::Val>;
-  { e.and_(w, v, v) } -> std::same_as<typename E::Val>;
-  { e.or_(w, v, v) } -> std::same_as<typename E::Val>;
-  { e.xor_(w, v, v) } -> std::same_as<typename E::Val>;
-  { e.not_(w, v) } -> std::same_as<typename E::Val>;
-  { e.shl(w, v, v) } -> std::same_as<typename E::Val>;
-  { e.shr(w, v, v) } -> std::same_as<typename E::Val>;
-  { e.sar(w, v, v) } -> std::same_as<typename E::Val>;
-  { e.trunc(w, v) } -> std::same_as<typename E::Val>;
-  { e.sext(w, w, v) } -> std::same_as<typename E::Val>;  // (from, to, value)
-  { e.eq(v, v) } -> std::same_as<typename E::Val>;       // comparisons give 0 or 1, on all 64 bits
-  { e.ne(v, v) } -> std::same_as<typename E::Val>;
-  { e.ult(v, v) } -> std::same_as<typename E::Val>;
-  { e.slt(w, v, v) } -> std::same_as<typename E::Val>;
-  { e.select(v, v, v) } -> std::same_as<typename E::Val>;
-  { e.bswap(w, v) } -> std::same_as<typename E::Val>;
-  { e.bit_scan_forward(v) } -> std::same_as<typename E::Val>;  // of zero: 0
-  { e.bit_scan_reverse(v) } -> std::same_as<typename E::Val>;
+#define ARGUMENTS_w_a (w, v)
+#define ARGUMENTS_w_a_b (w, v, v)
+#define ARGUMENTS_w_a_b_c (w, v, v, v)
+#define ARGUMENTS_from_w_a (w, w, v)
+#define ARGUMENTS_a (v)
+#define ARGUMENTS_a_b (v, v)
+#define ARGUMENTS_c_a_b (v, v, v)
+#define VALUE_OP(op, name, shape, result) \
+  { e.name ARGUMENTS_##shape } -> std::same_as<typename E::Val>;
+#include "cpu/value_ops.inc"
+#undef VALUE_OP
+#undef ARGUMENTS_w_a
+#undef ARGUMENTS_w_a_b
+#undef ARGUMENTS_w_a_b_c
+#undef ARGUMENTS_from_w_a
+#undef ARGUMENTS_a
+#undef ARGUMENTS_a_b
+#undef ARGUMENTS_c_a_b
   // State.
   { e.reg(w, 0u) } -> std::same_as<typename E::Val>;
   e.set_reg(w, 0u, v);
   { e.selector(0u) } -> std::same_as<typename E::Val>;
   e.flags(FlagKind::kAdd, w, v, v, v);
+  e.shift_flags(FlagKind::kShl, w, v, v, v);  // unless the count, the second value, is zero
   e.set_flags(u32{}, v);
   { e.flag(kCf) } -> std::same_as<typename E::Val>;
   { e.condition(0u) } -> std::same_as<typename E::Val>;

@@ -9,19 +9,23 @@ using namespace match;
 using namespace attr;
 
 constexpr Encoding kEncodings[] = {
-#define OP(group, map, opcode, match, name, width, o1, o2, o3, attributes)                                          \
-  Encoding{#name,     map, static_cast<u8>(opcode), match, WidthClass::width, {OpCode::o1, OpCode::o2, OpCode::o3}, \
+#define OP(group, map, opcode, match, name, width, o1, o2, o3, attributes) \
+  Encoding{#name,                                                          \
+           #name ""_sem,                                                   \
+           map,                                                            \
+           static_cast<u8>(opcode),                                        \
+           match,                                                          \
+           WidthClass::width,                                              \
+           {OpCode::o1, OpCode::o2, OpCode::o3},                           \
            attributes},
 #include "cpu/opcodes.inc"
 #undef OP
-    Encoding{"invalid", 0xff, 0, 0, WidthClass::x, {}, Branch},
-    Encoding{"too_long", 0xff, 0, 0, WidthClass::x, {}, Branch},
+    Encoding{"invalid", "invalid"_sem, 0xff, 0, 0, WidthClass::x, {}, Branch},
+    Encoding{"too_long", "too_long"_sem, 0xff, 0, 0, WidthClass::x, {}, Branch},
 };
 
 }  // namespace
 
 std::span<const Encoding> encodings() { return kEncodings; }
-u16 encoding_invalid() { return static_cast<u16>(std::size(kEncodings) - 2); }
-u16 encoding_too_long() { return static_cast<u16>(std::size(kEncodings) - 1); }
 
 }  // namespace xlat

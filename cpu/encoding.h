@@ -2,13 +2,15 @@
 #pragma once
 
 #include <span>
+#include <string_view>
 
 #include "base/types.h"
+#include "cpu/insn.h"
 
 namespace xlat {
 
 // Operand codes, SDM vol. 2, A.2. Ib2 is a second immediate byte; Ibs a sign-extended one; Zb/Zv the register in the
-// low three bits of the opcode.
+// low three bits of the opcode; Mr/Mi a real number or an integer in memory.
 enum class OpCode : u8 {
   _,
   Eb,
@@ -30,6 +32,8 @@ enum class OpCode : u8 {
   Jz,
   Ap,
   M,
+  Mr,
+  Mi,
   Ob,
   Ov,
   Sw,
@@ -95,8 +99,25 @@ inline constexpr u32 FFpu = 1 << 18;
 inline constexpr u32 kFeatures = 0xffffff00;
 }  // namespace attr
 
+// The names in the order of the table; the pseudo-encodings follow the last real one.
+inline constexpr std::string_view kEncodingNames[] = {
+#define OP(group, map, opcode, match, name, width, o1, o2, o3, attributes) #name,
+#include "cpu/opcodes.inc"
+#undef OP
+    "invalid",   // #UD
+    "too_long",  // #GP(0): more than 15 bytes
+};
+
+// The number of a name is that of the first line that has it. One that no line has does not compile.
+consteval Sem operator""_sem(const char* name, std::size_t size) {
+  u16 n = 0;
+  while (kEncodingNames[n] != std::string_view(name, size)) ++n;
+  return Sem{n};
+}
+
 struct Encoding {
   const char* name;
+  Sem sem;
   u8 map;
   u8 opcode;
   u32 match;
@@ -108,8 +129,8 @@ struct Encoding {
 // In the order of cpu/opcodes.inc; Insn::encoding indexes it.
 std::span<const Encoding> encodings();
 
-// Index of the pseudo-encodings that decoding failures turn into; they follow the last real one.
-u16 encoding_invalid();   // #UD
-u16 encoding_too_long();  // #GP(0): more than 15 bytes
+// Index of the pseudo-encodings that decoding failures turn into.
+inline constexpr u16 kEncodingTooLong = std::size(kEncodingNames) - 1;
+inline constexpr u16 kEncodingInvalid = kEncodingTooLong - 1;
 
 }  // namespace xlat

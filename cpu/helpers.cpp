@@ -2,6 +2,7 @@
 #include "cpu/helpers.h"
 
 #include "cpu/cpu.h"
+#include "cpu/encoding.h"
 
 namespace xlat::helper {
 
@@ -53,8 +54,7 @@ void load_table(Cpu& c, const Insn& i, u32 offset, TableRegister& table) {
 u64 load_segment(Cpu& c, const Insn& i, u64 a, u64) {
   const auto n = static_cast<SegReg>(i.op[0].reg);
   c.load_segment(n, static_cast<u16>(a));
-  const bool is_lss = i.opcode == 0xb2;
-  if (n == kSs && !is_lss && !c.faulted()) c.s.shadow = Shadow::kMovSs;
+  if (n == kSs && i.sem != "load_far"_sem && !c.faulted()) c.s.shadow = Shadow::kMovSs;
   return 0;
 }
 

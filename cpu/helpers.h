@@ -1,7 +1,8 @@
-// What semantics hand over to Cpu by Emitter::call. Signature: Helper in cpu/emitter.h.
+// What semantics hand over to Cpu by Emitter::call: cpu/helpers.inc as functions and as data.
 #pragma once
 
-#include "base/types.h"
+#include "cpu/registers.h"
+#include "cpu/x87/lists.h"
 
 namespace xlat {
 
@@ -10,28 +11,35 @@ struct Insn;
 
 namespace helper {
 
-// clang-format off
-#define XLAT_HELPERS(X)                                                                 \
-  X(load_segment) /* a: selector, into segment register op[0] */                        \
-  X(far_jump)                                                                           \
-  X(far_call) /* a: offset, b: selector */                                              \
-  X(far_return) X(interrupt_return) X(sysenter) X(sysexit)                              \
-  X(software_interrupt) /* a: vector, b: 1 for INT n */                                 \
-  X(icebp) X(eflags) X(pushed_eflags) X(check_flags_access)                             \
-  X(popf) /* a: the value popped */                                                     \
-  X(check_io) X(in) /* a: port */                                                       \
-  X(out) /* a: port, b: value */                                                        \
-  X(need_protected_mode) X(need_cpl0) X(sldt) X(str) X(smsw) X(lldt) X(ltr) X(lmsw)     \
-  X(verify) /* a: selector, b: 1 for writing; sets ZF */                                \
-  X(lar) X(lsl) /* a: selector; bit 32 of the result: it is good */                     \
-  X(sgdt) X(sidt) X(lgdt) X(lidt) X(invlpg) /* a: effective address */                  \
-  X(read_cr) X(write_cr) X(read_dr) X(write_dr) /* register op[0] or op[1]; a: value */ \
-  X(clts) X(hlt) X(cli) X(sti) X(cpuid) X(rdtsc) /* gives it */ X(rdpmc) X(rdmsr) X(wrmsr)
-// clang-format on
-
-#define X(name) u64 name(Cpu& cpu, const Insn& i, u64 a, u64 b);
-XLAT_HELPERS(X)
-#undef X
+// s.ip is the next instruction's when it is called.
+#define HELPER(name, bits, reads, sets, leaves) u64 name(Cpu& cpu, const Insn& i, u64 a, u64 b);
+#include "cpu/helpers.inc"
+#undef HELPER
 
 }  // namespace helper
+
+enum class Helper : u8 {
+#define HELPER(name, bits, reads, sets, leaves) name,
+#include "cpu/helpers.inc"
+#undef HELPER
+};
+
+// What is known of a helper; the columns of cpu/helpers.inc.
+struct HelperInfo {
+  enum Leaves : bool { kStays, kMayLeave };
+  u64 (*work)(Cpu&, const Insn&, u64 a, u64 b);
+  const char* name;
+  u8 bits;
+  u32 reads, sets;
+  Leaves leaves;
+};
+
+inline constexpr HelperInfo kHelpers[] = {
+#define HELPER(name, bits, reads, sets, leaves) {&helper::name, #name, bits, reads, sets, HelperInfo::leaves},
+#include "cpu/helpers.inc"
+#undef HELPER
+};
+
+constexpr const HelperInfo& info_of(Helper h) { return kHelpers[static_cast<u8>(h)]; }
+
 }  // namespace xlat

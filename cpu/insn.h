@@ -26,11 +26,15 @@ struct CodeMode {
   bool operator==(const CodeMode&) const = default;
 };
 
+// What an instruction does, whichever encoding says it: its name in cpu/opcodes.inc as a number, "ret"_sem in C++
+// (cpu/encoding.h).
+enum class Sem : u16 {};
+
 struct Operand {
   enum Kind : u8 {
     kNone,
     kReg,  // general register `reg`; for 8-bit widths 4..7 are AH CH DH BH
-    kMem,  // at the instruction's effective address
+    kMem,  // at the instruction's effective address; of x87 numbers `reg` is 1 for an integer, 0 for a real
     kImm,  // Insn::imm
     kSeg,  // segment register `reg`
     kCr,
@@ -54,9 +58,10 @@ struct alignas(64) Insn {
   i32 disp = 0;                 // displacement of the memory operand, or the whole address of a moffs
   u16 imm2 = 0;                 // second immediate: ENTER's level, a far pointer's selector
   u16 encoding = 0;             // line in cpu/opcodes.inc
+  Sem sem{};
   u16 off = 0;                  // offset from the start of the block, in bytes
   u8 len = 0;
-  u8 opcode = 0;  // last opcode byte; its low bits are cc, register or ST(i)
+  u8 opcode = 0;  // last opcode byte, for its fields: cc, register, ST(i)
   u8 modrm = 0;
   u8 width = 4;  // operand width in bytes
   u8 osize = 4;  // operand-size attribute in bytes: 2 or 4

@@ -1,5 +1,5 @@
-// What the value operations of an Emitter mean, in numbers zero-extended from `w` bits: for engines that compute them
-// and for folding constants. Operations without a width are C++'s own.
+// What the value operations (cpu/value_ops.inc) mean, in numbers zero-extended from `w` bits: for engines that compute
+// them and for folding constants.
 #pragma once
 
 #include <bit>
@@ -10,6 +10,8 @@ namespace xlat::value {
 
 constexpr u64 add(unsigned w, u64 a, u64 b) { return (a + b) & mask(w); }
 constexpr u64 sub(unsigned w, u64 a, u64 b) { return (a - b) & mask(w); }
+constexpr u64 add_carry(unsigned w, u64 a, u64 b, u64 c) { return (a + b + c) & mask(w); }
+constexpr u64 sub_borrow(unsigned w, u64 a, u64 b, u64 c) { return (a - b - c) & mask(w); }
 constexpr u64 mul(unsigned w, u64 a, u64 b) { return (a * b) & mask(w); }
 
 // By zero: 0. Signed division truncates; the quotient that does not fit wraps.
@@ -32,10 +34,18 @@ constexpr u64 sar(unsigned w, u64 a, u64 n) {
   return static_cast<u64>(sign_extend(a, w) >> (n >= w ? w - 1 : n)) & mask(w);
 }
 
+constexpr u64 and_(unsigned, u64 a, u64 b) { return a & b; }
+constexpr u64 or_(unsigned, u64 a, u64 b) { return a | b; }
+constexpr u64 xor_(unsigned, u64 a, u64 b) { return a ^ b; }
 constexpr u64 not_(unsigned w, u64 a) { return ~a & mask(w); }
 constexpr u64 trunc(unsigned w, u64 a) { return a & mask(w); }
 constexpr u64 sext(unsigned from, unsigned to, u64 a) { return static_cast<u64>(sign_extend(a, from)) & mask(to); }
+constexpr u64 eq(u64 a, u64 b) { return a == b; }
+constexpr u64 ne(u64 a, u64 b) { return a != b; }
+constexpr u64 ult(u64 a, u64 b) { return a < b; }
 constexpr u64 slt(unsigned w, u64 a, u64 b) { return sign_extend(a, w) < sign_extend(b, w); }
+
+constexpr u64 select(u64 c, u64 a, u64 b) { return c ? a : b; }
 
 constexpr u64 bswap(unsigned w, u64 a) {
   return w == 32 ? __builtin_bswap32(static_cast<u32>(a)) : __builtin_bswap64(a);

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "jit/ir.h"
+#include "jit/ir/ir.h"
 
 namespace xlat::jit {
 

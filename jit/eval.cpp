@@ -2,6 +2,7 @@
 #include "jit/eval.h"
 
 #include "cpu/interp/emitter.h"
+#include "jit/ir/verify.h"
 #include "jit/lift/lifter.h"
 
 namespace xlat::jit {
@@ -34,6 +35,7 @@ const IrBlock& EvalEngine::lifted() {
   if (known != blocks_ir_.end()) return known->second;
   if (blocks_ir_.size() >= kMost) blocks_ir_.clear();
   IrBlock& ir = blocks_ir_[block().serial] = Lifter::lift(block().insns);
+  assert_sound(ir);
   cpu_.log().line(LogItem::kIr, "IR of {:08x}\n{}", block().phys, ir.dump());
   return ir;
 }
@@ -55,6 +57,9 @@ void EvalEngine::evaluate(const Insn& i) {
       case Op::kSetReg: with_width(inst.w, [&](auto w) { e.set_reg(w, inst.aux, a); }); break;
       case Op::kGetSelector: result = e.selector(inst.aux).v; break;
       case Op::kFlags: with_width(inst.w, [&](auto w) { e.flags(static_cast<FlagKind>(inst.aux), w, a, b, c); }); break;
+      case Op::kShiftFlags:
+        with_width(inst.w, [&](auto w) { e.shift_flags(static_cast<FlagKind>(inst.aux), w, a, b, c); });
+        break;
       case Op::kSetFlags: e.set_flags(static_cast<u32>(inst.imm), a); break;
       case Op::kGetFlag: result = e.flag(static_cast<u32>(inst.imm)).v; break;
       case Op::kCondition: result = e.condition(inst.aux).v; break;
@@ -66,7 +71,7 @@ void EvalEngine::evaluate(const Insn& i) {
       case Op::kCheckTarget: e.check_target(a); break;
       case Op::kRaise: e.raise(inst.aux, static_cast<u32>(inst.imm)); break;
       case Op::kRaiseIf: e.raise_if(a, inst.aux); break;
-      case Op::kCall: result = e.call(ir.helpers[inst.imm], i, a, b).v; break;
+      case Op::kCall: result = e.call(static_cast<Helper>(inst.imm), i, a, b).v; break;
       case Op::kWhen:
         if (a.v == 0) at = inst.imm - 1;
         break;

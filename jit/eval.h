@@ -5,7 +5,7 @@
 #include <unordered_map>
 
 #include "cpu/interp/interp.h"
-#include "jit/ir.h"
+#include "jit/ir/ir.h"
 
 namespace xlat::jit {
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# install-deps.sh [--bench|--fuzz|--displays]: installs what building, testing and the demo need, from Debian packages; with
-# --bench what tests/bench/run needs, too, with --fuzz what tools/fuzz.sh needs, with --displays what tests/frontend/window.sh
-# and web.sh need. Does nothing when all is there.
+# install-deps.sh [--bench|--fuzz|--displays|--cross]: installs what building, testing and the demo need, from Debian packages;
+# with --bench what tests/bench/run needs, too, with --fuzz what tools/fuzz.sh needs, with --displays what
+# tests/frontend/window.sh and web.sh need, with --cross what tools/cross-aarch64.sh needs. Does nothing when all is there.
 set -euo pipefail
 . "$(dirname "$0")/lib/progress.sh"
 
@@ -15,6 +15,7 @@ packages=(
 [ "${1:-}" = --bench ] && packages+=(libc6-dev-i386 qemu-system-x86)
 [ "${1:-}" = --displays ] && packages+=(xvfb openbox wmctrl xdotool xclip x11-apps chromium)
 [ "${1:-}" = --fuzz ] && packages+=(clang-14 libclang-rt-14-dev)
+[ "${1:-}" = --cross ] && packages+=(binutils-aarch64-linux-gnu qemu-user)
 
 missing=()
 for package in "${packages[@]}"; do

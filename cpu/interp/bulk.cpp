@@ -3,6 +3,7 @@
 #include <bit>
 #include <cstring>
 
+#include "cpu/encoding.h"
 #include "cpu/interp/interp.h"
 
 namespace xlat {
@@ -63,8 +64,8 @@ u64 compared(const u8* a, const u8* b, bool pattern, i64 step, unsigned bytes, u
 u64 Interp::bulk(const Insn& i, unsigned bytes, u64 most) {
   static_assert(std::endian::native == std::endian::little, "fill() copies the low bytes of a number");
   CpuState& s = cpu_.s;
-  enum : u8 { kMovs = 0xa4, kCmps = 0xa6, kStos = 0xaa, kLods = 0xac, kScas = 0xae };
-  const u8 what = i.opcode & 0xfe;
+  const bool movs = i.sem == "movs"_sem, cmps = i.sem == "cmps"_sem, lods = i.sem == "lods"_sem,
+             stos = i.sem == "stos"_sem;
   const bool small = i.asize == 2, down = s.flags.image() & kDf;
   const i64 step = down ? -i64{bytes} : i64{bytes};
   const auto offset_of = [&](Gpr reg) { return static_cast<u32>(small ? s.gpr[reg] & 0xffff : s.gpr[reg]); };
@@ -94,35 +95,35 @@ u64 Interp::bulk(const Insn& i, unsigned bytes, u64 most) {
     return count;
   };
   const u8* from = nullptr;
-  if (what == kMovs || what == kCmps || what == kLods) {
+  if (movs || cmps || lods) {
     from = readable(i.seg, kEsi);
     if (!from) return 0;
   }
-  if (what == kLods) {
+  if (lods) {
     const u64 last = load_le_n(from + behind(count - 1), bytes);
     s.gpr[kEax] = bytes == 4 ? last : (s.gpr[kEax] & ~mask(8 * bytes)) | last;
     advance(kEsi);
     return count;
   }
-  if (what == kCmps) {
+  if (cmps) {
     const u8* const with = readable(kEs, kEdi);
     return with ? compare(from, with, false) : 0;
   }
-  if (what == kScas) {
+  if (i.sem == "scas"_sem) {
     const u8* const in = readable(kEs, kEdi);
     if (!in) return 0;
     u8 pattern[8];
     fill(pattern, s.reg32(kEax), bytes, 8 / bytes);
     return compare(in, pattern, true);
   }
-  if (what != kMovs && what != kStos) return 0;  // INS, OUTS
+  if (!movs && !stos) return 0;  // INS, OUTS
   const Segment& es = s.seg[kEs];
   const u32 to_offset = offset_of(kEdi);
   count = std::min(count, run_length(es, to_offset, bytes, es.hi_write, small, down));
   if (count < 2) return 0;
   u8* const to = cpu_.writable_host(es.base + to_offset, bytes);
   if (!to) return 0;
-  if (what == kStos) {
+  if (stos) {
     fill(lowest(to), s.reg32(kEax), bytes, count);
     advance(kEdi);
     return count;

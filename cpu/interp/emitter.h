@@ -23,33 +23,33 @@ class InterpEmitter : public OperandAccess<InterpEmitter> {
   using OperandAccess::call;
 
   Val imm(u64 v) { return {v}; }
-  Val add(auto w, Val a, Val b) { return {value::add(w, a.v, b.v)}; }
-  Val sub(auto w, Val a, Val b) { return {value::sub(w, a.v, b.v)}; }
-  Val mul(auto w, Val a, Val b) { return {value::mul(w, a.v, b.v)}; }
-  Val udiv(auto w, Val a, Val b) { return {value::udiv(w, a.v, b.v)}; }
-  Val urem(auto w, Val a, Val b) { return {value::urem(w, a.v, b.v)}; }
-  Val sdiv(auto w, Val a, Val b) { return {value::sdiv(w, a.v, b.v)}; }
-  Val srem(auto w, Val a, Val b) { return {value::srem(w, a.v, b.v)}; }
-  Val and_(auto, Val a, Val b) { return {a.v & b.v}; }
-  Val or_(auto, Val a, Val b) { return {a.v | b.v}; }
-  Val xor_(auto, Val a, Val b) { return {a.v ^ b.v}; }
-  Val not_(auto w, Val a) { return {value::not_(w, a.v)}; }
-  Val shl(auto w, Val a, Val n) { return {value::shl(w, a.v, n.v)}; }
-  Val shr(auto w, Val a, Val n) { return {value::shr(w, a.v, n.v)}; }
-  Val sar(auto w, Val a, Val n) { return {value::sar(w, a.v, n.v)}; }
-  Val trunc(auto w, Val a) { return {value::trunc(w, a.v)}; }
-  Val sext(auto from, auto to, Val a) { return {value::sext(from, to, a.v)}; }
-  Val eq(Val a, Val b) { return {a.v == b.v}; }
-  Val ne(Val a, Val b) { return {a.v != b.v}; }
-  Val ult(Val a, Val b) { return {a.v < b.v}; }
-  Val slt(auto w, Val a, Val b) { return {value::slt(w, a.v, b.v)}; }
-  Val select(Val c, Val a, Val b) { return c.v ? a : b; }
+#define MAKE_w_a(name) \
+  Val name(auto w, Val a) { return {value::name(w, a.v)}; }
+#define MAKE_w_a_b(name) \
+  Val name(auto w, Val a, Val b) { return {value::name(w, a.v, b.v)}; }
+#define MAKE_w_a_b_c(name) \
+  Val name(auto w, Val a, Val b, Val c) { return {value::name(w, a.v, b.v, c.v)}; }
+#define MAKE_from_w_a(name) \
+  Val name(auto from, auto w, Val a) { return {value::name(from, w, a.v)}; }
+#define MAKE_a(name) \
+  Val name(Val a) { return {value::name(a.v)}; }
+#define MAKE_a_b(name) \
+  Val name(Val a, Val b) { return {value::name(a.v, b.v)}; }
+#define MAKE_c_a_b(name) \
+  Val name(Val c, Val a, Val b) { return {value::name(c.v, a.v, b.v)}; }
+#define VALUE_OP(op, name, shape, result) MAKE_##shape(name)
+#include "cpu/value_ops.inc"
+#undef VALUE_OP
+#undef MAKE_w_a
+#undef MAKE_w_a_b
+#undef MAKE_w_a_b_c
+#undef MAKE_from_w_a
+#undef MAKE_a
+#undef MAKE_a_b
+#undef MAKE_c_a_b
   void when(Val c, auto&& fn) {
     if (c.v) fn();
   }
-  Val bswap(auto w, Val a) { return {value::bswap(w, a.v)}; }
-  Val bit_scan_forward(Val a) { return {value::bit_scan_forward(a.v)}; }
-  Val bit_scan_reverse(Val a) { return {value::bit_scan_reverse(a.v)}; }
 
   Val reg(auto w, unsigned n) {
     if constexpr (w.bits == 8) return {n < 4 ? s_.gpr[n] & 0xff : (s_.gpr[n - 4] >> 8) & 0xff};
@@ -70,6 +70,9 @@ class InterpEmitter : public OperandAccess<InterpEmitter> {
 
   void flags(FlagKind kind, auto w, Val a, Val b, Val r) {
     if (!cpu_.faulted()) s_.flags.record(kind, w, a.v, b.v, r.v);
+  }
+  void shift_flags(FlagKind kind, auto w, Val a, Val n, Val r) {
+    if (n.v != 0) flags(kind, w, a, n, r);
   }
   void set_flags(u32 which, Val v) {
     if (!cpu_.faulted()) s_.flags.set_some(which, static_cast<u32>(v.v));
@@ -140,7 +143,7 @@ class InterpEmitter : public OperandAccess<InterpEmitter> {
   Val call(Helper h, const Insn& i, Val a, Val b) {
     if (cpu_.faulted()) return {0};
     s_.ip = next_ip(i).v;
-    return {h(cpu_, i, a.v, b.v)};
+    return {info_of(h).work(cpu_, i, a.v, b.v)};
   }
 
   // ---- REP, for cpu/interp/handlers.h ----

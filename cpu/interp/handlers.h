@@ -1,5 +1,5 @@
-// Handlers: each semantic function instantiated with the interpreter's emitter, one table a group of instructions.
-// A group's file defines IN_<group>(x) as x, then includes cpu/group.inc.
+// Handlers: each semantic function instantiated with the interpreter's emitter, one table a group of instructions, in a
+// file that CMake makes from group.cpp.in.
 #pragma once
 
 #include "cpu/encoding.h"
@@ -68,16 +68,10 @@ constexpr HandlerSet make() {
 
 }  // namespace interp
 
-// Each has one entry an encoding, in table order; entries of other groups are empty.
-extern const HandlerSet kArithHandlers[];
-extern const HandlerSet kShiftHandlers[];
-extern const HandlerSet kMoveHandlers[];
-extern const HandlerSet kStackHandlers[];
-extern const HandlerSet kControlHandlers[];
-extern const HandlerSet kStringHandlers[];
-extern const HandlerSet kSystemHandlers[];
-extern const HandlerSet kFpuHandlers[];
-extern const HandlerSet kMmxHandlers[];
+// Tables by encoding; exactly one has an entry for it.
+#define GROUP(name) extern const HandlerSet handlers_of_##name[];
+#include "cpu/groups.inc"
+#undef GROUP
 
 }  // namespace xlat
 

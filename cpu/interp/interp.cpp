@@ -14,17 +14,22 @@ namespace {
 void raise_invalid(Interp& interp, const Insn&) { interp.cpu().raise(kUD); }
 void raise_too_long(Interp& interp, const Insn&) { interp.cpu().raise(kGP, 0); }
 
+constexpr const HandlerSet* kGroups[] = {
+#define GROUP(name) handlers_of_##name,
+#include "cpu/groups.inc"
+#undef GROUP
+};
+
 // Merges the groups' tables: exactly one of them has each encoding.
 void (*handler_of(u16 encoding, unsigned width, Rep rep))() {
   Handler found = nullptr;
-  if (encoding == encoding_invalid()) {
+  if (encoding == kEncodingInvalid) {
     found = raise_invalid;
-  } else if (encoding == encoding_too_long()) {
+  } else if (encoding == kEncodingTooLong) {
     found = raise_too_long;
   } else {
     const unsigned slot = static_cast<unsigned>(std::countr_zero(width));
-    for (const HandlerSet* group : {kArithHandlers, kShiftHandlers, kMoveHandlers, kStackHandlers, kControlHandlers,
-                                    kStringHandlers, kSystemHandlers, kFpuHandlers, kMmxHandlers}) {
+    for (const HandlerSet* group : kGroups) {
       const HandlerSet& set = group[encoding];
       if (!set.plain[slot]) continue;
       found = rep != Rep::kNone && set.rep[slot] ? set.rep[slot] : set.plain[slot];

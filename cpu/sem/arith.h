@@ -21,7 +21,7 @@ void add(E& e, const Insn& i, auto w) {
 }
 template <Emitter E>
 void adc(E& e, const Insn& i, auto w) {
-  binary(e, i, w, FlagKind::kAdd, [&](auto a, auto b) { return e.add(w, e.add(w, a, b), e.flag(kCf)); });
+  binary(e, i, w, FlagKind::kAdd, [&](auto a, auto b) { return e.add_carry(w, a, b, e.flag(kCf)); });
 }
 template <Emitter E>
 void sub(E& e, const Insn& i, auto w) {
@@ -29,7 +29,7 @@ void sub(E& e, const Insn& i, auto w) {
 }
 template <Emitter E>
 void sbb(E& e, const Insn& i, auto w) {
-  binary(e, i, w, FlagKind::kSub, [&](auto a, auto b) { return e.sub(w, e.sub(w, a, b), e.flag(kCf)); });
+  binary(e, i, w, FlagKind::kSub, [&](auto a, auto b) { return e.sub_borrow(w, a, b, e.flag(kCf)); });
 }
 template <Emitter E>
 void and_(E& e, const Insn& i, auto w) {

@@ -92,46 +92,46 @@ void far_transfer(E& e, const Insn& i, auto w, Helper transfer) {
 
 template <Emitter E>
 void jmp_far(E& e, const Insn& i, auto w) {
-  far_transfer(e, i, w, helper::far_jump);
+  far_transfer(e, i, w, Helper::far_jump);
 }
 template <Emitter E>
 void call_far(E& e, const Insn& i, auto w) {
-  far_transfer(e, i, w, helper::far_call);
+  far_transfer(e, i, w, Helper::far_call);
 }
 template <Emitter E>
 void ret_far(E& e, const Insn& i, auto) {
-  e.call(helper::far_return, i);
+  e.call(Helper::far_return, i);
 }
 template <Emitter E>
 void iret(E& e, const Insn& i, auto) {
-  e.call(helper::interrupt_return, i);
+  e.call(Helper::interrupt_return, i);
 }
 
 template <Emitter E>
 void int3(E& e, const Insn& i, auto) {
-  e.call(helper::software_interrupt, i, e.imm(kBP), e.imm(0));
+  e.call(Helper::software_interrupt, i, e.imm(kBP), e.imm(0));
 }
 template <Emitter E>
 void int_n(E& e, const Insn& i, auto) {
-  e.call(helper::software_interrupt, i, e.imm(i.imm), e.imm(1));
+  e.call(Helper::software_interrupt, i, e.imm(i.imm), e.imm(1));
 }
 template <Emitter E>
 void int1(E& e, const Insn& i, auto) {
-  e.call(helper::icebp, i);
+  e.call(Helper::icebp, i);
 }
 template <Emitter E>
 void into(E& e, const Insn& i, auto) {
   e.set_ip(e.next_ip(i));
-  e.when(e.flag(kOf), [&] { e.call(helper::software_interrupt, i, e.imm(kOF), e.imm(0)); });
+  e.when(e.flag(kOf), [&] { e.call(Helper::software_interrupt, i, e.imm(kOF), e.imm(0)); });
 }
 
 template <Emitter E>
 void sysenter(E& e, const Insn& i, auto) {
-  e.call(helper::sysenter, i);
+  e.call(Helper::sysenter, i);
 }
 template <Emitter E>
 void sysexit(E& e, const Insn& i, auto) {
-  e.call(helper::sysexit, i);
+  e.call(Helper::sysexit, i);
 }
 
 }  // namespace xlat::sem

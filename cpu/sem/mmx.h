@@ -2,14 +2,14 @@
 #pragma once
 
 #include "cpu/emitter.h"
-#include "cpu/x87/helpers.h"
+#include "cpu/helpers.h"
 
 namespace xlat::sem {
 
 // op[0] = op[0] `h` op[1]; the helper gets the source unless that is an MMX register.
 template <Emitter E>
 void mmx_operation(E& e, const Insn& i, auto w, Helper h) {
-  e.call(helper::mmx_check, i);
+  e.call(Helper::mmx_check, i);
   if (i.op[1].kind == Operand::kMm) {
     e.call(h, i);
   } else {
@@ -20,7 +20,7 @@ void mmx_operation(E& e, const Insn& i, auto w, Helper h) {
 #define XLAT_SEM(name)                     \
   template <Emitter E>                     \
   void name(E& e, const Insn& i, auto w) { \
-    mmx_operation(e, i, w, helper::name);  \
+    mmx_operation(e, i, w, Helper::name);  \
   }
 XLAT_MMX_OPERATIONS(XLAT_SEM)
 #undef XLAT_SEM
@@ -28,14 +28,14 @@ XLAT_MMX_OPERATIONS(XLAT_SEM)
 // The upper half becomes zero.
 template <Emitter E>
 void movd_load(E& e, const Insn& i, auto w) {
-  mmx_operation(e, i, w, helper::movq);
+  mmx_operation(e, i, w, Helper::movq);
 }
 
 template <Emitter E>
 void movq_store(E& e, const Insn& i, auto w) {
-  e.call(helper::mmx_check, i);
-  e.write(i, 0, w, e.trunc(w, e.call(helper::mmx_value, i)));
-  e.call(helper::mmx_enter, i);
+  e.call(Helper::mmx_check, i);
+  e.write(i, 0, w, e.trunc(w, e.call(Helper::mmx_value, i)));
+  e.call(Helper::mmx_enter, i);
 }
 template <Emitter E>
 void movd_store(E& e, const Insn& i, auto w) {
@@ -44,16 +44,16 @@ void movd_store(E& e, const Insn& i, auto w) {
 
 template <Emitter E>
 void emms(E& e, const Insn& i, auto) {
-  e.call(helper::mmx_check, i);
-  e.call(helper::emms, i);
+  e.call(Helper::mmx_check, i);
+  e.call(Helper::emms, i);
 }
 template <Emitter E>
 void fxsave(E& e, const Insn& i, auto) {
-  e.call(helper::fxsave, i, e.ea(i));
+  e.call(Helper::fxsave, i, e.ea(i));
 }
 template <Emitter E>
 void fxrstor(E& e, const Insn& i, auto) {
-  e.call(helper::fxrstor, i, e.ea(i));
+  e.call(Helper::fxrstor, i, e.ea(i));
 }
 
 }  // namespace xlat::sem

@@ -40,7 +40,7 @@ void mov_from_seg(E& e, const Insn& i, auto w) {
 
 template <Emitter E>
 void mov_to_seg(E& e, const Insn& i, auto w) {
-  e.call(helper::load_segment, i, e.read(i, 1, w));
+  e.call(Helper::load_segment, i, e.read(i, 1, w));
 }
 
 // LES, LDS, LSS, LFS, LGS.
@@ -49,7 +49,7 @@ void load_far(E& e, const Insn& i, auto w) {
   const auto at = e.ea(i);
   const auto offset = e.load(w, i.seg, at);
   const auto selector = e.load(Width<16>{}, i.seg, e.address_add(i, at, e.imm(w.bytes)));
-  e.call(helper::load_segment, i, selector);
+  e.call(Helper::load_segment, i, selector);
   e.write(i, 1, w, offset);
 }
 
@@ -61,7 +61,7 @@ void sahf(E& e, const Insn&, auto) {
 template <Emitter E>
 void lahf(E& e, const Insn& i, auto) {
   const Width<32> w32;
-  const auto low = e.and_(w32, e.call(helper::eflags, i), e.imm(kCf | kPf | kAf | kZf | kSf));
+  const auto low = e.and_(w32, e.call(Helper::eflags, i), e.imm(kCf | kPf | kAf | kZf | kSf));
   e.set_reg(Width<8>{}, 4, e.or_(w32, low, e.imm(kFlagsFixed1)));
 }
 

@@ -12,19 +12,13 @@ auto shift_count(E& e, const Insn& i, unsigned k) {
   return e.and_(w8, e.read(i, k, w8), e.imm(31));
 }
 
-// A count of zero leaves the flags alone.
-template <Emitter E>
-void shift_flags(E& e, FlagKind kind, auto w, auto a, auto count, auto r) {
-  e.when(e.ne(count, e.imm(0)), [&] { e.flags(kind, w, a, count, r); });
-}
-
 template <Emitter E>
 void shift(E& e, const Insn& i, auto w, FlagKind kind, auto op) {
   const auto dst = e.place(i, 0, w);
   const auto a = e.get(w, dst), n = shift_count(e, i, 1);
   const auto r = op(a, n);
   e.put(w, dst, r);
-  shift_flags(e, kind, w, a, n, r);
+  e.shift_flags(kind, w, a, n, r);
 }
 
 template <Emitter E>
@@ -120,7 +114,7 @@ void shld(E& e, const Insn& i, auto w) {
   const auto x = e.or_(w64, e.shl(w64, a, e.imm(w.bits)), b);
   const auto r = e.trunc(w, e.shr(w64, e.shl(w64, x, n), e.imm(w.bits)));
   e.put(w, dst, r);
-  shift_flags(e, FlagKind::kShl, w, a, n, r);
+  e.shift_flags(FlagKind::kShl, w, a, n, r);
 }
 
 template <Emitter E>
@@ -131,7 +125,7 @@ void shrd(E& e, const Insn& i, auto w) {
   const auto x = e.or_(w64, e.shl(w64, b, e.imm(w.bits)), a);
   const auto r = e.trunc(w, e.shr(w64, x, n));
   e.put(w, dst, r);
-  shift_flags(e, FlagKind::kShr, w, a, n, r);
+  e.shift_flags(FlagKind::kShr, w, a, n, r);
 }
 
 // The effective address of the word that bit `index` (signed, at the operand size) of a memory bit string lies in.
@@ -140,7 +134,8 @@ auto bit_string_address(E& e, const Insn& i, auto w, auto index) {
   const Width<32> w32;
   const unsigned log2 = w.bits == 16 ? 4 : 5;
   const auto words = e.sar(w32, e.sext(w, w32, index), e.imm(log2));
-  return e.address_add(i, e.ea(i), e.trunc(Width<32>{}, e.shl(w32, words, e.imm(log2 - 3))));
+  const auto bytes = e.shl(w32, words, e.imm(log2 - 3));
+  return e.address_add(i, e.ea(i), i.asize == 2 ? e.trunc(Width<16>{}, bytes) : bytes);
 }
 
 enum class BitOp { kTest, kSet, kReset, kComplement };

@@ -38,7 +38,7 @@ void pop(E& e, const Insn& i, auto w) {
 template <Emitter E>
 void pop_seg(E& e, const Insn& i, auto w) {
   const auto top = e.sp(i);
-  e.call(helper::load_segment, i, e.trunc(Width<16>{}, e.load(w, kSs, top)));
+  e.call(Helper::load_segment, i, e.trunc(Width<16>{}, e.load(w, kSs, top)));
   e.set_sp(i, e.stack_add(i, top, w.bytes));
 }
 
@@ -64,16 +64,16 @@ void popa(E& e, const Insn& i, auto w) {
 
 template <Emitter E>
 void pushf(E& e, const Insn& i, auto w) {
-  const auto flags = e.call(helper::pushed_eflags, i);
+  const auto flags = e.call(Helper::pushed_eflags, i);
   e.push(i, w, e.trunc(w, flags));
 }
 
 template <Emitter E>
 void popf(E& e, const Insn& i, auto w) {
-  e.call(helper::check_flags_access, i);
+  e.call(Helper::check_flags_access, i);
   const auto top = e.sp(i);
   const auto value = e.load(w, kSs, top);
-  e.call(helper::popf, i, value);
+  e.call(Helper::popf, i, value);
   e.set_sp(i, e.stack_add(i, top, w.bytes));
 }
 

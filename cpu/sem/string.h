@@ -56,18 +56,18 @@ void scas(E& e, const Insn& i, auto w) {
 template <Emitter E>
 void ins(E& e, const Insn& i, auto w) {
   const auto port = e.reg(Width<16>{}, kEdx), to = e.address_reg(i, kEdi);
-  e.call(helper::check_io, i, port);
+  e.call(Helper::check_io, i, port);
   e.probe(w, kEs, to);
-  e.store(w, kEs, to, e.call(helper::in, i, port));
+  e.store(w, kEs, to, e.call(Helper::in, i, port));
   advance(e, i, kEdi, w);
 }
 
 template <Emitter E>
 void outs(E& e, const Insn& i, auto w) {
   const auto port = e.reg(Width<16>{}, kEdx);
-  e.call(helper::check_io, i, port);
+  e.call(Helper::check_io, i, port);
   const auto value = e.load(w, i.seg, e.address_reg(i, kEsi));
-  e.call(helper::out, i, port, value);
+  e.call(Helper::out, i, port, value);
   advance(e, i, kEsi, w);
 }
 

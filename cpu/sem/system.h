@@ -8,11 +8,11 @@ namespace xlat::sem {
 
 template <Emitter E>
 void in(E& e, const Insn& i, auto w) {
-  e.write(i, 0, w, e.call(helper::in, i, e.read(i, 1, Width<16>{})));
+  e.write(i, 0, w, e.call(Helper::in, i, e.read(i, 1, Width<16>{})));
 }
 template <Emitter E>
 void out(E& e, const Insn& i, auto w) {
-  e.call(helper::out, i, e.read(i, 0, Width<16>{}), e.read(i, 1, w));
+  e.call(Helper::out, i, e.read(i, 0, Width<16>{}), e.read(i, 1, w));
 }
 
 template <Emitter E>
@@ -26,7 +26,7 @@ void bound(E& e, const Insn& i, auto w) {
 // Memory is written only when the RPL changes.
 template <Emitter E>
 void arpl(E& e, const Insn& i, auto w) {
-  e.call(helper::need_protected_mode, i);
+  e.call(Helper::need_protected_mode, i);
   const auto a = e.read(i, 0, w), b = e.read(i, 1, w);
   const auto rpl_a = e.and_(w, a, e.imm(3)), rpl_b = e.and_(w, b, e.imm(3));
   const auto raise = e.ult(rpl_a, rpl_b);
@@ -51,43 +51,43 @@ void store_word(E& e, const Insn& i, auto w, auto value) {
 
 template <Emitter E>
 void sldt(E& e, const Insn& i, auto w) {
-  store_word(e, i, w, e.call(helper::sldt, i));
+  store_word(e, i, w, e.call(Helper::sldt, i));
 }
 template <Emitter E>
 void str(E& e, const Insn& i, auto w) {
-  store_word(e, i, w, e.call(helper::str, i));
+  store_word(e, i, w, e.call(Helper::str, i));
 }
 template <Emitter E>
 void smsw(E& e, const Insn& i, auto w) {
-  store_word(e, i, w, e.call(helper::smsw, i));
+  store_word(e, i, w, e.call(Helper::smsw, i));
 }
 
 template <Emitter E>
 void lldt(E& e, const Insn& i, auto w) {
-  e.call(helper::need_protected_mode, i);
-  e.call(helper::lldt, i, e.read(i, 0, w));
+  e.call(Helper::need_protected_mode, i);
+  e.call(Helper::lldt, i, e.read(i, 0, w));
 }
 template <Emitter E>
 void ltr(E& e, const Insn& i, auto w) {
-  e.call(helper::need_protected_mode, i);
-  e.call(helper::ltr, i, e.read(i, 0, w));
+  e.call(Helper::need_protected_mode, i);
+  e.call(Helper::ltr, i, e.read(i, 0, w));
 }
 template <Emitter E>
 void verr(E& e, const Insn& i, auto w) {
-  e.call(helper::need_protected_mode, i);
-  e.call(helper::verify, i, e.read(i, 0, w), e.imm(0));
+  e.call(Helper::need_protected_mode, i);
+  e.call(Helper::verify, i, e.read(i, 0, w), e.imm(0));
 }
 template <Emitter E>
 void verw(E& e, const Insn& i, auto w) {
-  e.call(helper::need_protected_mode, i);
-  e.call(helper::verify, i, e.read(i, 0, w), e.imm(1));
+  e.call(Helper::need_protected_mode, i);
+  e.call(Helper::verify, i, e.read(i, 0, w), e.imm(1));
 }
 
 // LAR and LSL: bit 32 of the helper's answer says that the selector was good.
 template <Emitter E>
 void load_from_descriptor(E& e, const Insn& i, auto w, Helper ask) {
   const Width<64> w64;
-  e.call(helper::need_protected_mode, i);
+  e.call(Helper::need_protected_mode, i);
   const auto answer = e.call(ask, i, e.read(i, 1, Width<16>{}));
   const auto good = e.shr(w64, answer, e.imm(32));
   e.when(good, [&] { e.write(i, 0, w, e.trunc(w, answer)); });
@@ -95,101 +95,101 @@ void load_from_descriptor(E& e, const Insn& i, auto w, Helper ask) {
 }
 template <Emitter E>
 void lar(E& e, const Insn& i, auto w) {
-  load_from_descriptor(e, i, w, helper::lar);
+  load_from_descriptor(e, i, w, Helper::lar);
 }
 template <Emitter E>
 void lsl(E& e, const Insn& i, auto w) {
-  load_from_descriptor(e, i, w, helper::lsl);
+  load_from_descriptor(e, i, w, Helper::lsl);
 }
 
 template <Emitter E>
 void sgdt(E& e, const Insn& i, auto) {
-  e.call(helper::sgdt, i, e.ea(i));
+  e.call(Helper::sgdt, i, e.ea(i));
 }
 template <Emitter E>
 void sidt(E& e, const Insn& i, auto) {
-  e.call(helper::sidt, i, e.ea(i));
+  e.call(Helper::sidt, i, e.ea(i));
 }
 template <Emitter E>
 void lgdt(E& e, const Insn& i, auto) {
-  e.call(helper::lgdt, i, e.ea(i));
+  e.call(Helper::lgdt, i, e.ea(i));
 }
 template <Emitter E>
 void lidt(E& e, const Insn& i, auto) {
-  e.call(helper::lidt, i, e.ea(i));
+  e.call(Helper::lidt, i, e.ea(i));
 }
 template <Emitter E>
 void invlpg(E& e, const Insn& i, auto) {
-  e.call(helper::invlpg, i, e.ea(i));
+  e.call(Helper::invlpg, i, e.ea(i));
 }
 template <Emitter E>
 void lmsw(E& e, const Insn& i, auto w) {
-  e.call(helper::lmsw, i, e.read(i, 0, w));
+  e.call(Helper::lmsw, i, e.read(i, 0, w));
 }
 
 template <Emitter E>
 void mov_from_cr(E& e, const Insn& i, auto w) {
-  e.write(i, 0, w, e.call(helper::read_cr, i));
+  e.write(i, 0, w, e.call(Helper::read_cr, i));
 }
 template <Emitter E>
 void mov_to_cr(E& e, const Insn& i, auto w) {
-  e.call(helper::write_cr, i, e.read(i, 1, w));
+  e.call(Helper::write_cr, i, e.read(i, 1, w));
 }
 template <Emitter E>
 void mov_from_dr(E& e, const Insn& i, auto w) {
-  e.write(i, 0, w, e.call(helper::read_dr, i));
+  e.write(i, 0, w, e.call(Helper::read_dr, i));
 }
 template <Emitter E>
 void mov_to_dr(E& e, const Insn& i, auto w) {
-  e.call(helper::write_dr, i, e.read(i, 1, w));
+  e.call(Helper::write_dr, i, e.read(i, 1, w));
 }
 
 template <Emitter E>
 void clts(E& e, const Insn& i, auto) {
-  e.call(helper::clts, i);
+  e.call(Helper::clts, i);
 }
 template <Emitter E>
 void invd(E& e, const Insn& i, auto) {
-  e.call(helper::need_cpl0, i);
+  e.call(Helper::need_cpl0, i);
 }
 template <Emitter E>
 void wbinvd(E& e, const Insn& i, auto) {
-  e.call(helper::need_cpl0, i);
+  e.call(Helper::need_cpl0, i);
 }
 template <Emitter E>
 void hlt(E& e, const Insn& i, auto) {
-  e.call(helper::hlt, i);
+  e.call(Helper::hlt, i);
 }
 template <Emitter E>
 void cli(E& e, const Insn& i, auto) {
-  e.call(helper::cli, i);
+  e.call(Helper::cli, i);
 }
 template <Emitter E>
 void sti(E& e, const Insn& i, auto) {
-  e.call(helper::sti, i);
+  e.call(Helper::sti, i);
 }
 template <Emitter E>
 void cpuid(E& e, const Insn& i, auto) {
-  e.call(helper::cpuid, i);
+  e.call(Helper::cpuid, i);
 }
 template <Emitter E>
 void rdtsc(E& e, const Insn& i, auto) {
   const Width<32> w32;
-  const auto tsc = e.call(helper::rdtsc, i);
+  const auto tsc = e.call(Helper::rdtsc, i);
   e.set_reg(w32, kEax, e.trunc(w32, tsc));
   e.set_reg(w32, kEdx, e.shr(Width<64>{}, tsc, e.imm(32)));
 }
 template <Emitter E>
 void rdpmc(E& e, const Insn& i, auto) {
-  e.call(helper::rdpmc, i);
+  e.call(Helper::rdpmc, i);
 }
 template <Emitter E>
 void rdmsr(E& e, const Insn& i, auto) {
-  e.call(helper::rdmsr, i);
+  e.call(Helper::rdmsr, i);
 }
 template <Emitter E>
 void wrmsr(E& e, const Insn& i, auto) {
-  e.call(helper::wrmsr, i);
+  e.call(Helper::wrmsr, i);
 }
 
 }  // namespace xlat::sem

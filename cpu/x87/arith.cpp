@@ -1,5 +1,5 @@
 // x87 arithmetic and comparison.
-#include "cpu/x87/helpers.h"
+#include "cpu/helpers.h"
 #include "cpu/x87/operation.h"
 
 namespace xlat::helper {
@@ -10,8 +10,8 @@ namespace {
 
 using Binary = F80 (*)(FloatContext&, const Unpacked&, const Unpacked&);
 
-// op[0] = op[0] `fn` op[1]; DE with a register pops.
-template <Binary kFn, bool kReversed>
+// op[0] = op[0] `fn` op[1].
+template <Binary kFn, bool kReversed, bool kPops>
 u64 arithmetic(Cpu& c, const Insn& i, u64 a, u64 b) {
   Operation op(c, i);
   const unsigned to = i.op[0].reg;
@@ -20,12 +20,12 @@ u64 arithmetic(Cpu& c, const Insn& i, u64 a, u64 b) {
   if (op.empty(to) || (!memory && op.empty(i.op[1].reg))) {
     result = op.stack_underflow();
   } else {
-    const Unpacked x = op.operand(to), y = memory ? op.memory(a) : op.operand(i.op[1].reg);
+    const Unpacked x = op.operand(to), y = memory ? op.memory(i.op[1], a) : op.operand(i.op[1].reg);
     result = kReversed ? kFn(op.ctx, y, x) : kFn(op.ctx, x, y);
   }
   if (!op.accept(b)) return 0;
   op.set(to, result);
-  if (i.opcode == 0xde && !memory) op.pop();
+  if (kPops) op.pop();
   return 0;
 }
 
@@ -39,7 +39,7 @@ u64 comparison(Cpu& c, const Insn& i, u64 a, u64 b, unsigned how) {
   if (op.empty(0) || (!memory && !with_zero && op.empty(i.op[1].reg))) {
     op.stack_underflow();
   } else {
-    const Unpacked y = memory ? op.memory(a) : with_zero ? Unpacked{} : op.operand(i.op[1].reg);
+    const Unpacked y = memory ? op.memory(i.op[1], a) : with_zero ? Unpacked{} : op.operand(i.op[1].reg);
     order = compare(op.ctx, op.operand(0), y, how & kQuietly);
   }
   const bool accepted = op.accept(b);
@@ -86,12 +86,18 @@ u64 partial_remainder(Cpu& c, const Insn& i, bool nearest) {
 
 }  // namespace
 
-u64 fadd(Cpu& c, const Insn& i, u64 a, u64 b) { return arithmetic<add, false>(c, i, a, b); }
-u64 fmul(Cpu& c, const Insn& i, u64 a, u64 b) { return arithmetic<multiply, false>(c, i, a, b); }
-u64 fsub(Cpu& c, const Insn& i, u64 a, u64 b) { return arithmetic<subtract, false>(c, i, a, b); }
-u64 fsubr(Cpu& c, const Insn& i, u64 a, u64 b) { return arithmetic<subtract, true>(c, i, a, b); }
-u64 fdiv(Cpu& c, const Insn& i, u64 a, u64 b) { return arithmetic<divide, false>(c, i, a, b); }
-u64 fdivr(Cpu& c, const Insn& i, u64 a, u64 b) { return arithmetic<divide, true>(c, i, a, b); }
+u64 fadd(Cpu& c, const Insn& i, u64 a, u64 b) { return arithmetic<add, false, false>(c, i, a, b); }
+u64 faddp(Cpu& c, const Insn& i, u64 a, u64 b) { return arithmetic<add, false, true>(c, i, a, b); }
+u64 fmul(Cpu& c, const Insn& i, u64 a, u64 b) { return arithmetic<multiply, false, false>(c, i, a, b); }
+u64 fmulp(Cpu& c, const Insn& i, u64 a, u64 b) { return arithmetic<multiply, false, true>(c, i, a, b); }
+u64 fsub(Cpu& c, const Insn& i, u64 a, u64 b) { return arithmetic<subtract, false, false>(c, i, a, b); }
+u64 fsubp(Cpu& c, const Insn& i, u64 a, u64 b) { return arithmetic<subtract, false, true>(c, i, a, b); }
+u64 fsubr(Cpu& c, const Insn& i, u64 a, u64 b) { return arithmetic<subtract, true, false>(c, i, a, b); }
+u64 fsubrp(Cpu& c, const Insn& i, u64 a, u64 b) { return arithmetic<subtract, true, true>(c, i, a, b); }
+u64 fdiv(Cpu& c, const Insn& i, u64 a, u64 b) { return arithmetic<divide, false, false>(c, i, a, b); }
+u64 fdivp(Cpu& c, const Insn& i, u64 a, u64 b) { return arithmetic<divide, false, true>(c, i, a, b); }
+u64 fdivr(Cpu& c, const Insn& i, u64 a, u64 b) { return arithmetic<divide, true, false>(c, i, a, b); }
+u64 fdivrp(Cpu& c, const Insn& i, u64 a, u64 b) { return arithmetic<divide, true, true>(c, i, a, b); }
 
 u64 fcom(Cpu& c, const Insn& i, u64 a, u64 b) { return comparison(c, i, a, b, 0); }
 u64 fcomp(Cpu& c, const Insn& i, u64 a, u64 b) { return comparison(c, i, a, b, kPop1); }

@@ -1,6 +1,6 @@
 // x87 control: availability, pending exceptions, control and status words, environments and images.
 #include "base/bits.h"
-#include "cpu/x87/helpers.h"
+#include "cpu/helpers.h"
 #include "cpu/x87/tag.h"
 #include "cpu/x87/unit.h"
 
@@ -228,16 +228,18 @@ u64 fincstp(Cpu& c, const Insn& i, u64, u64) {
   c.s.fpu.set_top(c.s.fpu.top() + 1);
   return 0;
 }
-// DF C0 is FFREEP: it pops too.
 u64 ffree(Cpu& c, const Insn& i, u64, u64) {
   FpuState& f = c.s.fpu;
   note(c, i);
   f.status &= static_cast<u16>(~kSwC1);
   set_empty(f, (f.top() + i.op[0].reg) & 7, true);
-  if (i.opcode == 0xdf) {
-    set_empty(f, f.top(), true);
-    f.set_top(f.top() + 1);
-  }
+  return 0;
+}
+u64 ffreep(Cpu& c, const Insn& i, u64, u64) {
+  ffree(c, i, 0, 0);
+  FpuState& f = c.s.fpu;
+  set_empty(f, f.top(), true);
+  f.set_top(f.top() + 1);
   return 0;
 }
 

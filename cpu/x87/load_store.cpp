@@ -1,6 +1,6 @@
 // x87 loads, stores, exchanges and constants.
 #include "base/bits.h"
-#include "cpu/x87/helpers.h"
+#include "cpu/helpers.h"
 #include "cpu/x87/operation.h"
 
 namespace xlat::helper {
@@ -50,28 +50,22 @@ void store(Operation& op, const F80& value, u64 offset, unsigned bytes, bool pop
   if (pop) op.pop();
 }
 
-// To a 16-, 32- or 64-bit integer or a 32- or 64-bit real, by the opcode.
+// To what memory operand op[0] holds: a 16-, 32- or 64-bit integer or a 32- or 64-bit real.
 u64 convert(Operation& op) {
-  const unsigned format = (op.insn.opcode >> 1) & 3, width = 8 * op.insn.width;
-  const bool integer = (format & 1) != 0;
+  const unsigned width = 8 * op.insn.width;
+  const bool integer = is_integer(op.insn.op[0]);
   if (op.empty(0)) {
     op.stack_underflow();
     if (integer) return u64{1} << (width - 1);
-    return format == 0 ? 0xffc00000 : 0xfff8000000000000;
+    return width == 32 ? 0xffc00000 : 0xfff8000000000000;
   }
   const Unpacked x = op.operand(0);
   if (integer) return to_integer(op.ctx, x, width);
-  return format == 0 ? to_f32(op.ctx, x) : to_f64(op.ctx, x);
+  return width == 32 ? to_f32(op.ctx, x) : to_f64(op.ctx, x);
 }
 
-// D9 /3, the old alias of FSTP, only pops an empty register.
 u64 store_register(Cpu& c, const Insn& i, bool pop) {
   Operation op(c, i);
-  if (i.opcode == 0xd9 && op.empty(0)) {
-    op.accept();
-    op.pop();
-    return 0;
-  }
   const F80 value = op.empty(0) ? op.stack_underflow() : op.st(0);
   if (!op.accept()) return 0;
   op.set(i.op[0].reg, value);
@@ -87,7 +81,7 @@ u64 fld(Cpu& c, const Insn& i, u64 a, u64 b) {
   if (i.op[1].kind == Operand::kSt) {
     value = op.empty(i.op[1].reg) ? op.stack_underflow() : op.st(i.op[1].reg);
   } else if (op.empty(7)) {
-    value = load_real(op.ctx, op.memory(a));
+    value = load_real(op.ctx, op.memory(i.op[1], a));
   }
   load(op, value, b);
   return 0;
@@ -134,6 +128,14 @@ u64 fbstp(Cpu& c, const Insn& i, u64 a, u64) {
 }
 u64 fst_st(Cpu& c, const Insn& i, u64, u64) { return store_register(c, i, false); }
 u64 fstp_st(Cpu& c, const Insn& i, u64, u64) { return store_register(c, i, true); }
+// D9 /3, the old alias of FSTP, only pops an empty register.
+u64 fstpnce(Cpu& c, const Insn& i, u64, u64) {
+  Operation op(c, i);
+  if (!op.empty(0)) return store_register(c, i, true);
+  op.accept();
+  op.pop();
+  return 0;
+}
 
 u64 fxch(Cpu& c, const Insn& i, u64, u64) {
   Operation op(c, i);

@@ -4,7 +4,7 @@
 #include <type_traits>
 
 #include "base/bits.h"
-#include "cpu/x87/helpers.h"
+#include "cpu/helpers.h"
 #include "cpu/x87/unit.h"
 
 namespace xlat::helper {

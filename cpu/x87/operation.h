@@ -1,9 +1,13 @@
 // One x87 operation being executed: operands, stack faults, and what becomes of the exceptions.
 #pragma once
 
+#include "base/bits.h"
 #include "cpu/x87/unit.h"
 
 namespace xlat::x87 {
+
+// Of a memory operand: it holds an integer and no real number.
+inline bool is_integer(const Operand& o) { return o.kind == Operand::kMem && o.reg != 0; }
 
 class Operation {
  public:
@@ -12,15 +16,10 @@ class Operation {
   F80& st(unsigned n) { return fpu.regs[(fpu.top() + n) & 7]; }
   bool empty(unsigned n) const { return is_empty(fpu, (fpu.top() + n) & 7); }
   Unpacked operand(unsigned n) { return unpack(st(n)); }
-  // The memory operand's value, by the opcode: bits 2:1 give the format, DF /5 is the 64-bit integer.
-  Unpacked memory(u64 raw) const {
-    if (insn.width == 8 && insn.opcode == 0xdf) return unpack_integer(static_cast<i64>(raw));
-    switch ((insn.opcode >> 1) & 3) {
-      case 0: return unpack_f32(static_cast<u32>(raw));
-      case 1: return unpack_integer(static_cast<i32>(raw));
-      case 2: return unpack_f64(raw);
-      default: return unpack_integer(static_cast<i16>(raw));
-    }
+  // The value of memory operand `o`, whose bits are `raw`.
+  Unpacked memory(const Operand& o, u64 raw) const {
+    if (is_integer(o)) return unpack_integer(sign_extend(raw, 8 * insn.width));
+    return insn.width == 4 ? unpack_f32(static_cast<u32>(raw)) : unpack_f64(raw);
   }
 
   F80 stack_underflow() {

@@ -1,5 +1,5 @@
 // The transcendental instructions: operands, the stack, C2.
-#include "cpu/x87/helpers.h"
+#include "cpu/helpers.h"
 #include "cpu/x87/operation.h"
 #include "cpu/x87/transcendental.h"
 

@@ -1,18 +1,22 @@
 // Lifting a block: every instruction's semantic function is run with the Lifter.
 #include "jit/lift/lifter.h"
 
+#include <algorithm>
+
+#include "jit/ir/verify.h"
 #include "jit/lift/tables.h"
 
 namespace xlat::jit {
 
-Lifter::Val Lifter::value(Op op, unsigned w, Val a, Val b, Val c, u8 aux) {
-  // Unary operations leave b and c at reference 0, which is then whatever stands there: fold by operand count.
-  const bool binary = op < Op::kNot || (op >= Op::kEq && op <= Op::kSlt);
-  const bool ternary = op == Op::kSelect;
-  if (is_const(a) && (!(binary || ternary) || is_const(b)) && (!ternary || is_const(c))) {
-    return imm(compute(op, w, aux, const_of(a), binary || ternary ? const_of(b) : 0, ternary ? const_of(c) : 0));
+Lifter::Val Lifter::value(Op op, unsigned w, const Operands& of, unsigned aux) {
+  const Val operands[] = {of.a, of.b, of.c};
+  const auto used = std::span(operands).first(info_of(op).operands);
+  if (std::all_of(used.begin(), used.end(), [this](Val v) { return is_const(v); })) {
+    u64 known[3] = {};
+    for (std::size_t n = 0; n < used.size(); ++n) known[n] = const_of(used[n]);
+    return imm(compute(op, w, aux, known[0], known[1], known[2]));
   }
-  return emit({op, static_cast<u8>(w), aux, a.ref, b.ref, c.ref});
+  return emit({op, static_cast<u8>(w), static_cast<u8>(aux), of.a.ref, of.b.ref, of.c.ref});
 }
 
 Lifter::Val Lifter::ea(const Insn& i) {
@@ -29,15 +33,14 @@ IrBlock Lifter::lift(std::span<const Insn> insns, IrBlock reuse) {
   lifter.block_ = std::move(reuse);
   lifter.block_.code.clear();
   lifter.block_.starts.clear();
-  lifter.block_.helpers.clear();
   for (const Insn& i : insns) {
     lifter.block_.starts.push_back(static_cast<u32>(lifter.block_.code.size()));
     // The decoder's pseudo-encodings have no semantics but their fault.
-    if (i.encoding == encoding_invalid()) {
+    if (i.sem == "invalid"_sem) {
       lifter.raise(kUD, 0);
       continue;
     }
-    if (i.encoding == encoding_too_long()) {
+    if (i.sem == "too_long"_sem) {
       lifter.raise(kGP, 0);
       continue;
     }
@@ -62,6 +65,9 @@ IrBlock Lifter::lift(std::span<const Insn> insns, IrBlock reuse) {
     });
   }
   lifter.block_.starts.push_back(static_cast<u32>(lifter.block_.code.size()));
+#ifdef XLAT_CHECK_IR
+  assert_sound(lifter.block_);
+#endif
   return std::move(lifter.block_);
 }
 

@@ -5,7 +5,7 @@
 
 #include "cpu/emitter.h"
 #include "cpu/encoding.h"
-#include "jit/ir.h"
+#include "jit/ir/ir.h"
 
 namespace xlat::jit {
 
@@ -26,32 +26,30 @@ class Lifter : public OperandAccess<Lifter> {
   using OperandAccess::call;
 
   Val imm(u64 v) { return emit({Op::kConst, 64, 0, 0, 0, 0, v}); }
-  Val add(unsigned w, Val a, Val b) { return value(Op::kAdd, w, a, b); }
-  Val sub(unsigned w, Val a, Val b) { return value(Op::kSub, w, a, b); }
-  Val mul(unsigned w, Val a, Val b) { return value(Op::kMul, w, a, b); }
-  Val udiv(unsigned w, Val a, Val b) { return value(Op::kUdiv, w, a, b); }
-  Val urem(unsigned w, Val a, Val b) { return value(Op::kUrem, w, a, b); }
-  Val sdiv(unsigned w, Val a, Val b) { return value(Op::kSdiv, w, a, b); }
-  Val srem(unsigned w, Val a, Val b) { return value(Op::kSrem, w, a, b); }
-  Val and_(unsigned w, Val a, Val b) { return value(Op::kAnd, w, a, b); }
-  Val or_(unsigned w, Val a, Val b) { return value(Op::kOr, w, a, b); }
-  Val xor_(unsigned w, Val a, Val b) { return value(Op::kXor, w, a, b); }
-  Val not_(unsigned w, Val a) { return value(Op::kNot, w, a); }
-  Val shl(unsigned w, Val a, Val n) { return value(Op::kShl, w, a, n); }
-  Val shr(unsigned w, Val a, Val n) { return value(Op::kShr, w, a, n); }
-  Val sar(unsigned w, Val a, Val n) { return value(Op::kSar, w, a, n); }
-  Val trunc(unsigned w, Val a) { return value(Op::kTrunc, w, a); }
-  Val sext(unsigned from, unsigned to, Val a) {
-    return from == to ? a : value(Op::kSext, to, a, {}, {}, static_cast<u8>(from));
-  }
-  Val eq(Val a, Val b) { return value(Op::kEq, 64, a, b); }
-  Val ne(Val a, Val b) { return value(Op::kNe, 64, a, b); }
-  Val ult(Val a, Val b) { return value(Op::kUlt, 64, a, b); }
-  Val slt(unsigned w, Val a, Val b) { return value(Op::kSlt, w, a, b); }
-  Val select(Val c, Val a, Val b) { return value(Op::kSelect, 64, c, a, b); }
-  Val bswap(unsigned w, Val a) { return value(Op::kBswap, w, a); }
-  Val bit_scan_forward(Val a) { return value(Op::kBitScanForward, 64, a); }
-  Val bit_scan_reverse(Val a) { return value(Op::kBitScanReverse, 64, a); }
+#define MAKE_w_a(op, name) \
+  Val name(unsigned w, Val a) { return value(op, w, {a}); }
+#define MAKE_w_a_b(op, name) \
+  Val name(unsigned w, Val a, Val b) { return value(op, w, {a, b}); }
+#define MAKE_w_a_b_c(op, name) \
+  Val name(unsigned w, Val a, Val b, Val c) { return value(op, w, {a, b, c}); }
+#define MAKE_from_w_a(op, name) \
+  Val name(unsigned from, unsigned w, Val a) { return from == w ? a : value(op, w, {a}, from); }
+#define MAKE_a(op, name) \
+  Val name(Val a) { return value(op, 64, {a}); }
+#define MAKE_a_b(op, name) \
+  Val name(Val a, Val b) { return value(op, 64, {a, b}); }
+#define MAKE_c_a_b(op, name) \
+  Val name(Val c, Val a, Val b) { return value(op, 64, {c, a, b}); }
+#define VALUE_OP(op, name, shape, result) MAKE_##shape(Op::op, name)
+#include "cpu/value_ops.inc"
+#undef VALUE_OP
+#undef MAKE_w_a
+#undef MAKE_w_a_b
+#undef MAKE_w_a_b_c
+#undef MAKE_from_w_a
+#undef MAKE_a
+#undef MAKE_a_b
+#undef MAKE_c_a_b
   // What happens only if `c`; values made inside are not used outside. A constant condition leaves no test.
   void when(Val c, auto&& fn) {
     if (is_const(c)) {
@@ -68,6 +66,13 @@ class Lifter : public OperandAccess<Lifter> {
   Val selector(unsigned n) { return emit({Op::kGetSelector, 16, static_cast<u8>(n)}); }
   void flags(FlagKind kind, unsigned w, Val a, Val b, Val r) {
     emit({Op::kFlags, static_cast<u8>(w), static_cast<u8>(kind), a.ref, b.ref, r.ref});
+  }
+  void shift_flags(FlagKind kind, unsigned w, Val a, Val n, Val r) {
+    if (!is_const(n)) {
+      emit({Op::kShiftFlags, static_cast<u8>(w), static_cast<u8>(kind), a.ref, n.ref, r.ref});
+    } else if (const_of(n) != 0) {
+      flags(kind, w, a, n, r);
+    }
   }
   void set_flags(u32 which, Val v) { emit({Op::kSetFlags, 32, 0, v.ref, 0, 0, which}); }
   Val flag(u32 which) { return emit({Op::kGetFlag, 1, 0, 0, 0, 0, which}); }
@@ -97,8 +102,7 @@ class Lifter : public OperandAccess<Lifter> {
   void raise(u8 vector, u32 code) { emit({Op::kRaise, 0, vector, 0, 0, 0, code}); }
   void raise_if(Val c, u8 vector) { emit({Op::kRaiseIf, 0, vector, c.ref}); }
   Val call(Helper h, const Insn&, Val a, Val b) {
-    block_.helpers.push_back(h);
-    return emit({Op::kCall, 64, 0, a.ref, b.ref, 0, block_.helpers.size() - 1});
+    return emit({Op::kCall, 64, 0, a.ref, b.ref, 0, static_cast<u64>(h)});
   }
   void repeat_if(Val c) { emit({Op::kRepeatIf, 0, 0, c.ref}); }
 
@@ -107,7 +111,11 @@ class Lifter : public OperandAccess<Lifter> {
     block_.code.push_back(inst);
     return {static_cast<Ref>(block_.code.size() - 1)};
   }
-  Val value(Op op, unsigned w, Val a, Val b = {}, Val c = {}, u8 aux = 0);
+  // An operation on as many values as it has operands; a constant, if they all are.
+  struct Operands {
+    Val a{}, b{}, c{};
+  };
+  Val value(Op op, unsigned w, const Operands& of, unsigned aux = 0);
   bool is_const(Val v) const { return block_.code[v.ref].op == Op::kConst; }
   u64 const_of(Val v) const { return block_.code[v.ref].imm; }
 

@@ -29,15 +29,9 @@ LiftFn lift_function(const Insn& i);
 }  // namespace xlat::jit
 
 namespace xlat {
-extern const jit::LiftSet kArithLifts[];
-extern const jit::LiftSet kShiftLifts[];
-extern const jit::LiftSet kMoveLifts[];
-extern const jit::LiftSet kStackLifts[];
-extern const jit::LiftSet kControlLifts[];
-extern const jit::LiftSet kStringLifts[];
-extern const jit::LiftSet kSystemLifts[];
-extern const jit::LiftSet kFpuLifts[];
-extern const jit::LiftSet kMmxLifts[];
+#define GROUP(name) extern const jit::LiftSet lifts_of_##name[];
+#include "cpu/groups.inc"
+#undef GROUP
 }  // namespace xlat
 
 #define GROUP_ENTRY jit::LiftSet

@@ -172,6 +172,9 @@ void Codegen::operations(unsigned n) {
       case Op::kFlags:
         if (!analysis_.dead[r]) flags(i);
         break;
+      case Op::kShiftFlags:
+        if (!analysis_.dead[r]) shift_flags(i);
+        break;
       case Op::kSetFlags:
         if (!analysis_.dead[r]) set_flags(i);
         break;
@@ -189,7 +192,7 @@ void Codegen::operations(unsigned n) {
           bool carry_in = false;
           for (Ref k = r + 1; k < end && !carry_in; ++k) {
             const std::optional<Alu> alu = as_alu(k);
-            carry_in = alu && alu->carry && inst(k).b == r && values_[k].uses != 0;
+            carry_in = alu && alu->carry && inst(k).c == r && values_[k].uses != 0;
           }
           if (!carry_in) reg_of(r);
         }

@@ -154,7 +154,6 @@ class Codegen {
   bool product(const Inst& i);
   bool extended(const Inst& i);
   void when(const Inst& i);
-  void shift_flags(const Inst& when, const Inst& flags);
 
   // codegen_flags.cpp
   void clobber_flags();
@@ -166,6 +165,7 @@ class Codegen {
   void overflow_of_shl();
   void load_host_flags();
   void flags(const Inst& i);
+  void shift_flags(const Inst& f);
   void find_natural_flags(unsigned n);
   bool natural(const Inst& flags) const;
   void before_alu(Ref r, bool needs_carry);
@@ -178,7 +178,7 @@ class Codegen {
 
   // codegen_double_shift.cpp
   void double_shift_flags(const Inst& f);
-  void double_shift_flags(Ref condition, const Inst& f);
+  void double_shift_flags_unless_zero(const Inst& f);
   void pack_shift_flags(const Inst& f, unsigned a, unsigned r, unsigned scratch, std::optional<unsigned> bit);
 
   // codegen_recipes.cpp
@@ -243,8 +243,6 @@ class Codegen {
   // codegen_system.cpp
   bool does(const Inst& call, unsigned n) const;
   bool calls_cpp(unsigned n) const;
-  void helper_flags(const Inst& call, u32& set, bool& reads) const;
-  u8 helper_width(const Inst& call) const;
   void call(const Inst& i, Ref r);
   bool is_cmpxchg8b(unsigned n) const;
   void cmpxchg8b(unsigned n);

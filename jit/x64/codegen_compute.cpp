@@ -32,18 +32,17 @@ std::optional<Codegen::Alu> Codegen::as_alu(Ref ref) const {
   const Ref r = resolve(ref);
   const auto& i = inst(r);
   switch (i.op) {
-    case Op::kAdd:
-    case Op::kSub: {
-      // ADC and SBB: (a op b) op CF, the inner result used here only.
-      const Ref x = resolve(i.a), cf = resolve(i.b);
-      const auto& inner = inst(x);
-      const auto& flag = inst(cf);
-      if (flag.op == Op::kGetFlag && flag.imm == kCf && values_[cf].temp < 0 && values_[cf].uses == 1 &&
-          inner.op == i.op && inner.w == i.w && values_[x].temp < 0 && values_[x].uses == 1) {
-        return Alu{i.op, i.w, resolve(inner.a), resolve(inner.b), true};
-      }
-      return Alu{i.op, i.w, x, cf, false};
+    case Op::kAddCarry:
+    case Op::kSubBorrow: {
+      // As the host's carry flag, which nobody else wants as a number.
+      const Ref c = resolve(i.c);
+      const auto& flag = inst(c);
+      if (flag.op != Op::kGetFlag || flag.imm != kCf || values_[c].temp >= 0 || values_[c].uses != 1)
+        return std::nullopt;
+      return Alu{i.op == Op::kAddCarry ? Op::kAdd : Op::kSub, i.w, resolve(i.a), resolve(i.b), true};
     }
+    case Op::kAdd:
+    case Op::kSub:
     case Op::kAnd:
     case Op::kOr:
     case Op::kXor: return Alu{i.op, i.w, resolve(i.a), resolve(i.b), false};
@@ -69,12 +68,7 @@ void Codegen::emit_alu(Ref r, const Alu& alu, unsigned dest) {
   } else {
     a_.emit(id, gp(dest, alu.w), gp(b, alu.w));
   }
-  if (alu.carry) {
-    // The inner operation and the flag went into this one.
-    const auto& i = inst(r);
-    values_[resolve(i.a)].uses = 0;
-    values_[resolve(i.b)].uses = 0;
-  }
+  if (alu.carry) values_[resolve(inst(r).c)].uses = 0;  // the flag went into this one
   after_alu(r, 0);
   if (f && kind != FlagKind::kInc && kind != FlagKind::kDec) {
     set_recipe(alu, dest, b, immediate ? known : std::nullopt);
@@ -267,11 +261,16 @@ unsigned Codegen::compute(Ref r) {
       return t;
     }
     case Op::kGetFlag: return get_flag(i);
+    case Op::kAddCarry:
+    case Op::kSubBorrow:
     case Op::kAdd:
     case Op::kSub:
     case Op::kAnd:
     case Op::kOr:
-    case Op::kXor: return compute_alu(r, *as_alu(r));
+    case Op::kXor:
+      if (const std::optional<Alu> alu = as_alu(r)) return compute_alu(r, *alu);
+      fail();
+      return kTempFirst;
     case Op::kShl:
     case Op::kShr:
     case Op::kSar: return compute_shift(r);

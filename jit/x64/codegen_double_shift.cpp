@@ -22,10 +22,8 @@ void Codegen::double_shift_flags(const Inst& f) {
 }
 
 // By a count that may be zero, which leaves the flags alone; they are in memory. 32 bits.
-void Codegen::double_shift_flags(Ref condition, const Inst& f) {
+void Codegen::double_shift_flags_unless_zero(const Inst& f) {
   const unsigned a = reg_of(f.a), r = low_bits_of(f.c, 32);
-  use(inst(condition).a);
-  use(condition);
   const unsigned n = modifiable(f.b);
   const Label skip = a_.newLabel();
   a_.test(gp32(n), gp32(n));
@@ -38,7 +36,6 @@ void Codegen::double_shift_flags(Ref condition, const Inst& f) {
   use(f.a);
   use(f.c);
   committed_ = true;
-  ++now_;
 }
 
 // `bit` of `a`, or the one whose number is in `scratch` if the shift is of 32 bits, becomes CF.

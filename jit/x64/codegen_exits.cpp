@@ -1,4 +1,5 @@
 // Ways out of a block: jumps to other blocks, to the shared routines, and to the slow path of an instruction.
+#include "cpu/encoding.h"
 #include "jit/x64/codegen.h"
 
 namespace xlat::jit::x64 {
@@ -115,8 +116,7 @@ void Codegen::set_ip(const Inst& i) {
   const unsigned reg = reg_of(target);
   flush_flags();
   if (reg != host::r8.id()) a_.mov(host::r8d, gp32(reg));
-  const u8 opcode = block_->insns[insn_].opcode;
-  if (opcode == 0xc2 || opcode == 0xc3) return go_back();
+  if (block_->insns[insn_].sem == "ret"_sem) return go_back();
   const std::optional<Label> back = note_call();
   indirect_jump();
   if (back) return_point(*back);

@@ -191,18 +191,14 @@ void Codegen::flags(const Inst& i) {
 }
 
 // Flags of a shift by a count that is known only when it runs, and may be zero: the shift is made again for its flags.
-void Codegen::shift_flags(const Inst& when, const Inst& f) {
+void Codegen::shift_flags(const Inst& f) {
   const auto kind = static_cast<FlagKind>(f.aux);
-  const Ref condition = resolve(when.a), count = resolve(f.b), result = resolve(f.c);
-  const auto& test = inst(condition);
+  const Ref count = resolve(f.b), result = resolve(f.c);
   const bool same_shift =
       inst(result).op == shift_of(kind) && resolve(inst(result).a) == resolve(f.a);  // not SHLD or SHRD
-  if (!is_shift(kind) || f.w != 32 || test.op != Op::kNe || resolve(test.a) != count || constant(test.b) != 0 ||
-      values_[condition].uses != 1) {
-    return fail();
-  }
+  if (f.w != 32) return fail();
   store_flags();
-  if (!same_shift) return kind == FlagKind::kSar ? fail() : double_shift_flags(condition, f);
+  if (!same_shift) return kind == FlagKind::kSar ? fail() : double_shift_flags_unless_zero(f);
   const unsigned n = reg_of(count);
   const unsigned t = modifiable(f.a);
   clobber_flags();
@@ -235,12 +231,9 @@ void Codegen::shift_flags(const Inst& when, const Inst& f) {
   a_.bind(skip);
   free_temp(rcx);
   free_temp(t);
-  use(test.a);
-  use(condition);
   use(count);
   use(result);
   committed_ = true;
-  ++now_;
 }
 
 // Single flags from a value that has them at their EFLAGS positions.

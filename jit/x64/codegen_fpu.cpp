@@ -3,16 +3,14 @@
 
 namespace xlat::jit::x64 {
 
-// Which instructions the host will execute, by the last helper each of them calls.
+// Which instructions the host will execute.
 void Codegen::find_fpu_forms() {
   const std::size_t insns = block_->insns.size();
   fpu_forms_.assign(insns, {});
   last_fpu_ = -1;
   for (std::size_t n = 0; n < insns; ++n) {
-    for (Ref r = ir_->starts[n]; r < ir_->starts[n + 1]; ++r) {
-      if (inst(r).op == Op::kCall) fpu_forms_[n] = fpu_form(ir_->helpers[inst(r).imm]);
-    }
-    if (block_->insns[n].op[2].kind != Operand::kNone) fpu_forms_[n] = {};  // two operands are all there are so far
+    // Two operands are all there are so far.
+    if (block_->insns[n].op[2].kind == Operand::kNone) fpu_forms_[n] = fpu_form(block_->insns[n].sem);
     if (fpu_forms_[n]) last_fpu_ = static_cast<int>(n);
   }
 }

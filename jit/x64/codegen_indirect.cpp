@@ -1,14 +1,13 @@
 // Jumps whose target is known only when they are made: returns by the table that calls fill, jumps and calls by the
 // target of last time. Whatever these do not know goes by the jump table.
+#include "cpu/encoding.h"
 #include "jit/x64/codegen.h"
 
 namespace xlat::jit::x64 {
 
 // If the instruction is a CALL, its RET shall find the code at this label. ESP is what it will be before the RET.
 std::optional<Codegen::Label> Codegen::note_call() {
-  const Insn& i = block_->insns[insn_];
-  const bool call = i.opcode == 0xe8 || (i.opcode == 0xff && (i.modrm & 0x38) == 0x10);
-  if (!call) return std::nullopt;
+  if (block_->insns[insn_].sem != "call_near"_sem) return std::nullopt;
   const Label back = a_.newLabel();
   flush_flags();
   host_valid_ = false;

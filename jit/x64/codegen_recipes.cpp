@@ -13,22 +13,16 @@ void Codegen::find_flag_effects() {
     u32 set = 0;
     for (Ref r = ir_->starts[n]; r < ir_->starts[n + 1]; ++r) {
       const Inst& i = inst(r);
-      switch (i.op) {
-        case Op::kFlags:
-          effect.records = true;
-          if (!analysis_.conditional[r]) set |= flags_set_by(static_cast<FlagKind>(i.aux));
-          break;
-        case Op::kSetFlags:
-          if (!analysis_.conditional[r]) set |= static_cast<u32>(i.imm) & kArithFlags;
-          break;
-        case Op::kGetFlag: effect.reads = effect.reads || (i.imm & kArithFlags) != 0; break;
-        case Op::kCondition: effect.reads = true; break;
-        case Op::kCall: helper_flags(i, set, effect.reads); break;
-        case Op::kSetReg: effect.writes |= 1u << kGuestReg[i.w == 8 ? i.aux & 3 : i.aux]; break;
-        default: break;
+      effect.records = effect.records || i.op == Op::kFlags || i.op == Op::kShiftFlags;
+      effect.reads = effect.reads || flags_read(i) != 0;
+      if (!analysis_.conditional[r]) set |= flags_written(i) & kArithFlags;
+      if (i.op == Op::kSetReg) effect.writes |= 1u << kGuestReg[i.w == 8 ? i.aux & 3 : i.aux];
+      if (i.op == Op::kCall) {
+        const HelperInfo& helper = info_of(static_cast<Helper>(i.imm));
+        set |= helper.sets;
+        effect.reads = effect.reads || helper.reads != 0;
       }
     }
-    if (fpu_forms_[n].kind == FpuForm::kCompare) set = kArithFlags;
     effect.replaces = set == kArithFlags && !effect.reads;
     effect.records = effect.records && set != kArithFlags;
   }

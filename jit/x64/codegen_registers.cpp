@@ -184,7 +184,6 @@ void Codegen::when(const Inst& i) {
     const auto& e = inst(r);
     switch (e.op) {
       case Op::kSetReg: nothing = false; break;
-      case Op::kFlags:
       case Op::kSetFlags: nothing = nothing && analysis_.dead[r]; break;
       case Op::kCheckTarget:
         if (context_->cs_limit != 0xffffffff && !(constant(e.a) && *constant(e.a) <= context_->cs_limit)) return fail();
@@ -201,12 +200,9 @@ void Codegen::when(const Inst& i) {
     now_ = last - 1;
     return use(resolve(i.a));
   }
-  if (last == first + 1 && inst(first).op == Op::kFlags) return shift_flags(i, inst(first));
   for (Ref r = first; r < last; ++r) {
     const auto& e = inst(r);
-    if (e.op == Op::kFlags) {
-      if (!analysis_.dead[r]) return fail();
-    } else if (e.op == Op::kSetReg || (e.op == Op::kSetFlags && !analysis_.dead[r])) {
+    if (e.op == Op::kSetReg || (e.op == Op::kSetFlags && !analysis_.dead[r])) {
       if (!constant(e.a)) reg_of(e.a);
       if (e.op == Op::kSetReg) protect(e.w == 8 ? e.aux & 3u : e.aux);
     }

@@ -3,6 +3,7 @@
 // interpreter's.
 #include <cstddef>
 
+#include "cpu/encoding.h"
 #include "cpu/helpers.h"
 #include "jit/x64/codegen.h"
 
@@ -10,82 +11,83 @@ namespace xlat::jit::x64 {
 
 // Whether a helper's work is emitted here.
 bool Codegen::does(const Inst& call, unsigned n) const {
-  const Helper h = ir_->helpers[call.imm];
   const CodeMode mode = context_->mode;
-  if (h == helper::eflags || h == helper::rdtsc) return true;
-  if (h == helper::load_segment) return block_->insns[n].op[0].reg != kSs;
-  if (mode.vm86) return false;
-  if (h == helper::check_flags_access || h == helper::pushed_eflags || h == helper::popf || h == helper::cli ||
-      h == helper::sti || h == helper::invlpg) {
-    return true;
+  switch (static_cast<Helper>(call.imm)) {
+    case Helper::eflags:
+    case Helper::rdtsc: return true;
+    case Helper::load_segment: return block_->insns[n].op[0].reg != kSs;
+    case Helper::check_flags_access:
+    case Helper::pushed_eflags:
+    case Helper::popf:
+    case Helper::cli:
+    case Helper::sti:
+    case Helper::invlpg: return !mode.vm86;
+    case Helper::need_protected_mode:
+    case Helper::verify: return mode.pe && !mode.vm86;
+    case Helper::sysenter:
+    case Helper::sysexit: {
+      // The segments that they load are these already, so that the context stays.
+      const bool flat_code = mode.cs32 && mode.ss32 && context_->cs_base == 0 && context_->cs_limit == 0xffffffff;
+      return mode.pe && !mode.vm86 && flat_code && (context_->flat & 1u << kSs) != 0 &&
+             (context_->flat & 1u << kCs) == 0;
+    }
+    default: return false;
   }
-  if (!mode.pe) return false;
-  if (h == helper::need_protected_mode || h == helper::verify) return true;
-  // The segments that SYSENTER and SYSEXIT load are these already, so that the context stays.
-  const bool flat_code = mode.cs32 && mode.ss32 && context_->cs_base == 0 && context_->cs_limit == 0xffffffff;
-  return (h == helper::sysenter || h == helper::sysexit) && flat_code && (context_->flat & 1u << kSs) != 0 &&
-         (context_->flat & 1u << kCs) == 0;
 }
 
 // Whether vector registers do not survive instruction `n`.
 bool Codegen::calls_cpp(unsigned n) const {
   for (Ref r = ir_->starts[n]; r < ir_->starts[n + 1]; ++r) {
     if (inst(r).op != Op::kCall) continue;
-    const Helper h = ir_->helpers[inst(r).imm];
-    if (h == helper::load_segment || h == helper::verify || h == helper::rdtsc) return true;
+    const auto h = static_cast<Helper>(inst(r).imm);
+    if (h == Helper::load_segment || h == Helper::verify || h == Helper::rdtsc) return true;
   }
   return false;
 }
 
-// What a helper does with the arithmetic flags.
-void Codegen::helper_flags(const Inst& call, u32& set, bool& reads) const {
-  const Helper h = ir_->helpers[call.imm];
-  if (h == helper::popf) set = kArithFlags;
-  if (h == helper::pushed_eflags || h == helper::eflags || h == helper::verify) reads = true;
-}
-
-u8 Codegen::helper_width(const Inst& call) const {
-  const Helper h = ir_->helpers[call.imm];
-  return h == helper::pushed_eflags || h == helper::eflags ? 32 : 64;
-}
-
 void Codegen::call(const Inst& i, Ref r) {
-  const Helper h = ir_->helpers[i.imm];
   const Insn& insn = block_->insns[insn_];
-  if (h == helper::pushed_eflags || h == helper::eflags) {
-    const unsigned t = push_flags();
+  const auto result_in = [this, r](unsigned t) {
     values_[r].uses == 0 ? free_temp(t) : void(values_[r].temp = static_cast<i8>(t));
-  } else if (h == helper::popf) {
-    pop_flags(i, insn.osize);
-  } else if (h == helper::cli || h == helper::sti) {
-    h == helper::cli ? clear_if() : set_if();
-  } else if (h == helper::load_segment) {
-    flush_note();  // FDS is the selector there was when the note was made
-    call_helper(HelperRoutine::kLoadSegment, i.a, insn.op[0].reg);
-  } else if (h == helper::verify) {
-    store_flags();
-    const auto writing = constant(i.b);
-    if (!writing) return fail();
-    call_helper(HelperRoutine::kVerify, i.a, static_cast<u32>(*writing));
-  } else if (h == helper::rdtsc) {
-    call_helper(HelperRoutine::kRdtsc, i.a, static_cast<u32>(block_->insns.size() - insn_));
-    const unsigned t = temp();
-    a_.mov(gp64(t), host::qword_ptr(host::rsp));
-    a_.mov(gp64(t), host::qword_ptr(gp64(t), offsetof(Frame, value)));
-    values_[r].uses == 0 ? free_temp(t) : void(values_[r].temp = static_cast<i8>(t));
-  } else if (h == helper::invlpg) {
-    store_flags();
-    flush_note();
-    call_helper(HelperRoutine::kInvlpg, i.a, insn.seg);
-    // The page may be that of what follows.
-    a_.mov(host::r8d, static_cast<u32>(translation_->ip + block_->bytes));
-    a_.mov(host::r11d, translation_->context);
-    jump_out(stubs_.indirect);
-    ended_ = true;
-  } else if (h == helper::sysenter) {
-    change_level(HelperRoutine::kSysenter);
-  } else if (h == helper::sysexit) {
-    change_level(HelperRoutine::kSysexit);
+  };
+  switch (static_cast<Helper>(i.imm)) {
+    case Helper::pushed_eflags:
+    case Helper::eflags: result_in(push_flags()); break;
+    case Helper::popf: pop_flags(i, insn.osize); break;
+    case Helper::cli: clear_if(); break;
+    case Helper::sti: set_if(); break;
+    case Helper::load_segment:
+      flush_note();  // FDS is the selector there was when the note was made
+      call_helper(HelperRoutine::kLoadSegment, i.a, insn.op[0].reg);
+      break;
+    case Helper::verify: {
+      store_flags();
+      const auto writing = constant(i.b);
+      if (!writing) return fail();
+      call_helper(HelperRoutine::kVerify, i.a, static_cast<u32>(*writing));
+      break;
+    }
+    case Helper::rdtsc: {
+      call_helper(HelperRoutine::kRdtsc, i.a, static_cast<u32>(block_->insns.size() - insn_));
+      const unsigned t = temp();
+      a_.mov(gp64(t), host::qword_ptr(host::rsp));
+      a_.mov(gp64(t), host::qword_ptr(gp64(t), offsetof(Frame, value)));
+      result_in(t);
+      break;
+    }
+    case Helper::invlpg:
+      store_flags();
+      flush_note();
+      call_helper(HelperRoutine::kInvlpg, i.a, insn.seg);
+      // The page may be that of what follows.
+      a_.mov(host::r8d, static_cast<u32>(translation_->ip + block_->bytes));
+      a_.mov(host::r11d, translation_->context);
+      jump_out(stubs_.indirect);
+      ended_ = true;
+      break;
+    case Helper::sysenter: change_level(HelperRoutine::kSysenter); break;
+    case Helper::sysexit: change_level(HelperRoutine::kSysexit); break;
+    default: break;  // checks that the context answers
   }
   use(i.a);
   use(i.b);
@@ -204,7 +206,7 @@ void Codegen::change_level(HelperRoutine routine) {
   committed_ = ended_ = true;
 }
 
-bool Codegen::is_cmpxchg8b(unsigned n) const { return block_->insns[n].opcode == 0xc7 && block_->insns[n].width == 8; }
+bool Codegen::is_cmpxchg8b(unsigned n) const { return block_->insns[n].sem == "cmpxchg8b"_sem; }
 
 // The host's own, on the guest's registers. It changes ZF alone.
 void Codegen::cmpxchg8b(unsigned n) {

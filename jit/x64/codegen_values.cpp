@@ -9,33 +9,13 @@ void Codegen::find_widths() {
   for (Ref r = 0; r < values_.size(); ++r) {
     const auto& i = inst(r);
     Value& v = values_[r];
-    switch (i.op) {
-      case Op::kConst: v.width = static_cast<u8>(i.imm == 0 ? 1 : 64 - std::countl_zero(i.imm)); break;
-      case Op::kEq:
-      case Op::kNe:
-      case Op::kUlt:
-      case Op::kSlt:
-      case Op::kGetFlag:
-      case Op::kCondition: v.width = 1; break;
-      case Op::kSelect: v.width = std::max(values_[resolve(i.b)].width, values_[resolve(i.c)].width); break;
-      case Op::kOr:
-      case Op::kXor: v.width = std::max(values_[resolve(i.a)].width, values_[resolve(i.b)].width); break;
-      case Op::kAnd: v.width = std::min(values_[resolve(i.a)].width, values_[resolve(i.b)].width); break;
-      case Op::kBitScanForward:
-      case Op::kBitScanReverse: v.width = 6; break;
-      case Op::kCall: v.width = helper_width(i); break;
-      case Op::kTrunc: {
-        const Ref a = resolve(i.a);
-        v.width = std::min<u8>(i.w, values_[a].width);
-        if (values_[a].width <= i.w) {
-          // The uses of this value are uses of that one.
-          v.same_as = a + 1;
-          if (v.uses != 0) values_[a].uses += v.uses - 1;
-        }
-        break;
-      }
-      default: v.width = i.w == 0 ? 64 : i.w; break;
-    }
+    v.width = static_cast<u8>(result_bits(i, [this](Ref of) { return values_[resolve(of)].width; }));
+    if (i.op != Op::kTrunc) continue;
+    const Ref a = resolve(i.a);
+    if (values_[a].width > i.w) continue;
+    // The uses of this value are uses of that one.
+    v.same_as = a + 1;
+    if (v.uses != 0) values_[a].uses += v.uses - 1;
   }
 }
 

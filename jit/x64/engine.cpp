@@ -18,7 +18,7 @@ constexpr unsigned kMostVersions = 6;
 // to come by before the next is made, up to this power of two, as making it costs as much as interpreting it a hundred
 // times.
 constexpr u8 kMostPatience = 16;
-// So many writes to the code of a page, and it may be written again before it comes by again.
+// Writes to the code of a page from which on JitOptions::rewritten_threshold counts.
 constexpr u8 kManyWrites = 4;
 constexpr std::size_t kMostRoom = 2 * Codegen::kMostCodeBytes;
 
@@ -29,20 +29,24 @@ bool leads_into_own_page(const Exit& exit, const Block& to) {
 }
 }  // namespace
 
+const HelperFn Engine::kRoutines[kHelperRoutines] = {
+#define ROUTINE(number, name) &Engine::name,
+#include "jit/x64/helper_routines.inc"
+#undef ROUTINE
+};
+
 Engine::Engine(Cpu& cpu, const JitOptions& options, CodeCache cache)
     : Interp(cpu),
       options_(options),
       cache_(std::move(cache)),
       layout_(cpu),
       jumps_(std::size_t{1} << kJumpEntriesLog2),
-      stubs_(make_stubs(cache_, layout_, jumps_.data(), &Engine::interpret, &Engine::load_fpu,
-                        {&Engine::load_segment, &Engine::verify, &Engine::sysenter, &Engine::sysexit, &Engine::rdtsc,
-                         &Engine::invlpg})),
+      stubs_(make_stubs(cache_, layout_, jumps_.data(), &Engine::interpret, &Engine::load_fpu, kRoutines)),
       reencoder_(layout_, stubs_, recipes_),
       codegen_(layout_, stubs_) {
   frame_.engine = this;
   frame_.returns.fill(stubs_.indirect);
-  slow_.resize(encoding_too_long() + 1u);
+  slow_.resize(kEncodingTooLong + 1u);
   if (options_.perf_map) options_.perf_map->add(stubs_.enter, stubs_.bytes, "xlat_stubs");
   blocks_.on_drop = [this](const Block& block) {
     while (block.translation) drop(static_cast<Translation*>(block.translation));

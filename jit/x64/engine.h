@@ -29,12 +29,10 @@ class Engine : public Interp {
   Interpreted interpret_part(Translation& translation, unsigned from, i64 budget);
   void count_rest(Translation& translation);
   u64 where_to_go_on(bool as_planned);
-  static u64 load_segment(Frame* frame, u32 selector, u32 seg, u32 fpu_slot);
-  static u64 verify(Frame* frame, u32 selector, u32 writing, u32 fpu_slot);
-  static u64 sysenter(Frame* frame, u32, u32, u32 fpu_slot);
-  static u64 sysexit(Frame* frame, u32, u32, u32 fpu_slot);
-  static u64 rdtsc(Frame* frame, u32, u32 rest, u32);
-  static u64 invlpg(Frame* frame, u32 offset, u32 seg, u32);
+#define ROUTINE(number, name) static u64 name(Frame* frame, u32 arg, u32 info, u32 fpu_slot);
+#include "jit/x64/helper_routines.inc"
+#undef ROUTINE
+  static const HelperFn kRoutines[kHelperRoutines];
   static Interpreted load_fpu(Frame* frame, Translation* translation, u64 n, i64 budget);
   void take_fpu();
   void take_flags();

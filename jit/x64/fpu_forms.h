@@ -1,12 +1,11 @@
 // Which x87 and MMX instructions the host executes in the guest's stead.
 #pragma once
 
-#include "jit/ir.h"
+#include "cpu/insn.h"
 
 namespace xlat::jit::x64 {
 
-// An instruction as the code generator sees it. It is found by the helper that does its work in the interpreter; one
-// that is not listed stays with the interpreter.
+// An instruction as the code generator sees it. One that is not listed stays with the interpreter.
 struct FpuForm {
   enum Kind : u8 {
     kNone,
@@ -26,6 +25,6 @@ struct FpuForm {
   bool notes() const { return kind == kX87 || kind == kMove || kind == kCompare; }
 };
 
-FpuForm fpu_form(Helper helper);
+FpuForm fpu_form(Sem sem);
 
 }  // namespace xlat::jit::x64

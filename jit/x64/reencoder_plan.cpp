@@ -11,17 +11,17 @@ namespace xlat::jit::x64 {
 const std::vector<Reencoder::How>& Reencoder::table() {
   static const std::vector<How> kTable = [] {
     struct Line {
-      std::string_view name;
+      Sem sem;
       How how;
     };
     constexpr Line kLines[] = {
-#define REENCODE(name, pass, number, sets) {#name, {Pass::pass, number, sets}},
+#define REENCODE(name, pass, number, sets) {#name ""_sem, {Pass::pass, number, sets}},
 #include "jit/x64/reencodings.inc"
     };
     std::vector<How> table;
     for (const Encoding& e : encodings()) {
       const auto* line =
-          std::find_if(std::begin(kLines), std::end(kLines), [&e](const Line& l) { return l.name == e.name; });
+          std::find_if(std::begin(kLines), std::end(kLines), [&e](const Line& l) { return l.sem == e.sem; });
       table.push_back(line == std::end(kLines) ? How{} : line->how);
     }
     return table;

@@ -106,14 +106,12 @@ inline constexpr unsigned kInterpretRest = 1 << 8;
 // the block. `fpu_slot` is not 0 while the host's x87 unit holds the guest's state.
 using HelperFn = u64 (*)(Frame*, u32 arg, u32 info, u32 fpu_slot);
 enum class HelperRoutine : u8 {
-  kLoadSegment,  // arg: selector, info: SegReg
-  kVerify,       // arg: selector, info: 1 for writing; flags are packed
-  kSysenter,     // from memory to memory: gpr, ip
-  kSysexit,
-  kRdtsc,   // info: instructions of the block from this one on; Frame::value
-  kInvlpg,  // arg: offset, info: SegReg
+#define ROUTINE(number, name) number,
+#include "jit/x64/helper_routines.inc"
+#undef ROUTINE
+  kEnd
 };
-inline constexpr unsigned kHelperRoutines = 6;
+inline constexpr unsigned kHelperRoutines = static_cast<unsigned>(HelperRoutine::kEnd);
 inline constexpr unsigned kStringRoutines = 24;
 
 // The registers in which an access by ESP can have its address.

@@ -40,13 +40,13 @@ void host_instruction(host::Assembler& a, const StringRoutine& routine) {
 }  // namespace
 
 std::optional<StringRoutine> string_routine(const Insn& i) {
-  if (!(encodings()[i.encoding].attributes & attr::Str) || i.rep == Rep::kNone || i.asize != 4) return std::nullopt;
+  if (i.rep == Rep::kNone || i.asize != 4) return std::nullopt;
   StringRoutine routine{StringRoutine::kMovs, static_cast<u8>(std::countr_zero(i.width))};
-  switch (i.opcode & 0xfe) {
-    case 0xa4: break;
-    case 0xaa: routine.what = StringRoutine::kStos; break;
-    case 0xa6: routine.what = StringRoutine::kCmps; break;
-    case 0xae: routine.what = StringRoutine::kScas; break;
+  switch (i.sem) {
+    case "movs"_sem: break;
+    case "stos"_sem: routine.what = StringRoutine::kStos; break;
+    case "cmps"_sem: routine.what = StringRoutine::kCmps; break;
+    case "scas"_sem: routine.what = StringRoutine::kScas; break;
     default: return std::nullopt;
   }
   routine.while_equal = !routine.compares() || i.rep == Rep::kRep;

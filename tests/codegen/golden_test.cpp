@@ -57,8 +57,11 @@ class Translator {
       names_[at] = "indirect";
       at += 0x100;
     }
-    static constexpr const char* kHelpers[kHelperRoutines] = {"load_segment", "verify", "sysenter",
-                                                              "sysexit",      "rdtsc",  "invlpg"};
+    static constexpr const char* kHelpers[] = {
+#define ROUTINE(number, name) #name,
+#include "jit/x64/helper_routines.inc"
+#undef ROUTINE
+    };
     for (unsigned n = 0; n < kHelperRoutines; ++n, at += 0x100) {
       stubs_.helpers[n] = fake(at);
       names_[at] = kHelpers[n];

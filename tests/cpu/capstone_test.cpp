@@ -35,7 +35,7 @@ struct Case {
   const Encoding* encoding = nullptr;
   const cs_insn* theirs = nullptr;  // null: invalid
 
-  bool valid() const { return decoded && ours.encoding < encoding_invalid(); }
+  bool valid() const { return decoded && ours.encoding < kEncodingInvalid; }
   bool memory() const { return (modrm >> 6) != 3; }
   unsigned reg() const { return (modrm >> 3) & 7; }
   unsigned rm() const { return modrm & 7; }
@@ -259,12 +259,12 @@ bool same_name(const Case& c, std::string& why) {
       {"fstp", {"fstp", "fistp"}},
       {"fstp_m80", {"fstp"}},
       {"fstp_st", {"fstp"}},
-      {"fadd", {"fadd", "fiadd", "faddp"}},
-      {"fmul", {"fmul", "fimul", "fmulp"}},
-      {"fsub", {"fsub", "fisub", "fsubp"}},
-      {"fsubr", {"fsubr", "fisubr", "fsubrp"}},
-      {"fdiv", {"fdiv", "fidiv", "fdivp"}},
-      {"fdivr", {"fdivr", "fidivr", "fdivrp"}},
+      {"fadd", {"fadd", "fiadd"}},
+      {"fmul", {"fmul", "fimul"}},
+      {"fsub", {"fsub", "fisub"}},
+      {"fsubr", {"fsubr", "fisubr"}},
+      {"fdiv", {"fdiv", "fidiv"}},
+      {"fdivr", {"fdivr", "fidivr"}},
       {"fld_constant", {"fld1", "fldl2t", "fldl2e", "fldpi", "fldlg2", "fldln2", "fldz"}},
       {"fucomi", {"fucomi"}},
       {"fcomi", {"fcomi"}},

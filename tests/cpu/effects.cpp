@@ -117,6 +117,8 @@ const std::map<std::string, Effect>& effects() {
       {"fxam", {kX87Codes, 0, 0}},
       {"fadd", {kC1, 0, 0}},
       {"fmul", {kC1, 0, 0}},
+      {"faddp", {kC1, 0, 0}},
+      {"fmulp", {kC1, 0, 0}},
       {"fld", {kC1, 0, 0}},
       {"fld_constant", {kC1, 0, 0}},
   };
