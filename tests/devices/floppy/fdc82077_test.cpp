@@ -5,6 +5,8 @@
 #include <numeric>
 #include <random>
 
+#include "tests/support/run_clock.h"
+
 using namespace xlat;
 
 namespace {
@@ -67,14 +69,7 @@ struct Rig {
   }
   void out(u16 port, u8 value) { ports.write(port, 1, value); }
   u8 in(u16 port) { return static_cast<u8>(ports.read(port, 1)); }
-  void wait(u64 ms) {
-    const u64 end = clock.now() + ms * kMs;
-    while (clock.next_deadline() <= end) {
-      clock.skip_to(std::max(clock.next_deadline(), clock.now()));
-      clock.run_due();
-    }
-    clock.skip_to(end);
-  }
+  void wait(u64 ms) { run_clock(clock, clock.now() + ms * kMs); }
   u8 msr() { return in(0x3f4); }
   void send(const Bytes& bytes) {
     for (const u8 b : bytes) {

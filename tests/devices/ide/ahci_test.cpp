@@ -10,6 +10,7 @@
 #include "devices/ide/ata.h"
 #include "devices/ide/atapi.h"
 #include "mmu/guest_ram.h"
+#include "tests/support/run_clock.h"
 
 using namespace xlat;
 
@@ -54,14 +55,7 @@ struct Rig {
     ports.write(0xcf8, 4, 0x80001800u | reg);
     ports.write(0xcfc, 4, value);
   }
-  void run(u64 ns = 50'000'000) {
-    const u64 end = clock.now() + ns;
-    while (clock.next_deadline() <= end) {
-      clock.skip_to(clock.next_deadline());
-      clock.run_due();
-    }
-    clock.skip_to(end);
-  }
+  void run(u64 ns = 50'000'000) { run_clock(clock, clock.now() + ns); }
   u32 reg(u32 at) { return static_cast<u32>(memory.read(kBar + at, 4)); }
   void reg(u32 at, u32 value) { memory.write(kBar + at, 4, value); }
   static u32 at(unsigned port, u32 offset) { return 0x100 + 0x80 * port + offset; }

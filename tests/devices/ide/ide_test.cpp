@@ -9,6 +9,7 @@
 #include "devices/ide/atapi.h"
 #include "devices/ide/piix3_ide.h"
 #include "mmu/guest_ram.h"
+#include "tests/support/run_clock.h"
 
 using namespace xlat;
 
@@ -46,14 +47,7 @@ struct Rig {
     ports.write(0xcf8, 4, 0x80000900u | reg);
     ports.write(0xcfc, 4, value);
   }
-  void run(u64 ns = 10'000'000) {
-    const u64 end = clock.now() + ns;
-    while (clock.next_deadline() <= end) {
-      clock.skip_to(clock.next_deadline());
-      clock.run_due();
-    }
-    clock.skip_to(end);
-  }
+  void run(u64 ns = 10'000'000) { run_clock(clock, clock.now() + ns); }
   void out(unsigned reg, u8 v) { ports.write(static_cast<u16>(0x1f0 + reg), 1, v); }
   u8 in(unsigned reg) { return static_cast<u8>(ports.read(static_cast<u16>(0x1f0 + reg), 1)); }
   u8 alt() { return static_cast<u8>(ports.read(0x3f6, 1)); }

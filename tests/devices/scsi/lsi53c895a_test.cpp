@@ -8,6 +8,7 @@
 #include "devices/scsi/scsi_disk.h"
 #include "mmu/guest_ram.h"
 #include "tests/devices/scsi/scsi_rig.h"
+#include "tests/support/run_clock.h"
 
 using namespace xlat;
 
@@ -66,14 +67,7 @@ struct Rig {
   void reg32(u8 at, u32 value) { memory.write(kMmio + at, 4, value); }
   u8& byte(u32 at) { return ram->data()[at]; }
   void put(u32 at, std::initializer_list<u8> bytes) { std::copy(bytes.begin(), bytes.end(), ram->data() + at); }
-  void run(u64 ns = 50'000'000) {
-    const u64 until = clock.now() + ns;
-    while (clock.next_deadline() <= until) {
-      clock.skip_to(clock.next_deadline());
-      clock.run_due();
-    }
-    clock.skip_to(until);
-  }
+  void run(u64 ns = 50'000'000) { run_clock(clock, clock.now() + ns); }
   void begin() { end = kScript; }
   u32 add(u32 instruction, u32 address = 0) {
     store_le<u32>(ram->data() + end, instruction);
