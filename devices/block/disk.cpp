@@ -3,14 +3,12 @@
 
 #include <algorithm>
 
+#include "base/zeros.h"
+
 namespace xlat {
 
 namespace {
 constexpr u64 kRetryNs = 1'000'000;
-
-bool all_zero(std::span<const u8> bytes) {
-  return std::all_of(bytes.begin(), bytes.end(), [](u8 b) { return b == 0; });
-}
 }  // namespace
 
 Disk::Disk(Clock& clock, std::unique_ptr<BlockImage> image, DiskSetup setup, Done done)
