@@ -30,8 +30,7 @@ struct BlockBackend {
   std::string name;                   // as the monitor calls it
   std::unique_ptr<BlockImage> image;  // null: the drive is empty
   std::string serial;                 // empty: the usual
-  IoErrorHook on_error;
-  DiskSetup setup = {};  // for a Disk, on_error included
+  DiskSetup setup = {};
 };
 
 // What an image is in.

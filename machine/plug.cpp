@@ -54,19 +54,19 @@ class Pc::Plugs final : public Board {
       config = *found;
     }
     config.cdrom = medium == Medium::kDisc;
-    BlockBackend backend{id.empty() ? name : id, nullptr, config.serial, nullptr, {}};
+    BlockBackend backend{id.empty() ? name : id, nullptr, config.serial, {}};
     if (config.has_image()) {
       auto opened = pc_.open_image(config);
       if (!opened) return opened.error();
       backend.image = std::move(*opened);
     }
-    backend.on_error = [pc = &pc_, medium, config](bool write, const Error& failed) {
+    backend.setup = {.host = &pc_.disk_host_, .policy = config.policy};
+    backend.setup.on_error = [pc = &pc_, medium, config](bool write, const Error& failed) {
       const IoErrorPolicy policy = write ? config.on_write_error : config.on_read_error;
       // A disc is not read again by itself.
       return pc->judge_io(
           medium != Medium::kHardDisk && policy != IoErrorPolicy::kIgnore ? IoErrorPolicy::kReport : policy, failed);
     };
-    backend.setup = {.host = &pc_.disk_host_, .on_error = backend.on_error, .policy = config.policy};
     if (config.snapshot || pc_.config_.follower) backend.setup.policy.ignore_flush = true;  // it is gone in the end
     pc_.drives_.push_back({backend.name, std::move(config), nullptr});
     return backend;
@@ -167,20 +167,18 @@ class Pc::Plugs final : public Board {
 
   // Puts what the device just made has offered into the tree: "ID.0", or the next free "ide.2".
   void name_buses(Object& object) {
-    unsigned own = 0, usual = 2;
-    for (IdeBus& bus : ide_buses_) {
-      if (!bus.name.empty()) continue;
-      while (object.id.empty() && pc_.tree_.find_bus(fmt::format("ide.{}", usual))) ++usual;
-      bus.name = object.id.empty() ? fmt::format("ide.{}", usual) : fmt::format("{}.{}", object.id, own++);
-      object.add_bus(bus.name, "IDE");
-    }
-    usual = 0;
-    for (NamedScsiBus& bus : scsi_buses_) {
-      if (!bus.name.empty()) continue;
-      while (object.id.empty() && pc_.tree_.find_bus(fmt::format("scsi.{}", usual))) ++usual;
-      bus.name = object.id.empty() ? fmt::format("scsi.{}", usual) : fmt::format("{}.{}", object.id, own++);
-      object.add_bus(bus.name, "SCSI");
-    }
+    unsigned own = 0;
+    const auto name_all = [&](auto& buses, std::string_view usual, std::string_view type) {
+      for (auto& bus : buses) {
+        if (!bus.name.empty()) continue;
+        unsigned free = 0;
+        while (pc_.tree_.find_bus(fmt::format("{}.{}", usual, free))) ++free;
+        bus.name = object.id.empty() ? fmt::format("{}.{}", usual, free) : fmt::format("{}.{}", object.id, own++);
+        object.add_bus(bus.name, std::string(type));
+      }
+    };
+    name_all(ide_buses_, "ide", "IDE");
+    name_all(scsi_buses_, "scsi", "SCSI");
   }
 
  private:

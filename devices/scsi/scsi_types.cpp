@@ -107,7 +107,7 @@ Result<std::unique_ptr<Device>> make(Board& board, const Properties& values, boo
         usual, std::move(backend->image), removable, std::move(identity),
         ScsiDisk::Traits{values.on("write-cache"), static_cast<u16>(values.number("rotation_rate"))});
   }
-  unit->on_io_error(std::move(backend->on_error));
+  unit->on_io_error(std::move(backend->setup.on_error));
   board.add_drive(backend->name, *unit);
   board.sit_on(place->bus, fmt::format("{:x},{:x}", place->target, place->lun));
   place->scsi->plug(place->target, place->lun, *unit);

@@ -160,7 +160,7 @@ Result<std::unique_ptr<Device>> make(Board& board, const Properties& values) {
   if (!backend->image && !removable) return error("drive={} has no file=", values.text("drive"));
   const std::string number = !serial.empty() ? serial : backend->serial.empty() ? "1-0000:00:01.2-1" : backend->serial;
   auto disk = std::make_unique<UsbStorage>(std::move(backend->image), removable, number);
-  disk->disk().on_io_error(std::move(backend->on_error));
+  disk->disk().on_io_error(std::move(backend->setup.on_error));
   board.sit_on("", (*port)->path());
   board.add_drive(backend->name, disk->disk());
   (*port)->plug(*disk);
