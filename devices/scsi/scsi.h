@@ -1,6 +1,8 @@
 // Numbers of the SCSI standards that units, buses and adapters share.
 #pragma once
 
+#include <vector>
+
 #include "base/types.h"
 
 namespace xlat {
@@ -18,6 +20,12 @@ enum class ScsiStatus : u8 {
 struct ScsiSense {
   u8 key = 0, code = 0, qualifier = 0;
   bool operator==(const ScsiSense&) const = default;
+};
+
+// A page of MODE SENSE: what is behind its two-byte header.
+struct ScsiModePage {
+  u8 code;
+  std::vector<u8> data;
 };
 
 namespace scsi {

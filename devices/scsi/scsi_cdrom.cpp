@@ -24,7 +24,9 @@ void ScsiCdrom::answer(ScsiTask& task, std::optional<std::vector<u8>> data, u32 
 bool ScsiCdrom::execute(ScsiTask& task) {
   const auto& c = task.cdb();
   switch (c[0]) {
-    case 0x46: answer(task, mmc::configuration(disc(), c[1] & 3, task.cdb16(2)), task.cdb16(7)); return true;
+    case 0x46:
+      answer(task, mmc::configuration(disc(), mmc::Interface::kScsi, c[1] & 3, task.cdb16(2)), task.cdb16(7));
+      return true;
     case 0x4a:
       if (c[1] & 1) {
         answer(task, mmc::event_status(disc(), c[4], event_), task.cdb16(7));
@@ -111,24 +113,11 @@ u32 ScsiCdrom::sector_bytes(const ScsiTask& task) const {
 std::vector<u8> ScsiCdrom::sectors(const ScsiTask& task, u64 lba, std::vector<u8> blocks) const {
   const bool raw = task.cdb()[0] == 0xbe || task.cdb()[0] == 0xb9;
   if (!raw) return blocks;
-  std::vector<u8> all;
+  std::vector<u8> all(blocks.size() / block_ * sector_bytes(task));
+  u8* to = all.data();
   for (std::size_t at = 0; at < blocks.size(); at += block_)
-    mmc::add_sector(all, task.cdb()[9] & 0xf8, lba++, &blocks[at]);
+    to += mmc::put_sector(to, task.cdb()[9] & 0xf8, lba++, &blocks[at]);
   return all;
-}
-
-std::vector<ScsiUnit::ModePage> ScsiCdrom::mode_pages(bool changeable) const {
-  std::vector<ModePage> pages = {{0x01, {0, 5, 0, 0, 0, 0, 0, 0, 0, 0}},  // read error recovery: 5 retries
-                                 {0x0d, {0, 0x0d, 0, 60, 0, 75}},         // CD device parameters
-                                 {0x0e, {4, 0, 0, 0, 0, 75, 1, 255, 2, 255, 0, 0, 0, 0}},  // audio control
-                                 // Capabilities: tray, eject, lock and whether that is on; 32x.
-                                 {0x2a,
-                                  {0x3b, 0, 0x71, 0x60, static_cast<u8>(0x29 | (locked() ? 2 : 0)), 0, 0x16, 0x00, 1, 0,
-                                   2, 0, 0x16, 0x00, 0, 0, 0, 0}}};
-  if (changeable) {
-    for (ModePage& page : pages) std::fill(page.data.begin(), page.data.end(), u8{0});
-  }
-  return pages;
 }
 
 }  // namespace xlat

@@ -20,10 +20,10 @@ class ScsiCdrom final : public ScsiUnit {
   // `data` nothing: the command's block asks for what there is not.
   void answer(ScsiTask& task, std::optional<std::vector<u8>> data, u32 allocation);
   void read_capacity(ScsiTask& task);
-  mmc::Disc disc() const { return {blocks(), medium_present(), tray_open(), locked()}; }
+  mmc::Disc disc() const { return {blocks(), image() != nullptr, tray_open(), locked()}; }
 
-  std::vector<ModePage> mode_pages(bool changeable) const override;
-  u8 medium_type() const override { return !image() ? 0x70 : tray_open() ? 0x71 : 0x01; }
+  std::vector<ScsiModePage> mode_pages(bool changeable) const override { return mmc::mode_pages(disc(), changeable); }
+  u8 medium_type() const override { return mmc::medium_type(disc()); }
   void medium_event(u8 event) override { event_ = event; }
   bool ignores_attention(u8 operation) const override;
   u32 sector_bytes(const ScsiTask& task) const override;

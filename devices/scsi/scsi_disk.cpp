@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/zeros.h"
+
 namespace xlat {
 
 using namespace scsi;
@@ -164,7 +166,7 @@ void ScsiDisk::parameters(ScsiTask& task) {
       u64 count = ten ? task.cdb16(7) : task.cdb32(10);
       if (!image() || lba > blocks()) return fail(task, kNoMedium);
       if (count == 0) count = blocks() - lba;
-      const bool zeroes = std::all_of(list.begin(), list.end(), [](u8 byte) { return byte == 0; });
+      const bool zeroes = all_zero(list);
       return zeroes ? wait_for_zeroes(task, lba, count, task.cdb()[1] & 8) : fill_blocks(task, lba, count);
     }
     default: return ScsiUnit::parameters(task);
@@ -193,7 +195,7 @@ std::vector<u8> ScsiDisk::vital_product_data(u8 page) const {
   return ScsiUnit::vital_product_data(page);
 }
 
-std::vector<ScsiUnit::ModePage> ScsiDisk::mode_pages(bool changeable) const {
+std::vector<ScsiModePage> ScsiDisk::mode_pages(bool changeable) const {
   if (changeable) {
     return {{0x01, std::vector<u8>(10)},
             {0x03, std::vector<u8>(22)},

@@ -25,7 +25,7 @@ class ScsiDisk final : public ScsiUnit {
   bool execute(ScsiTask& task) override;
   bool execute_blocks(ScsiTask& task);
   void parameters(ScsiTask& task) override;
-  std::vector<ModePage> mode_pages(bool changeable) const override;
+  std::vector<ScsiModePage> mode_pages(bool changeable) const override;
   void set_mode_page(u8 code, std::span<const u8> data) override;
   bool block_descriptor() const override { return true; }
   std::vector<u8> vital_product_data(u8 page) const override;

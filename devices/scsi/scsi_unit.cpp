@@ -400,7 +400,7 @@ void ScsiUnit::mode_sense(ScsiTask& task, bool ten) {
     data.insert(data.end(), descriptor.begin(), descriptor.end());
   }
   const std::size_t before = data.size();
-  for (const ModePage& page : mode_pages(control == 1)) {
+  for (const ScsiModePage& page : mode_pages(control == 1)) {
     if (page.code != wanted && wanted != 0x3f) continue;
     data.push_back(page.code);
     data.push_back(static_cast<u8>(page.data.size()));
@@ -426,15 +426,16 @@ ScsiSense ScsiUnit::mode_error(std::span<const u8> list, bool ten, bool apply) {
     const u32 size = load_be<u32>(&list[header + 4]) & 0xffffff;
     if (size != block_ && size != 0) return kInvalidParameter;
   }
-  const std::vector<ModePage> pages = mode_pages(false), changeable = mode_pages(true);
+  const std::vector<ScsiModePage> pages = mode_pages(false), changeable = mode_pages(true);
   for (list = list.subspan(header + descriptors); !list.empty();) {
     if (list.size() < 2) return kParameterLength;
     const u8 code = list[0] & 0x3f;
-    const auto page = std::find_if(pages.begin(), pages.end(), [code](const ModePage& p) { return p.code == code; });
+    const auto page =
+        std::find_if(pages.begin(), pages.end(), [code](const ScsiModePage& p) { return p.code == code; });
     if (page == pages.end() || (list[0] & 0x40) || list[1] != page->data.size()) return kInvalidParameter;
     if (list.size() < 2u + list[1]) return kParameterLength;
     const std::span<const u8> data = list.subspan(2, list[1]);
-    const ModePage& mask = changeable[static_cast<std::size_t>(page - pages.begin())];
+    const ScsiModePage& mask = changeable[static_cast<std::size_t>(page - pages.begin())];
     for (std::size_t n = 0; n < data.size(); ++n) {
       if ((data[n] ^ page->data[n]) & ~mask.data[n]) return kInvalidParameter;
     }

@@ -52,13 +52,8 @@ class ScsiUnit : public Device, public MediumDrive {
 
   // A command that is not one of all units; false: there is none such.
   virtual bool execute(ScsiTask& task) = 0;
-  // What is behind a page's two-byte header.
-  struct ModePage {
-    u8 code;
-    std::vector<u8> data;
-  };
   // By their codes; `changeable`: ones where MODE SELECT can change them.
-  virtual std::vector<ModePage> mode_pages(bool changeable) const = 0;
+  virtual std::vector<ScsiModePage> mode_pages(bool changeable) const = 0;
   virtual bool block_descriptor() const { return false; }
   virtual u8 medium_type() const { return 0; }
   // Of MODE SELECT, after only what can be changed was.
