@@ -121,7 +121,7 @@ class Pc {
   AtapiCdrom* cdrom(unsigned ide_index);
   AtaDisk* disk(unsigned ide_index);
 
-  // The media of all drives but the USB's, in the order they were made; a place is empty when a drive has gone.
+  // The media of all drives, in the order they were made; a place is empty when a drive has gone.
   const std::vector<Disk*>& disks() const { return disk_host_.disks; }
   // Told from a disk's own thread that one of its requests is done; it is over when Disk::deliver() is called.
   void on_disk_done(std::function<void(u16 disk, u64 request)> told) { disk_host_.told = std::move(told); }

@@ -37,7 +37,8 @@ Disk::~Disk() {
 // ---- On the machine's thread ----
 
 void Disk::submit(DiskRequest request, u64 delay_ns) {
-  ASSERT(request.bytes <= kMostBytes && pending_.size() < kMostRequests);
+  const bool carries = request.op == DiskRequest::Op::kRead || request.op == DiskRequest::Op::kWrite;
+  ASSERT((!carries || request.bytes <= kMostBytes) && !full());
   auto job = std::make_shared<Job>();
   job->request = std::move(request);
   if (job->request.op == DiskRequest::Op::kRead) job->request.data = buffer(job->request.bytes);
@@ -201,7 +202,7 @@ void Disk::serialize(Archive& ar) {
   for (const JobPtr& job : pending_) {
     DiskRequest& r = job->request;
     ar.range(r.op, DiskRequest::Op::kRead, DiskRequest::Op::kLast);
-    ar(r.tag)(r.offset)(r.through)(job->number)(job->due);
+    ar(r.tag)(r.offset)(r.through)(r.unmap)(job->number)(job->due);
     if (r.op == DiskRequest::Op::kWrite) {
       ar.blob(r.data, kMostBytes);
       if (ar.loading()) r.bytes = r.data.size();
@@ -255,7 +256,8 @@ void Disk::perform(DiskRequest& request) {
         return image_->discard(request.offset, request.bytes);
       case DiskRequest::Op::kWriteZeroes:
         unflushed_ = true;
-        if (Status s = image_->write_zeroes(request.offset, request.bytes, setup_.policy.discard); !s) return s;
+        if (Status s = image_->write_zeroes(request.offset, request.bytes, request.unmap && setup_.policy.discard); !s)
+          return s;
         if (!request.through) return {};
         break;
     }

@@ -27,6 +27,7 @@ struct DiskRequest {
   u64 offset = 0, bytes = 0;  // none of a flush
   std::vector<u8> data = {};  // to be written; when it is done, what was read
   bool through = false;       // a write is over when it is on the host's disk
+  bool unmap = false;         // zeros may be written as a hole, where the user lets discards reach the image
   Status status = {};         // when it is done; data of a read that failed are zeros
 };
 
@@ -96,6 +97,7 @@ class Disk {
   // Room for so many bytes to write, with anything in it.
   std::vector<u8> buffer(std::size_t bytes);
   bool in_flight() const { return !pending_.empty(); }
+  bool full() const { return pending_.size() >= kMostRequests; }
   void serialize(Archive& ar);
 
   // The guest may switch the cache off: every write then goes through.

@@ -9,8 +9,9 @@ namespace xlat {
 class ScsiCdrom final : public ScsiUnit {
  public:
   // `image` null: an empty drive.
-  ScsiCdrom(std::string name, std::unique_ptr<BlockImage> image, ScsiIdentity identity)
-      : ScsiUnit(std::move(name), 0x05, 2048, std::move(image), true, std::move(identity)) {}
+  ScsiCdrom(Clock& clock, std::string name, std::unique_ptr<BlockImage> image, ScsiIdentity identity,
+            DiskSetup setup = {})
+      : ScsiUnit(clock, std::move(name), 0x05, 2048, std::move(image), true, std::move(identity), std::move(setup)) {}
 
   void serialize(Archive& ar) override;
 
@@ -20,7 +21,7 @@ class ScsiCdrom final : public ScsiUnit {
   // `data` nothing: the command's block asks for what there is not.
   void answer(ScsiTask& task, std::optional<std::vector<u8>> data, u32 allocation);
   void read_capacity(ScsiTask& task);
-  mmc::Disc disc() const { return {blocks(), image() != nullptr, tray_open(), locked()}; }
+  mmc::Disc disc() const { return {blocks(), disk_.present(), tray_open(), locked()}; }
 
   std::vector<ScsiModePage> mode_pages(bool changeable) const override { return mmc::mode_pages(disc(), changeable); }
   u8 medium_type() const override { return mmc::medium_type(disc()); }

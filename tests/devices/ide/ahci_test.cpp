@@ -11,6 +11,7 @@
 #include "devices/ide/atapi.h"
 #include "mmu/guest_ram.h"
 #include "tests/support/run_clock.h"
+#include "tests/support/slow_drive.h"
 
 using namespace xlat;
 
@@ -281,3 +282,36 @@ TEST_CASE("AHCI: random registers and descriptors", "[ahci]") {
   }
   SUCCEED();
 }
+
+namespace {
+struct SlowSata : SlowDrive, Rig {
+  SlowSata() : SlowDrive(1 << 20) {
+    ahci.port(0).plug(
+        0, std::make_unique<AtaDisk>(clock, "d", image.open(), DriveIdentity{.sata = true}, SlowDrive::setup()));
+    ahci.reset();
+    config(0x24, kBar);
+    config(0x04, 6);
+    run();
+    start();
+  }
+  void read(u8 lba) override { command(0, 0, fis(0x25, lba, 1), 512); }
+  void write(u8 lba) override {
+    std::fill_n(ram->data() + kData, 512, u8{0x77});
+    command(0, 0, fis(0x35, lba, 1), 512, 0x40);
+  }
+  bool over() override { return over_ = reg(at(0, 0x38)) == 0 && (reg(at(0, 0x20)) & 0x81) == 0; }
+  std::vector<u8> data() override { return {ram->data() + kData, ram->data() + kData + 512}; }
+  void reset() override {
+    reg(at(0, 0x18), 0x10);
+    reg(at(0, 0x2c), 1), run();
+    reg(at(0, 0x2c), 0), run();
+    reg(at(0, 0x30), 0xffffffff);
+    reg(at(0, 0x18), 0x11);
+  }
+  void serialize(Archive& ar) override { clock.serialize(ar), pci.serialize(ar), ahci.serialize(ar); }
+  std::span<u8> memory_bytes() override { return ram->bytes(); }
+  Clock& time() override { return clock; }
+};
+}  // namespace
+
+TEST_CASE("AHCI: a slow disk", "[ahci]") { check_slow_drive<SlowSata>(); }

@@ -10,6 +10,7 @@
 #include "devices/ide/piix3_ide.h"
 #include "mmu/guest_ram.h"
 #include "tests/support/run_clock.h"
+#include "tests/support/slow_drive.h"
 
 using namespace xlat;
 
@@ -752,3 +753,92 @@ TEST_CASE("ide: random port accesses do no harm") {
   }
   SUCCEED();
 }
+
+namespace {
+// A drive on the primary channel, by PIO or by the bus master.
+struct SlowIde : SlowDrive, Rig {
+  explicit SlowIde(std::size_t bytes) : SlowDrive(bytes) {}
+  void plug(std::unique_ptr<IdeDrive> drive) {
+    primary.plug(0, std::move(drive));
+    primary.reset();
+    run();
+  }
+  void reset() override {
+    ports.write(0x3f6, 1, 4);
+    run();
+    ports.write(0x3f6, 1, 0);
+    run();
+  }
+  void serialize(Archive& ar) override {
+    clock.serialize(ar), pci.serialize(ar), ide.serialize(ar), primary.serialize(ar);
+  }
+  std::span<u8> memory_bytes() override { return ram->bytes(); }
+  Clock& time() override { return clock; }
+};
+
+struct SlowPio : SlowIde {
+  SlowPio() : SlowIde(1 << 20) {
+    SlowIde::plug(std::make_unique<AtaDisk>(clock, "hd0", image.open(), DriveIdentity{}, setup()));
+  }
+  void begin(u8 lba, u8 command) {
+    over_ = false;
+    lba28(lba, 1);
+    out(7, command);
+    pass(100'000);
+  }
+  void read(u8 lba) override { begin(lba, 0x20); }
+  void write(u8 lba) override {
+    begin(lba, 0x30);
+    for (int n = 0; n < 256; ++n) ports.write(0x1f0, 2, 0x7777);
+    pass(100'000);
+  }
+  bool over() override { return over_ = (alt() & 0x81) == 0 && irq14.level; }
+  std::vector<u8> data() override { return pio_in(512); }
+};
+
+struct SlowDma : SlowPio {
+  void begin(u8 lba, u8 command, u8 direction) {
+    memory.write(0x1000, 4, 0x20000);
+    memory.write(0x1004, 4, 0x80000200);
+    ports.write(0xc000, 1, 0);
+    ports.write(0xc002, 1, 6);
+    ports.write(0xc004, 4, 0x1000);
+    SlowPio::begin(lba, command);
+    ports.write(0xc000, 1, direction | 1u);
+    pass(100'000);
+  }
+  void read(u8 lba) override { begin(lba, 0xc8, 8); }
+  void write(u8 lba) override {
+    std::fill_n(ram->data() + 0x20000, 512, u8{0x77});
+    begin(lba, 0xca, 0);
+  }
+  bool over() override { return over_ = SlowPio::over() && (ports.read(0xc002, 1) & 7) == 4; }
+  std::vector<u8> data() override { return {ram->data() + 0x20000, ram->data() + 0x20200}; }
+};
+
+struct SlowCd : SlowIde {
+  SlowCd() : SlowIde(1 << 20) {
+    SlowIde::plug(std::make_unique<AtapiCdrom>(clock, "cd0", image.open(), DriveIdentity{}, setup()));
+  }
+  u32 block() const override { return 2048; }
+  void read(u8 lba) override {
+    over_ = false;
+    out(6, 0xa0), out(1, 0), out(4, 0), out(5, 8), out(7, 0xa0);
+    pass(100'000);
+    for (const u16 word : {0x28, 0, lba << 8, 0, 1, 0}) ports.write(0x1f0, 2, word);
+    pass(100'000);
+  }
+  void write(u8) override {}
+  bool over() override { return over_ = (alt() & 0x89) == 8; }
+  std::vector<u8> data() override {
+    const std::vector<u8> bytes = pio_in(2048);
+    pass(100'000);
+    CHECK(alt() == 0x50);
+    return bytes;
+  }
+};
+}  // namespace
+
+TEST_CASE("ata: a slow disk, by PIO") { check_slow_drive<SlowPio>(); }
+TEST_CASE("ata: a slow disk, by DMA") { check_slow_drive<SlowDma>(); }
+TEST_CASE("atapi: a slow disc") { check_slow_drive<SlowCd>(false); }

@@ -13,8 +13,9 @@ namespace {
 constexpr ScsiStatus kGood = ScsiStatus::kGood, kCheck = ScsiStatus::kCheckCondition;
 using Bytes = std::vector<u8>;
 
-ScsiDisk disk_of(std::unique_ptr<BlockImage> image, bool removable = false) {
-  return {"d", std::move(image), removable, {.product = "DISK", .serial = "S1", .device_id = "id"}};
+ScsiDisk disk_of(std::unique_ptr<BlockImage> image, bool removable = false, DiskSetup setup = {}) {
+  return {scsi_clock(),    "d", std::move(image), removable, {.product = "DISK", .serial = "S1", .device_id = "id"},
+          std::move(setup)};
 }
 
 Bytes part(const Bytes& all, std::size_t from, std::size_t bytes) {
@@ -191,13 +192,13 @@ TEST_CASE("SCSI disk: write protection, stopping, changing the medium", "[scsi]"
 TEST_CASE("SCSI disk: what the host cannot do is told, hidden or tried again", "[scsi]") {
   auto image = std::make_unique<Fragile>();
   Fragile& fragile = *image;
-  ScsiDisk disk = disk_of(std::move(image));
   IoErrorAction action = IoErrorAction::kReport;
   unsigned asked = 0;
-  disk.on_io_error([&](bool, const Error&) {
+  const auto hook = [&](bool, const Error&) {
     ++asked;
     return action;
-  });
+  };
+  ScsiDisk disk = disk_of(std::move(image), false, {.on_error = hook});
   fragile.fails = true;
   CHECK(scsi_run(disk, {0x28, 0, 0, 0, 0, 0, 0, 0, 1, 0}).status == kCheck);
   CHECK(scsi_sense(disk) == scsi::kReadError);
@@ -212,17 +213,22 @@ TEST_CASE("SCSI disk: what the host cannot do is told, hidden or tried again", "
   std::fill(task.room().begin(), task.room().end(), u8{7});
   task.moved(512);
   asked = 0;
-  CHECK_FALSE(disk.step(task));
-  CHECK_FALSE(disk.step(task));
-  CHECK((asked == 2 && task.phase() == ScsiTask::Phase::kWaits));
-  fragile.fails = false;
+  disk.on_medium_done([&] { disk.step(task); });
+  const auto later = [] { run_clock(scsi_clock(), scsi_clock().now() + 1'500'000); };
   CHECK(disk.step(task));
+  later();
+  CHECK((asked >= 1 && task.phase() == ScsiTask::Phase::kWaits && task.at_medium()));
+  const unsigned before = asked;
+  later();
+  CHECK((asked > before && task.phase() == ScsiTask::Phase::kWaits));
+  fragile.fails = false;
+  later();
   CHECK((task.phase() == ScsiTask::Phase::kDone && task.status() == kGood));
   CHECK(scsi_run(disk, {0x28, 0, 0, 0, 0, 5, 0, 0, 1, 0}).data == Bytes(512, 7));
 }
 
 TEST_CASE("SCSI CD-ROM: the disc, its table of contents and its sectors", "[scsi]") {
-  ScsiCdrom drive("c", pattern_image(300 * 2048 + 512), {.product = "CD-ROM"});
+  ScsiCdrom drive(scsi_clock(), "c", pattern_image(300 * 2048 + 512), {.product = "CD-ROM"});
   const Bytes content = pattern_bytes(300 * 2048 + 512);
   CHECK(scsi_run(drive, {0x12, 0, 0, 0, 2, 0}).data == Bytes{5, 0x80});
   CHECK(scsi_run(drive, {0x25, 0, 0, 0, 0, 0, 0, 0, 0, 0}).data == Bytes{0, 0, 1, 44, 0, 0, 8, 0});
@@ -269,7 +275,7 @@ TEST_CASE("SCSI units: commands of states that nobody saved", "[scsi]") {
                                 0x41, 0x42, 0x43, 0x46, 0x51, 0x55, 0x88, 0x8a, 0x93, 0xa8, 0xbe, 0xff};
   constexpr std::size_t kSizes[] = {0, 1, 3, 4, 7, 8, 15, 24, 511, 512, 2048, ScsiTask::kMostBytes};
   ScsiDisk disk = disk_of(pattern_image(4 << 20));
-  ScsiCdrom cdrom("c", pattern_image(4 << 20), {.product = "CD"});
+  ScsiCdrom cdrom(scsi_clock(), "c", pattern_image(4 << 20), {.product = "CD"});
   std::mt19937 random(1);
   unsigned loaded = 0;
   for (unsigned n = 0; n < 40'000; ++n) {
@@ -278,12 +284,12 @@ TEST_CASE("SCSI units: commands of states that nobody saved", "[scsi]") {
     for (std::size_t at = 1; at < cdb.size(); ++at) cdb[at] = static_cast<u8>(random() % 3 ? 0 : random());
     u8 phase = static_cast<u8>(1 + random() % 3), status = 0, work = static_cast<u8>(random() % 10);
     Bytes buffer(kSizes[random() % std::size(kSizes)], static_cast<u8>(random() % 2 ? 0 : random()));
-    u32 at = static_cast<u32>(random() % 2 ? 0 : random() % (buffer.size() + 1));
+    u32 at = static_cast<u32>(random() % 2 ? 0 : random() % (buffer.size() + 1)), request = 0;
     bool begun = true;
     u64 lba = random() % 4 ? random() % 9000 : ~u64{0} >> random() % 64;
     u64 blocks = random() % 4 ? random() % 300 : ~u64{0} >> random() % 64;
     Archive saver = Archive::saver();
-    saver(cdb)(phase)(status)(work).blob(buffer, ScsiTask::kMostBytes)(at)(begun)(lba)(blocks);
+    saver(cdb)(phase)(status)(work).blob(buffer, ScsiTask::kMostBytes)(at)(request)(begun)(lba)(blocks);
     Archive loader = Archive::loader(saver.bytes());
     ScsiTask task;
     task.serialize(loader);
@@ -291,9 +297,11 @@ TEST_CASE("SCSI units: commands of states that nobody saved", "[scsi]") {
     ++loaded;
     ScsiUnit& unit = random() % 2 ? static_cast<ScsiUnit&>(disk) : cdrom;
     scsi_run(unit, {0x03, 0, 0, 0, 18, 0});
+    unit.on_medium_done([&] { unit.step(task); });
     for (int steps = 0; steps < 20 && task.phase() != ScsiTask::Phase::kDone; ++steps) {
       if (task.phase() == ScsiTask::Phase::kWaits) {
-        unit.step(task);
+        if (!task.at_medium()) unit.step(task);
+        run_clock(scsi_clock(), scsi_clock().now() + 10'000);
       } else {
         const std::size_t moves = task.bytes().size();
         REQUIRE(moves > 0);
