@@ -127,6 +127,10 @@ class Pc {
   void on_disk_done(std::function<void(u16 disk, u64 request)> told) { disk_host_.told = std::move(told); }
   // Waits until no disk is at work.
   void settle_disks();
+  // The same, and what was written is safe on the host's disk.
+  void make_disks_safe();
+  // Another machine has the disks from now on: what they were asked for and has failed is not tried again here.
+  void leave_disks();
 
   // Drives and media, machine/media.cpp. Names are those of block_devices().
   std::vector<BlockDevice> block_devices();
@@ -181,9 +185,11 @@ class Pc {
     void finished(u16 place, u64 number) override {
       if (told) told(place, number);
     }
+    void lost(const std::string& what) override { warn(what); }
     std::vector<Disk*> disks;
     std::function<void(u16, u64)> told;
     bool timed = false;
+    std::function<void(const std::string&)> warn;
   };
 
   MachineConfig config_;

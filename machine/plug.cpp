@@ -60,7 +60,7 @@ class Pc::Plugs final : public Board {
       if (!opened) return opened.error();
       backend.image = std::move(*opened);
     }
-    backend.setup = {.host = &pc_.disk_host_, .policy = config.policy};
+    backend.setup = {.name = backend.name, .host = &pc_.disk_host_, .policy = config.policy};
     backend.setup.on_error = [pc = &pc_, medium, config](bool write, const Error& failed) {
       const IoErrorPolicy policy = write ? config.on_write_error : config.on_read_error;
       // A disc is not read again by itself.

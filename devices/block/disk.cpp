@@ -1,6 +1,8 @@
 // Requests on their way to a medium and back.
 #include "devices/block/disk.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/zeros.h"
@@ -30,6 +32,7 @@ Disk::~Disk() {
     changed_.notify_all();
     thread_.join();
   }
+  try_again();
   exchange(nullptr);
   if (setup_.host) setup_.host->remove(place_);
 }
@@ -109,13 +112,37 @@ std::unique_ptr<BlockImage> Disk::exchange(std::unique_ptr<BlockImage> image) {
   if (!setup_.host) {
     for (const JobPtr& job : pending_) await(job);
   }
-  // Nobody could do anything about a failure now.
-  if (image_ && unflushed_ && !setup_.policy.ignore_flush) static_cast<void>(image_->flush());
+  make_all_safe();
   unflushed_ = false;
   for (const JobPtr& job : pending_) job->last = true;
   if (!pending_.empty()) pending_.front()->again = false;
   set_timer();
   return std::exchange(image_, std::move(image));
+}
+
+void Disk::make_all_safe() {
+  settle();
+  if (!image_ || !unflushed_) return;
+  if (Status s = make_safe(); !s && setup_.host) {
+    setup_.host->lost(fmt::format("drive '{}': {}: what was written last may be lost", setup_.name, s.error().message));
+  }
+}
+
+// At the end. A machine that stands still for a failure has not told its guest.
+void Disk::try_again() {
+  if (!setup_.host || !image_ || loaded_) return;
+  bool failed = false;
+  for (const JobPtr& job : pending_) {
+    DiskRequest& request = job->request;
+    failed |= !request.status;
+    if (!failed || request.op == DiskRequest::Op::kRead) continue;
+    perform(request);
+    if (request.status) continue;
+    const bool flush = request.op == DiskRequest::Op::kFlush;
+    setup_.host->lost(fmt::format("drive '{}': {}: {} lost", setup_.name, request.status.error().message,
+                                  flush ? "what was written last may be"
+                                        : fmt::format("{} bytes at offset {} are", request.bytes, request.offset)));
+  }
 }
 
 // Until the job is done.
@@ -173,10 +200,13 @@ void Disk::timer_fired() {
   if (pending_.empty()) return;
   const JobPtr job = pending_.front();
   if (job->again) {
-    // Time goes on, so the user said so.
-    job->announced = false;
+    // Time goes on, so the user said so. What is behind it was done already, but is to come after it.
+    settle();
+    for (const JobPtr& each : pending_) {
+      each->announced = false;
+      start(each);
+    }
     job->due = clock_.now();
-    start(job);
     return set_timer();
   }
   job->announced = true;

@@ -11,7 +11,7 @@
 
 namespace xlat {
 
-// Reads and writes wait while it is held; flushes fail as they are told to.
+// Reads and writes wait while it is held; all fail as they are told to.
 class SlowImage final : public BlockImage {
  public:
   struct State {
@@ -21,7 +21,7 @@ class SlowImage final : public BlockImage {
     bool held = false;
     std::vector<u8> content;
     std::atomic<unsigned> flushes = 0;
-    std::atomic<bool> flush_fails = false;
+    std::atomic<bool> flush_fails = false, write_fails = false;
 
     void hold(bool on) {
       const std::lock_guard lock(mutex);
@@ -40,6 +40,7 @@ class SlowImage final : public BlockImage {
   }
   Status write(u64 at, std::span<const u8> from) override {
     const auto lock = wait();
+    if (state_.write_fails) return error("no room");
     std::copy(from.begin(), from.end(), state_.content.begin() + static_cast<std::ptrdiff_t>(at));
     return {};
   }
@@ -74,6 +75,7 @@ struct SlowHost final : DiskHost {
     over.emplace_back(place, number);
     changed.notify_all();
   }
+  void lost(const std::string& what) override { losses.push_back(what); }
   // Waits for the next one.
   u64 take() {
     std::unique_lock lock(mutex);
@@ -105,6 +107,7 @@ struct SlowHost final : DiskHost {
 
   const bool timed;
   std::vector<Disk*> disks;
+  std::vector<std::string> losses;
   std::mutex mutex;
   std::condition_variable changed;
   std::deque<std::pair<u16, u64>> over;

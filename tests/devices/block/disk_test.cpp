@@ -17,10 +17,11 @@ struct Over {
 };
 
 struct Rig {
-  explicit Rig(bool by_time, DiskPolicy policy = {}) : host(by_time) {
-    disk.emplace(clock, image.open(), DiskSetup{.host = &host, .policy = policy}, [this](DiskRequest& r) {
-      over.push_back({r.tag, static_cast<bool>(r.status), r.data});
-    });
+  explicit Rig(bool by_time, DiskPolicy policy = {}, IoErrorHook on_error = {}) : host(by_time) {
+    disk.emplace(clock, image.open(), DiskSetup{.name = "d", .host = &host, .on_error = on_error, .policy = policy},
+                 [this](DiskRequest& r) {
+                   over.push_back({r.tag, static_cast<bool>(r.status), r.data});
+                 });
   }
   void later(u64 count) {
     clock.set_count(clock.count() + count);
@@ -119,4 +120,55 @@ TEST_CASE("disk: nothing need be safe where the user says so", "[disk]") {
   CHECK((rig.over.size() == 2 && rig.over[0].good && rig.over[1].good));
   rig.disk.reset();
   CHECK(rig.image.flushes == 0);
+}
+
+TEST_CASE("disk: what waits for the user is tried once more at the end, and its loss is told", "[disk]") {
+  for (const bool in_vain : {false, true}) {
+    Rig rig(false, {}, [](bool, const Error&) { return IoErrorAction::kRetry; });
+    rig.image.write_fails = true;
+    rig.disk->write(1, 1024, std::vector<u8>(512, 0x11));
+    rig.disk->deliver(rig.host.take());
+    // One behind it has not failed, and is done again, as it comes later.
+    rig.image.write_fails = false;
+    rig.disk->write(2, 1024, std::vector<u8>(512, 0x22));
+    rig.host.take();
+    rig.image.write_fails = in_vain;
+    rig.disk.reset();
+    CHECK(rig.over.empty());
+    CHECK(rig.image.content[1024] == 0x22);
+    if (in_vain) {
+      REQUIRE(rig.host.losses.size() == 2);
+      CHECK(rig.host.losses[0] == "drive 'd': no room: 512 bytes at offset 1024 are lost");
+    } else {
+      CHECK(rig.host.losses.empty());
+      CHECK(rig.image.flushes == 1);
+    }
+  }
+}
+
+TEST_CASE("disk: a request that is tried again comes before those behind it", "[disk]") {
+  Rig rig(false, {}, [](bool, const Error&) { return IoErrorAction::kRetry; });
+  rig.image.write_fails = true;
+  rig.disk->write(1, 1024, std::vector<u8>(512, 0x11));
+  rig.disk->deliver(rig.host.take());
+  rig.image.write_fails = false;
+  rig.disk->write(2, 1024, std::vector<u8>(512, 0x22));
+  rig.disk->deliver(rig.host.take());
+  rig.later(1'000'000);
+  while (rig.over.size() < 2) rig.disk->deliver(rig.host.take());
+  CHECK((rig.over[0].tag == 1 && rig.over[1].tag == 2));
+  CHECK(rig.image.content[1024] == 0x22);
+}
+
+TEST_CASE("disk: a machine that stands still has what was written made safe, and says if it cannot be", "[disk]") {
+  Rig rig(false);
+  rig.disk->write(1, 0, std::vector<u8>(512, 1));
+  rig.image.flush_fails = true;
+  rig.disk->make_all_safe();
+  CHECK(rig.host.losses == std::vector<std::string>{"drive 'd': no room: what was written last may be lost"});
+  rig.image.flush_fails = false;
+  rig.disk->make_all_safe();
+  CHECK(rig.image.flushes == 2);
+  rig.disk->make_all_safe();
+  CHECK(rig.image.flushes == 2);
 }
