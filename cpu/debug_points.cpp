@@ -3,7 +3,8 @@
 
 #include <algorithm>
 
-#include "cpu/interp/block_cache.h"
+#include "cpu/cpu.h"
+#include "cpu/insn.h"
 
 namespace xlat {
 
@@ -58,11 +59,11 @@ bool DebugPoints::breakpoint_within(u32 linear, u32 bytes) const {
   return from(linear) || (linear + bytes < linear && from(0));
 }
 
-std::size_t DebugPoints::free_run(const Block& block, u32 linear) const {
-  const std::size_t all = block.insns.size();
-  if (passing_ || !breakpoint_within(linear, block.bytes)) return all;
+std::size_t DebugPoints::free_run(std::span<const Insn> block, u32 linear) const {
+  const std::size_t all = block.size();
+  if (passing_ || !breakpoint_within(linear, block.back().off + block.back().len)) return all;
   for (std::size_t n = 1; n < all; ++n) {
-    if (breakpoint_at(linear + block.insns[n].off)) return n;
+    if (breakpoint_at(linear + block[n].off)) return n;
   }
   return all;
 }

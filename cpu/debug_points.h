@@ -11,7 +11,7 @@
 namespace xlat {
 
 class Cpu;
-struct Block;
+struct Insn;
 
 // While one exists, its processor stops there; without one nothing is looked at. Linear addresses throughout. Points
 // are changed between runs only.
@@ -42,7 +42,7 @@ class DebugPoints {
   // Whether the processor stops before the instruction at `linear`. One that goes on with its iterations has begun.
   bool stops_before(u32 linear, bool mid_rep) const { return !passing_ && !mid_rep && breakpoint_at(linear); }
   // How many instructions of the block come before the next breakpoint; its first one, at `linear`, is not looked at.
-  std::size_t free_run(const Block& block, u32 linear) const;
+  std::size_t free_run(std::span<const Insn> block, u32 linear) const;
   // Whether the TLB must not have this page, so that each access is seen.
   bool watches_page(u32 linear, bool write) const;
   // An access that was made.

@@ -28,6 +28,9 @@ class CodeCache {
   // The next will run where it ends in front of this.
   const u8* cold_end() const { return executable_ + size_ - cold_; }
   const u8* add_cold(std::span<const u8> code);
+  // Bytes from the beginning of the cache, where code never begins.
+  u32 place_of(const u8* executable) const { return static_cast<u32>(executable - executable_); }
+  const u8* at(u32 place) const { return executable_ + place; }
   // The writable view of a byte of code.
   u8* writable(const u8* executable) { return writable_ + (executable - executable_); }
   // Forgets all code but the first `keep` bytes of what is not cold.

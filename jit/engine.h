@@ -25,8 +25,8 @@ struct JitCounters {
 };
 
 struct JitOptions {
-  std::size_t cache_bytes = std::size_t{64} << 20;
-  unsigned threshold = 3;               // executions before a block is translated
+  std::size_t cache_bytes = std::size_t{256} << 20;
+  unsigned threshold = 1;               // executions before a block is translated
   unsigned ir_threshold = 16;           // and before it is where that goes by way of the IR, which costs more
   unsigned samples = 2;                 // slices that end in a block before it is made a loop, if it is one; 0: at once
   bool reencode = true;                 // false: all blocks go by way of the IR

@@ -154,7 +154,7 @@ struct MachineConfig {
   void remove(std::string_view type);
 
   EngineKind engine = EngineKind::kDefault;
-  u64 code_cache_bytes = u64{64} << 20;
+  u64 code_cache_bytes = u64{256} << 20;
   LockstepConfig lockstep;
   bool perf_map = false;  // names of translated code in /tmp/perf-PID.map
   bool follower = false;  // the second PC of lockstep: its files are the first one's, and it does not write to them

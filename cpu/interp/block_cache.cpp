@@ -8,14 +8,13 @@
 namespace xlat {
 
 BlockCache::BlockCache(Cpu& cpu, HandlerOf handler_of)
-    : cpu_(cpu), handler_of_(handler_of), decoder_(cpu.model().decoder_features()) {
+    : cpu_(cpu), handler_of_(handler_of), decoder_(cpu.model().decoder_features()), pages_(cpu.memory().code_watch()) {
   cpu_.on_code_written = [this](u64 phys, unsigned bytes) { drop(phys, bytes); };
 }
 
 void BlockCache::clear() {
   ++counters_.clears;
   std::fill(near_.begin(), near_.end(), Near{});
-  for (auto& [page, code_page] : pages_) cpu_.memory().code_watch().forget_page(page << 12);
   pages_.clear();
   for (std::unique_ptr<Block>& block : blocks_.take_all()) {
     block->valid = false;
@@ -39,7 +38,7 @@ const Block* BlockCache::find_slow(u32 linear, CodeMode mode) {
   if (blocks_.size() >= kMaxBlocks) make_room();
   if (dropped_blocks_.size() >= kMaxDropped) {
     std::fill(near_.begin(), near_.end(), Near{});  // and between blocks none of them runs
-    for (const auto& block : dropped_blocks_) insns_.give_back(block->insns);
+    for (const auto& block : dropped_blocks_) let_insns_go(*block);
     dropped_blocks_.clear();
   }
   u64 phys = 0;
@@ -105,8 +104,7 @@ Block* BlockCache::decode(u32 linear, u64 phys, CodeMode mode) {
       const bool decoded = decoder_.decode({page, std::min(available, kMaxInsnBytes)}, mode, insn);
       ASSERT(decoded);
     }
-    insn.off = static_cast<u16>(at);
-    insn.handler = handler_of_(insn.encoding, insn.width, insn.rep);
+    place(insn, at);
     at += insn.len;
     ++count;
     const u32 attributes = table[insn.encoding].attributes;
@@ -114,6 +112,7 @@ Block* BlockCache::decode(u32 linear, u64 phys, CodeMode mode) {
     if (attributes & (attr::Branch | attr::End)) break;
   }
   block->bytes = at;
+  block->count = static_cast<u8>(count);
   block->insns = insns_.add({decoded_.data(), count});
   ++counters_.decoded;
   if (cpu_.log().enabled(LogItem::kInAsm)) {
@@ -122,62 +121,59 @@ Block* BlockCache::decode(u32 linear, u64 phys, CodeMode mode) {
   }
   if (block->once) return keep_once(std::move(block));
 
-  each_part(*block, [&](u64 page_number, unsigned first, unsigned bytes) {
-    memory.code_watch().watch(page_number << 12 | first, bytes);
-    CodePage& code_page = pages_[page_number];
-    code_page.blocks.push_back(block.get());
-    for (unsigned n = 0; n < bytes; ++n) ++code_page.covered[first + n];
-  });
+  pages_.add(*block);
   Block* raw = block.get();
   blocks_.insert(block_key(phys, mode), std::move(block));
   return raw;
 }
 
+// Its bytes are what they were, or it would have been dropped.
+void BlockCache::decode_again(const Block& block) {
+  u8 bytes[(kMaxInsns + 1) * kMaxInsnBytes];
+  const unsigned in_page = 4096 - static_cast<unsigned>(block.phys & 0xfff);
+  unsigned available = std::min(in_page, block.bytes + kMaxInsnBytes);
+  cpu_.memory().read_block(block.phys, {bytes, available});
+  if (block.two_pages()) {
+    cpu_.memory().read_block(block.phys2, {bytes + available, kMaxInsnBytes});
+    available += kMaxInsnBytes;
+  }
+  unsigned at = 0;
+  for (std::size_t n = 0; n < block.count; ++n) {
+    const std::span<const u8> rest{bytes + at, std::min(available - at, kMaxInsnBytes)};
+    const bool decoded = decoder_.decode(rest, block.mode, decoded_[n]);
+    ASSERT(decoded);
+    place(decoded_[n], at);
+    at += decoded_[n].len;
+  }
+  ASSERT(at == block.bytes);
+  block.insns = insns_.add({decoded_.data(), block.count});
+}
+
+std::span<const Insn> BlockCache::insns(const Block& block) {
+  if (block.insns.empty()) decode_again(block);
+  return block.insns;
+}
+
 // The loop is between two blocks: the one before is not needed any more.
 Block* BlockCache::keep_once(std::unique_ptr<Block> block) {
-  if (once_) insns_.give_back(once_->insns);
+  if (once_) let_insns_go(*once_);
   once_ = std::move(block);
   return once_.get();
 }
 
 // Bytes are about to be written: every block that overlaps them goes.
 void BlockCache::drop(u64 phys, unsigned bytes) {
-  const auto page = pages_.find(phys >> 12);
-  if (page == pages_.end()) return;
-  const unsigned begin = phys & 0xfff, end = begin + bytes;
-  bool hit = false;
-  for (unsigned n = begin; n < end && !hit; ++n) hit = page->second.covered[n] != 0;
-  if (!hit) return;
+  const std::vector<Block*> blocks = pages_.written(phys, bytes);
+  if (blocks.empty()) return;
   ++counters_.code_writes;
-  const std::vector<Block*> blocks = page->second.blocks;
-  for (Block* block : blocks) {
-    bool overlaps = false;
-    each_part(*block, [&](u64 number, unsigned first, unsigned length) {
-      overlaps = overlaps || (number == phys >> 12 && begin < first + length && end > first);
-    });
-    if (!overlaps || !block->valid) continue;  // one whose pages are the same one stands there twice
-    ++counters_.dropped;
-    drop_block(block);
-  }
+  counters_.dropped += blocks.size();
+  for (Block* block : blocks) drop_block(block);
 }
 
 void BlockCache::drop_block(Block* block) {
   block->valid = false;
   if (block->translation) on_drop(*block);
-  CodeWatch& watch = cpu_.memory().code_watch();
-  each_part(*block, [&](u64 number, unsigned first, unsigned bytes) {
-    const auto page = pages_.find(number);
-    ASSERT(page != pages_.end());
-    CodePage& code_page = page->second;
-    for (unsigned n = 0; n < bytes; ++n) --code_page.covered[first + n];
-    // Lines without code left are no longer watched, so that data between code soon costs nothing.
-    for (unsigned line = first >> 6; line <= (first + bytes - 1) >> 6; ++line) {
-      const auto at = code_page.covered.begin() + line * 64;
-      if (std::all_of(at, at + 64, [](u16 n) { return n == 0; })) watch.forget_line(number << 12 | line << 6);
-    }
-    code_page.blocks.erase(std::find(code_page.blocks.begin(), code_page.blocks.end(), block));
-    if (code_page.blocks.empty()) pages_.erase(page);
-  });
+  pages_.remove(*block);
   dropped_blocks_.push_back(blocks_.remove(block_key(block->phys, block->mode)));
   ASSERT(dropped_blocks_.back().get() == block);
   cpu_.leave_block();

@@ -5,13 +5,14 @@
 #include <array>
 #include <memory>
 #include <span>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/hash.h"
 #include "cpu/cpu.h"
 #include "cpu/decoder.h"
 #include "cpu/interp/block_table.h"
+#include "cpu/interp/code_pages.h"
 #include "cpu/interp/insn_pool.h"
 
 namespace xlat {
@@ -21,13 +22,15 @@ namespace xlat {
 struct Block {
   // Where its bytes are in this process, and its second page if it lies in two; 0: not known.
   std::uintptr_t host = 0, host2 = 0;
-  std::span<const Insn> insns;
+  mutable std::span<const Insn> insns;  // empty: they were let go, see BlockCache::insns()
   // For an engine that translates blocks: how often it came by here, and what it made of the block.
   mutable void* translation = nullptr;
   mutable u32 heat = 0;
   mutable u8 versions_lost = 0;  // translations that went as there were too many
   u32 bytes = 0;
   CodeMode mode;
+  u8 count = 0;         // instructions
+  u8 rewritten = 0;     // times code in its page had been written when it was decoded, up to CodePages::kMostWrites
   bool branch = false;  // the last instruction sets EIP itself
   bool valid = true;
   mutable bool by_ir = false;  // translating it costs more than usual
@@ -38,6 +41,12 @@ struct Block {
   u64 phys2 = 0;  // of the second page's first byte, if the block lies in two
 
   bool two_pages() const { return (phys & 0xfff) + bytes > 4096; }
+  // Calls fn(page number, first byte, bytes) for the one or two pages it lies in.
+  void each_part(auto&& fn) const {
+    const unsigned first = static_cast<unsigned>(std::min<u64>(bytes, 4096 - (phys & 0xfff)));
+    fn(phys >> 12, static_cast<unsigned>(phys & 0xfff), first);
+    if (bytes > first) fn(phys2 >> 12, 0u, bytes - first);
+  }
 };
 
 class BlockCache {
@@ -74,6 +83,13 @@ class BlockCache {
   const Counters& counters() const { return counters_; }
   std::size_t size() const { return blocks_.size(); }
 
+  // The block's instructions, decoded again if they were let go.
+  std::span<const Insn> insns(const Block& block);
+  // For who has made something else of them.
+  void let_insns_go(const Block& block) {
+    if (!block.insns.empty()) insns_.give_back(std::exchange(block.insns, {}));
+  }
+
   // Forgets everything.
   void clear();
   // Called for each block that is forgotten and has a translation.
@@ -85,14 +101,9 @@ class BlockCache {
     u32 key = ~u32{0};  // no block has this
     const Block* block = nullptr;
   };
-  // A page with code: its blocks, and how many of them cover each byte.
-  struct CodePage {
-    std::vector<Block*> blocks;
-    std::array<u16, 4096> covered{};
-  };
   static constexpr unsigned kNearSlotsLog2 = 15;
   static constexpr unsigned kMaxInsns = InsnPool::kMostInsns;
-  static constexpr std::size_t kMaxBlocks = 1 << 18;
+  static constexpr std::size_t kMaxBlocks = 1 << 20;
   static constexpr std::size_t kMaxDropped = 1024;
   static constexpr std::uintptr_t kNowhere = ~std::uintptr_t{0};
 
@@ -107,18 +118,17 @@ class BlockCache {
   }
   const Block* find_slow(u32 linear, CodeMode mode);
   Block* decode(u32 linear, u64 phys, CodeMode mode);
+  void decode_again(const Block& block);
+  // Completes an instruction `at` bytes into its block.
+  void place(Insn& insn, unsigned at) const {
+    insn.off = static_cast<u16>(at);
+    insn.handler = handler_of_(insn.encoding, insn.width, insn.rep);
+  }
   Block* keep_once(std::unique_ptr<Block> block);
   bool second_page(u32 linear, u64& phys2);
   void drop(u64 phys, unsigned bytes);
   void drop_block(Block* block);
   void make_room();
-  // Calls fn(page number, first byte, bytes) for the one or two pages a block lies in.
-  static void each_part(const Block& block, auto&& fn) {
-    const unsigned first = static_cast<unsigned>(std::min<u64>(block.bytes, 4096 - (block.phys & 0xfff)));
-    fn(block.phys >> 12, static_cast<unsigned>(block.phys & 0xfff), first);
-    if (block.bytes > first) fn(block.phys2 >> 12, 0u, block.bytes - first);
-  }
-
   Cpu& cpu_;
   HandlerOf handler_of_;
   Decoder decoder_;
@@ -126,8 +136,8 @@ class BlockCache {
   InsnPool insns_;
   std::unique_ptr<Block> once_;  // the latest one that is not kept
   std::vector<Near> near_{std::size_t{1} << kNearSlotsLog2};
-  BlockTable blocks_;                                   // by block_key()
-  std::unordered_map<u64, CodePage> pages_;             // by page number
+  BlockTable blocks_;  // by block_key()
+  CodePages pages_;
   std::vector<std::unique_ptr<Block>> dropped_blocks_;  // near_ and the loop may still point to them
   Counters counters_;
 };

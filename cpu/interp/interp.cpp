@@ -90,7 +90,7 @@ u64 Interp::after_last() {
     // A fault inside REP comes after the iterations before it; one that ran out of budget has made all its iterations.
     return executed + (again_ ? 1 : 0);
   }
-  const bool sets_ip = block_->branch && &last == &block_->insns.back();
+  const bool sets_ip = block_->branch && &last == first_ + block_->count - 1;
   if (!sets_ip) s.ip = static_cast<u32>(block_ip_ + last.off + last.len);
   return executed + 1;
 }
@@ -99,7 +99,7 @@ bool Interp::run_part(const Block& block, u32 block_ip, std::size_t n, std::size
                       u64& executed) {
   block_ip_ = block_ip;
   block_ = &block;
-  first_ = block.insns.data();
+  first_ = blocks_.insns(block).data();
   current_ = first_ + n;
   count_ = count;
   budget_ = budget;
@@ -161,11 +161,11 @@ Interp::Stop Interp::run_loop() {
       const Segment& cs = s.seg[kCs];
       // A repeated instruction need not stop after each iteration just because RF is set or interrupts are held off.
       u64 budget = step && cpu_.steps_iterations() ? 1 : until_ - count_;
-      std::size_t most = step ? 1 : block->insns.size();
+      std::size_t most = step ? 1 : block->count;
       // Blocks do not depend on CS.limit; where it cuts one short, the instructions before the cut still run.
       if (s.ip + block->bytes - 1 > cs.limit) [[unlikely]] {
         std::size_t inside = 0;
-        for (const Insn& i : block->insns) {
+        for (const Insn& i : blocks_.insns(*block)) {
           if (s.ip + i.off + i.len - 1 > cs.limit) break;
           ++inside;
         }
@@ -173,14 +173,14 @@ Interp::Stop Interp::run_loop() {
         if (inside == 0) cpu_.raise(kGP, 0);
       }
       if (points) [[unlikely]]
-        most = std::min(most, points->free_run(*block, linear));
+        most = std::min(most, points->free_run(blocks_.insns(*block), linear));
       if (most != 0) {
         if (step) cpu_.before_step();
         if (cpu_.log().enabled(LogItem::kExec)) [[unlikely]] {
           cpu_.log().line(LogItem::kExec, "exec {:04x}:{:08x} eax {:08x} esp {:08x} eflags {:08x}{}", cs.selector, s.ip,
                           s.reg32(kEax), s.reg32(kEsp), s.flags.get(), cpu_.log().symbol(linear));
         }
-        const bool whole = most == block->insns.size() && !step && !block->once;
+        const bool whole = most == block->count && !step && !block->once;
         if (!whole || !run_translated(*block, budget)) run_block(*block, budget, most);
         ran = true;
       }

@@ -18,6 +18,9 @@ constexpr unsigned kMostVersions = 6;
 // to come by before the next is made, up to this power of two, as making it costs as much as interpreting it a hundred
 // times.
 constexpr u8 kMostPatience = 16;
+// Code in a page that has been written so often is not translated the first time it comes by, as that may be the last.
+constexpr u8 kManyWrites = 4;
+constexpr unsigned kRewrittenThreshold = 4;
 constexpr std::size_t kMostRoom = 2 * Codegen::kMostCodeBytes;
 
 // Whether `to` begins in a page of the block that the exit belongs to.
@@ -95,7 +98,9 @@ Translation* Engine::translation_of(const Block& block, u32 ip) {
     if (context == 0) context = known_context();
     if (t->context == context) return t;
   }
-  const unsigned threshold = block.by_ir ? std::max(options_.threshold, options_.ir_threshold) : options_.threshold;
+  unsigned threshold = options_.threshold;
+  if (block.rewritten >= kManyWrites) threshold = std::max(threshold, kRewrittenThreshold);
+  if (block.by_ir) threshold = std::max(threshold, options_.ir_threshold);
   if (++block.heat < threshold << std::min(block.versions_lost, kMostPatience)) return nullptr;
   block.heat = 0;
   return translate(block, ip, context_number(), options_.samples == 0);
@@ -118,6 +123,7 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, b
     if (t->entry2 == 0) return nullptr;
   }
   t->broken = options_.break_from != 0 && counters_.translated + 1 >= options_.break_from;
+  const std::span<const Insn> insns = blocks_.insns(block);
   const bool forced = !options_.reencode || (as_loop && Codegen::jumps_to_itself(block));
   const HostCode* host = forced ? nullptr : reencoder_.translate(block, *t, context, cache_.next(), cache_.cold_end());
   const bool by_ir = !host;
@@ -126,10 +132,10 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, b
       block.by_ir = true;
       return nullptr;
     }
-    ir_ = Lifter::lift(block.insns, std::move(ir_));
+    ir_ = Lifter::lift(insns, std::move(ir_));
     host = codegen_.generate(block, ir_, *t, context, cache_.next(), cache_.cold_end(), as_loop);
   }
-  if (!host || host->interpreted == block.insns.size()) {
+  if (!host || host->interpreted == insns.size()) {
     block.heat = kNeverHot;
     return nullptr;
   }
@@ -143,22 +149,23 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, b
   t->changed_before = host->changed_before;
   counters_.loops += host->loops;
   counters_.by_ir += by_ir;
+  const u32 hot = cache_.place_of(t->code), cold = cache_.place_of(t->cold);
   t->exits.reserve(host->exits.size());
   for (const HostCode::ExitPlace& place : host->exits) {
     Exit* exit = &t->exits.emplace_back();
     exit->owner = t;
     exit->ip = place.ip;
-    exit->site = t->code + place.site;
-    exit->guard = place.guard ? t->code + place.guard : place.cold_guard ? t->cold + place.cold_guard : nullptr;
-    exit->last = place.last ? t->cold + place.last : nullptr;
-    exit->store = place.store ? t->cold + place.store : nullptr;
-    exit->check = place.check ? t->cold + place.check : nullptr;
+    exit->site = hot + place.site;
+    exit->guard = place.guard ? hot + place.guard : place.cold_guard ? cold + place.cold_guard : 0;
+    exit->last = place.last ? cold + place.last : 0;
+    exit->store = place.store ? cold + place.store : 0;
+    exit->check = place.check ? cold + place.check : 0;
     exit->needs = place.needs;
-    exit->stub = t->cold + place.stub;
+    exit->stub = cold + place.stub;
     exit->returns = place.returns;
     store_code(t->cold + place.exit_slot, exit);
     if (place.miss) {
-      exit->miss = t->code + place.miss;
+      exit->miss = hot + place.miss;
       store_code(t->cold + place.miss_slot, exit);
     }
   }
@@ -167,7 +174,7 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, b
   t->index = translations_.size();
   translations_.push_back(std::move(owned));
   ++counters_.translated;
-  counters_.guest_insns += block.insns.size();
+  counters_.guest_insns += insns.size();
   counters_.left_to_interp += host->interpreted;
   counters_.host_bytes += host->hot.size();
   counters_.cold_bytes += host->cold.size();
@@ -177,6 +184,7 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, b
     options_.perf_map->add(t->cold, t->cold_bytes, fmt::format("guest_{:08x}_cold", t->ip));
   }
   if (watched()) t->text = std::make_unique<Interp::CodeText>(text_of(block, *t));
+  blocks_.let_insns_go(block);
   return t;
 }
 
@@ -184,6 +192,7 @@ Translation* Engine::translate(const Block& block, u32 ip, u32 context_number, b
 Translation* Engine::sampled(Translation* t) {
   if (++t->samples != options_.samples || cache_.left() < kMostRoom) return t;
   const Block& block = *t->block;
+  blocks_.insns(block);
   if (!Codegen::jumps_to_itself(block)) return t;
   const u32 ip = t->ip, context = t->context;
   drop(t);
@@ -212,7 +221,7 @@ void Engine::link(Exit& exit, Translation& target) {
     const u32 linear = target.ip + contexts_[target.context].cs_base;
     const u64 entry = page_entry(linear);
     if (entry == 0) return;
-    store_code(exit.guard, entry);
+    store_code(cache_.at(exit.guard), entry);
   } else if (!leads_into_own_page(exit, *target.block)) {
     return;  // what was mapped there changed in between
   }
@@ -220,36 +229,45 @@ void Engine::link(Exit& exit, Translation& target) {
   if (exit.last) {
     const bool stored = exit.store && !(target.overwrites_flags && (target.changed_before & exit.needs) == 0);
     set_jump(exit.last, target.code);
-    set_jump(exit.site, stored ? exit.store : exit.check ? exit.check : target.code);
+    set_jump(exit.site, stored ? cache_.at(exit.store) : exit.check ? cache_.at(exit.check) : target.code);
   } else {
     set_jump(exit.site, target.code);
   }
   exit.target = &target;
-  target.incoming.push_back(&exit);
+  exit.next_incoming = std::exchange(target.incoming, &exit);
   ++counters_.chained;
 }
 
 void Engine::unlink(Exit& exit) {
-  set_jump(exit.site, exit.stub);
+  set_jump(exit.site, cache_.at(exit.stub));
   exit.target = nullptr;
 }
 
-void Engine::set_jump(const u8* site, const u8* to) {
-  const auto displacement = static_cast<i32>(to - (site + 4));
-  store_code(site, displacement);
+// The target does not know of it any more.
+void Engine::forget_incoming(Exit& exit) {
+  if (!exit.target) return;
+  Exit** link = &exit.target->incoming;
+  while (*link != &exit) link = &(*link)->next_incoming;
+  *link = exit.next_incoming;
+  exit.target = nullptr;
+}
+
+void Engine::set_jump(u32 site, const u8* to) {
+  const u8* const at = cache_.at(site);
+  store_code(at, static_cast<i32>(to - (at + 4)));
 }
 
 // An indirect jump left for `target`: that is where it shall go without asking from now on.
 void Engine::learn(Exit& site, Translation& target) {
   if (site.owner->context != target.context) return;
-  if (site.target) std::erase(site.target->incoming, &site);
+  forget_incoming(site);
   unlink(site);
   const bool give_up = ++site.misses >= kMostMisses;
   site.ip = give_up ? Exit::kNowhere : target.ip;
-  store_code(site.guard - Exit::kIpToGuard, site.ip);
+  store_code(cache_.at(site.guard - Exit::kIpToGuard), site.ip);
   if (give_up) return set_jump(site.miss, indirect_of(stubs_, *site.owner));
   const u32 linear = target.ip + contexts_[target.context].cs_base;
-  store_code(site.guard + Exit::kGuardToPage, (linear >> 12) * 8);
+  store_code(cache_.at(site.guard + Exit::kGuardToPage), (linear >> 12) * 8);
   link(site, target);
 }
 
@@ -270,13 +288,14 @@ void Engine::drop(Translation* t) {
     while (before->next != t) before = before->next;
     before->next = t->next;
   }
-  for (Exit* exit : t->incoming) unlink(*exit);
-  t->incoming.clear();
+  while (Exit* exit = t->incoming) {
+    t->incoming = exit->next_incoming;
+    unlink(*exit);
+  }
   for (Exit& exit : t->exits) {
     if (wanted_site_ == &exit) wanted_site_ = nullptr;
     if (exit.returns) continue;  // its code may still be found by a RET
-    if (exit.target) std::erase(exit.target->incoming, &exit);
-    exit.target = nullptr;
+    forget_incoming(exit);
     if (wanted_ == &exit) wanted_ = nullptr;
   }
   JumpEntry& jump = jumps_[jump_slot(t->ip)];

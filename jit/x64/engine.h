@@ -61,7 +61,8 @@ class Engine : public Interp {
   void store_code(const u8* at, T value) {
     std::memcpy(cache_.writable(at), &value, sizeof value);
   }
-  void set_jump(const u8* site, const u8* to);
+  void forget_incoming(Exit& exit);
+  void set_jump(u32 site, const u8* to);
   void drop(Translation* translation);
   void flush_cache();
   Counters slow_by_name() const;

@@ -17,7 +17,7 @@ bool Engine::run_translated(const Block& block, u64 budget) {
   const u64 flushes = counters_.cache_flushes;
   Translation* t = translation_of(block, ip);
   if (std::exchange(slice_ended_, false) && t) t = sampled(t);
-  if (!t || budget < block.insns.size()) return false;
+  if (!t || budget < block.count) return false;
   // It would come straight back.
   if (block.two_pages() && t->entry2 != second_page_entry(*t)) return false;
   if (flushes == counters_.cache_flushes) {
@@ -29,7 +29,7 @@ bool Engine::run_translated(const Block& block, u64 budget) {
   if (t->uses_fpu && !host_may_run_fpu(s)) return false;
   s.flags.pack();
   s.mid_rep = false;
-  const u64 allowed = std::min(budget, std::max<u64>(most_at_once_, block.insns.size()));
+  const u64 allowed = std::min(budget, std::max<u64>(most_at_once_, block.count));
   count_at_zero_ = count_ + allowed;
   frame_.budget = static_cast<i64>(allowed);
   frame_.read_table = cpu_.read_table();
@@ -63,20 +63,20 @@ Interpreted Engine::interpret_part(Translation& t, unsigned from, i64 budget) {
   const bool rest = from & kInterpretRest;
   const std::size_t n = from & ~kInterpretRest;
   const Block& block = *t.block;
-  const auto insns = static_cast<i64>(block.insns.size());
-  const i64 at_start = budget + insns;
+  const std::span<const Insn> insns = blocks_.insns(block);
+  const i64 at_start = budget + block.count;
   ++counters_.slow;
-  ++slow_[block.insns[n].encoding];
+  ++slow_[insns[n].encoding];
   u64 executed = 0;
-  const bool go_on = run_part(block, t.ip, n, rest ? block.insns.size() : n + 1,
-                              count_at_zero_ - static_cast<u64>(at_start), static_cast<u64>(at_start), executed);
-  const bool last = n + 1 == block.insns.size();
+  const bool go_on = run_part(block, t.ip, n, rest ? block.count : n + 1, count_at_zero_ - static_cast<u64>(at_start),
+                              static_cast<u64>(at_start), executed);
+  const bool last = n + 1 == block.count;
   const i64 left = budget - static_cast<i64>(executed - (n + 1));  // iterations beyond one were not paid for
   if (rest) {
     count_rest(t);
   } else if (go_on && !last && left >= 0 &&
              // Instructions that load segments may have changed what this translation takes for granted.
-             (!loads_segment(block.insns[n]) || flat_segments() == contexts_[t.context].flat)) {
+             (!loads_segment(insns[n]) || flat_segments() == contexts_[t.context].flat)) {
     frame_.read_table = cpu_.read_table();
     cpu_.s.flags.pack();
     return {Interpreted::kNext, left};
@@ -159,7 +159,7 @@ Interpreted Engine::load_fpu(Frame* frame, Translation* translation, u64 n, i64 
     put_fpu(s.fpu, frame->fpu_image);
     return {Interpreted::kNext, budget};
   }
-  const std::span<const Insn> insns = translation->block->insns;
+  const std::span<const Insn> insns = engine.blocks_.insns(*translation->block);
   s.ip = translation->ip + insns[n].off;
   return {Interpreted::kLeave, budget + static_cast<i64>(insns.size() - n)};
 }

@@ -12,30 +12,33 @@ namespace xlat::jit::x64 {
 
 struct Translation;
 
-// A jump to a block whose address is known. Until it is linked it goes to its stub, which leaves to the engine.
+// A jump to a block whose address is known. Until it is linked it goes to its stub, which leaves to the engine. Places
+// in code are CodeCache's; 0: there is none. One cache line.
 struct Exit {
   Translation* owner = nullptr;
-  u32 ip = 0;                 // EIP it goes to
-  const u8* site = nullptr;   // the 32-bit displacement of the jump
-  const u8* guard = nullptr;  // the 64-bit TLB entry compared first; null if the target lies in the owner's page
-  const u8* stub = nullptr;
   Translation* target = nullptr;  // where it is linked to
-  bool returns = false;           // from a call; found by the return table even when the owner is dropped
-  // An indirect jump's site, linked to where it went last; null: an exit that always goes to `ip`. The displacement of
+  Exit* next_incoming = nullptr;  // of the target
+  u32 ip = 0;                     // EIP it goes to
+  u32 site = 0;                   // the 32-bit displacement of the jump
+  u32 guard = 0;                  // the 64-bit TLB entry compared first; 0: the target lies in the owner's page
+  u32 stub = 0;
+  // An indirect jump's site, linked to where it went last; 0: an exit that always goes to `ip`. The displacement of
   // the jump taken for other targets.
-  const u8* miss = nullptr;
-  u32 misses = 0;
-  // A jump that goes by way of cold code, which ends with the jump at `last`; null: it goes to its target itself.
+  u32 miss = 0;
+  // A jump that goes by way of cold code, which ends with the jump at `last`; 0: it goes to its target itself.
   // First, at `store`, the flags go to memory, if they are not there already and the target does not overwrite them;
   // then, at `check`, the guard is compared, if there is one. `needs`: guest registers that the recipe of the flags is
   // made of.
-  const u8 *last = nullptr, *store = nullptr, *check = nullptr;
+  u32 last = 0, store = 0, check = 0;
+  u8 misses = 0;
   u8 needs = 0;
+  bool returns = false;  // from a call; found by the return table even when the owner is dropped
 
   // What a site compares lies at fixed distances from its guard: the EIP, and which entry of the TLB it is.
   static constexpr u32 kNowhere = ~u32{0};
-  static constexpr int kIpToGuard = 12, kGuardToPage = 12;
+  static constexpr u32 kIpToGuard = 12, kGuardToPage = 12;
 };
+static_assert(sizeof(Exit) == 64);
 
 // What a translation takes for granted beside its bytes: if two contexts are equal, so is the host code.
 struct Context {
@@ -61,7 +64,7 @@ struct Translation {
   u8 changed_before = 0;
   bool uses_fpu = false;                   // by x87 or MMX instructions that the host executes
   std::vector<Exit> exits;                 // made once: others point to them
-  std::vector<Exit*> incoming;             // linked to this translation
+  Exit* incoming = nullptr;                // those linked to this translation
   bool broken = false;                     // made wrong, see JitOptions::break_from
   std::unique_ptr<Interp::CodeText> text;  // while the engine is watched
 };

@@ -56,7 +56,7 @@ TEST_CASE("sequences do the same on both engines", "[codegen]") {
       INFO(sequence.name << ", seed " << seed);
       prepare(interp, sequence, seed);
       prepare(jit, sequence, seed);
-      const std::size_t insns = interp.interp.blocks().find(static_cast<u32>(interp.cpu.s.ip))->insns.size();
+      const std::size_t insns = interp.interp.blocks().find(static_cast<u32>(interp.cpu.s.ip))->count;
       interp.run(insns);
       jit.run(insns);
       const bool states = interp.state() == jit.state(), rams = interp.ram == jit.ram;
