@@ -214,7 +214,7 @@ void IdeDrive::write_data(unsigned width, u32 value) {
 }
 
 void IdeDrive::serialize(Archive& ar) {
-  if (ar.section(name_, 2) < 2) ar.fail("version 1, without requests to the disk, is not read any more");
+  if (ar.section(name_, 3) < 3) ar.fail("versions 1 and 2, with less of the drive in them, are not read any more");
   ar(features_)(features_before_);
   for (Deep* d : {&count_, &lba_low_, &lba_mid_, &lba_high_}) ar(d->now)(d->before);
   ar(device_)(status_)(error_)(command_)(interrupt_)(srst_);
