@@ -44,6 +44,8 @@ class Board {
   virtual PortBus& ports() = 0;
   virtual Dma8237& dma() = 0;
   virtual IrqLine isa_irq(unsigned n) = 0;
+  // Whether message signalled interrupts reach a processor. Systems that find them offered where none is complain.
+  virtual bool takes_messages() const = 0;
 
   // The back end with this id, which is this device's alone from now on. Errors name the id and what is wrong.
   virtual Result<CharChannel*> channel(const std::string& id) = 0;

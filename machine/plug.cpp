@@ -19,6 +19,7 @@ class Pc::Plugs final : public Board {
   PortBus& ports() override { return pc_.ports; }
   Dma8237& dma() override { return pc_.dma; }
   IrqLine isa_irq(unsigned n) override { return pc_.isa_irqs.input(n); }
+  bool takes_messages() const override { return false; }  // there is no local APIC
   std::vector<IdeBus> ide_buses() override {
     std::vector<IdeBus> all = {{"ide.0", &pc_.ide_primary}, {"ide.1", &pc_.ide_secondary}};
     all.insert(all.end(), ide_buses_.begin(), ide_buses_.end());

@@ -340,6 +340,7 @@ void AtaDisk::execute() {
     case 0xef: return set_features();
     case 0xb0: return smart();
     case 0x06: return data_set_management();
+    case 0x2f: return read_log();
     case 0x91: return init_parameters();
     case 0xc6: return set_multiple();
     case 0xf8: return read_native_max(false);
@@ -393,6 +394,7 @@ void AtaDisk::serialize(Archive& ar) {
   ar.range(heads_, u8{1}, u8{16}).range(spt_, u8{1}, u8{255});
   ar.range(multiple_, u8{0}, static_cast<u8>(kMaxMultiple));
   ar(mwdma_)(udma_)(look_ahead_)(power_)(asleep_)(smart_)(smart_autosave_)(self_tests_)(self_test_count_);
+  ar(queued_error_.tag)(queued_error_.status)(queued_error_.error)(queued_error_.lba)(queued_error_.count);
 }
 
 }  // namespace xlat

@@ -135,6 +135,33 @@ bool AtaDisk::put_smart_log(std::span<u8> out) const {
   }
 }
 
+// READ LOG EXT: the directory, and what became of queued commands.
+void AtaDisk::read_log() {
+  constexpr u8 kLogs = 0x00, kQueuedError = 0x10;
+  const u8 log = lba_low_.now;
+  const bool one = count_.now == 1 && count_.before == 0 && lba_mid_.now == 0 && lba_mid_.before == 0;
+  if (!identity_.sata || !one || (log != kLogs && log != kQueuedError)) return abort_command();
+  const std::span<u8> out = std::span(buffer_).first(512);
+  std::fill(out.begin(), out.end(), u8{0});
+  if (log == kLogs) {
+    out[0] = 1;  // version; then sectors of each log
+    store_le<u16>(&out[2 * kQueuedError], 1);
+    return send_sector();
+  }
+  const QueuedError failed = std::exchange(queued_error_, {});
+  out[0] = failed.tag;
+  out[2] = failed.status;
+  out[3] = failed.error;
+  for (unsigned n = 0; n < 3; ++n) {
+    out[4 + n] = static_cast<u8>(failed.lba >> (8 * n));
+    out[8 + n] = static_cast<u8>(failed.lba >> (24 + 8 * n));
+  }
+  out[7] = kDeviceLba;
+  store_le<u16>(&out[12], failed.count);
+  put_checksum(out);
+  send_sector();
+}
+
 // The first sector of the buffer, as a command's answer.
 void AtaDisk::send_sector() {
   access_ = Access::kNone;
