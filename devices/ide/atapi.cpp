@@ -19,7 +19,9 @@ constexpr std::size_t kRefillSectors = 48;
 
 AtapiCdrom::AtapiCdrom(Clock& clock, std::string drive_name, std::unique_ptr<BlockImage> image, DriveIdentity identity,
                        DiskSetup setup)
-    : IdeDrive(clock, std::move(drive_name), std::move(image), std::move(setup)), identity_(std::move(identity)) {
+    : IdeDrive(clock, std::move(drive_name), std::move(image), std::move(setup)),
+      identity_(std::move(identity)),
+      audio_(clock) {
   reset();
 }
 
@@ -37,6 +39,7 @@ void AtapiCdrom::load_signature() {
 
 void AtapiCdrom::reset_settings() {
   sense_ = {0, 0, 0};
+  audio_.reset();
   locked_ = false;
   mwdma_ = 2;
   udma_ = 0xff;
@@ -53,6 +56,7 @@ void AtapiCdrom::device_reset() {
 }
 
 Status AtapiCdrom::insert(std::unique_ptr<BlockImage> image) {
+  audio_.stop();
   disk_.exchange(std::move(image));
   tray_open_ = false;
   attention_ = disk_.present();
@@ -66,6 +70,7 @@ bool AtapiCdrom::eject(bool force) {
     return false;
   }
   if (disk_.present()) event_ = 3;
+  audio_.stop();
   disk_.exchange(nullptr);
   attention_ = false;
   return true;
@@ -112,6 +117,7 @@ void AtapiCdrom::start_read(u64 lba, u64 count, u8 parts) {
     if (!(count == 0 && lba <= media_sectors())) return fail({5, 0x21, 0});  // LOGICAL BLOCK ADDRESS OUT OF RANGE
   }
   cd_parts_ = parts;
+  audio_.stop();
   if (count == 0 || mmc::sector_bytes(parts) == 0) return good();
   cd_lba_ = lba;
   cd_left_ = count;
@@ -194,7 +200,7 @@ void AtapiCdrom::out_done() {
     std::copy_n(buffer_.begin(), cdb_.size(), cdb_.begin());
     packet();
   } else if (stage_ == Stage::kParameters) {
-    good();  // MODE SELECT: no parameter can be changed
+    mode_select();
   } else {
     abort_command();
   }
@@ -309,6 +315,7 @@ void AtapiCdrom::serialize(Archive& ar) {
     cd_asked_ = 0;
   }
   ar(sense_.key)(sense_.asc)(sense_.ascq)(attention_)(event_)(tray_open_)(locked_)(mwdma_)(udma_);
+  audio_.serialize(ar);
   if (ar.loading() && limit_ == 0 && stage_ == Stage::kReply) limit_ = 0xfffe;
 }
 

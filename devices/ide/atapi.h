@@ -70,6 +70,7 @@ class AtapiCdrom final : public IdeDrive, public MediumDrive {
   void inquiry();
   void request_sense();
   void mode_sense();
+  void mode_select();
   void get_event_status();
   void start_stop();
 
@@ -85,6 +86,7 @@ class AtapiCdrom final : public IdeDrive, public MediumDrive {
   u32 cd_asked_ = 0;    // of them, those the medium is asked for now
   u8 cd_parts_ = 0x10;  // READ CD byte 9: sync, header, user data, EDC and ECC
 
+  CdAudio audio_;
   Sense sense_{0, 0, 0};
   bool attention_ = false;  // media changed and not yet told
   u8 event_ = 0;            // media event for GET EVENT STATUS NOTIFICATION

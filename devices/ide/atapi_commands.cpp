@@ -28,7 +28,7 @@ void AtapiCdrom::packet() {
     case 0x52:
     case 0x2b:
     case 0x2f: return packet_media(op);
-    default: return packet_status(op);
+    default: return CdAudio::takes(op) ? packet_media(op) : packet_status(op);
   }
 }
 
@@ -65,10 +65,13 @@ void AtapiCdrom::packet_media(u8 op) {
       if (format == 0) format = cdb_[9] >> 6;  // where SFF-8020 had it
       return answer(mmc::toc(disc(), format, cdb_[1] & 2, cdb_[6]), cdb16(7));
     }
-    case 0x42: return answer(mmc::subchannel(cdb_[2] & 0x40, cdb_[3], cdb_[1] & 2), cdb16(7));
+    case 0x42: return answer(mmc::subchannel(audio_, cdb_[2] & 0x40, cdb_[3], cdb_[1] & 2), cdb16(7));
     case 0x51: return answer(mmc::disc_information(cdb_[1] & 7), cdb16(7));
     case 0x52: return answer(mmc::track_information(disc(), cdb_[1] & 3, cdb32(2)), cdb16(7));
-    default: return fail({5, 0x20, 0});
+    default: {  // of audio
+      const ScsiSense wrong = audio_.execute(cdb_, total);
+      return wrong.key == 0 ? good() : fail({wrong.key, wrong.code, wrong.qualifier});
+    }
   }
 }
 
@@ -86,7 +89,7 @@ void AtapiCdrom::packet_status(u8 op) {
                     cdb16(7));
     case 0x4a: return get_event_status();
     case 0x5a: return mode_sense();
-    case 0x55: {  // MODE SELECT(10): taken in, changes nothing
+    case 0x55: {  // MODE SELECT(10)
       const u32 bytes = cdb16(7);
       if (bytes == 0) return good();
       stage_ = Stage::kParameters;
@@ -133,7 +136,7 @@ void AtapiCdrom::mode_sense() {
   if (control == 3) return fail({5, 0x39, 0});  // SAVING PARAMETERS NOT SUPPORTED
   std::vector<u8> data(8);
   data[2] = mmc::medium_type(disc());
-  for (const ScsiModePage& page : mmc::mode_pages(disc(), control == 1)) {
+  for (const ScsiModePage& page : mmc::mode_pages(disc(), audio_, control == 1)) {
     if (page.code != wanted && wanted != 0x3f) continue;
     data.push_back(page.code);
     data.push_back(static_cast<u8>(page.data.size()));
@@ -142,6 +145,19 @@ void AtapiCdrom::mode_sense() {
   if (data.size() == 8) return fail({5, 0x24, 0});
   store_be<u16>(&data[0], static_cast<u16>(data.size() - 2));
   answer(std::move(data), cdb16(7));
+}
+
+// Of what hosts send only the audio page changes anything; the rest is taken as it comes.
+void AtapiCdrom::mode_select() {
+  constexpr std::size_t kHeader = 8;
+  std::span<const u8> list = std::span(buffer_).first(std::min<std::size_t>(cdb16(7), buffer_.size()));
+  if (list.size() < kHeader) return good();
+  list = list.subspan(std::min<std::size_t>(list.size(), kHeader + load_be<u16>(&list[6])));
+  while (list.size() >= 2 && list.size() >= 2u + list[1]) {
+    if ((list[0] & 0x3f) == 0x0e) audio_.set_page(list.subspan(2, list[1]));
+    list = list.subspan(2u + list[1]);
+  }
+  good();
 }
 
 void AtapiCdrom::get_event_status() {
@@ -156,6 +172,7 @@ void AtapiCdrom::start_stop() {
   if (cdb_[4] & 0xf0) return good();  // power conditions
   if (!load_eject) {
     if (start && !media_present()) return fail({2, 0x3a, 1});
+    if (!start) audio_.stop();
     return good();
   }
   if (locked_ && !start) return fail({5, 0x53, 2});  // MEDIUM REMOVAL PREVENTED
@@ -165,6 +182,7 @@ void AtapiCdrom::start_stop() {
       attention_ = start;
     }
     tray_open_ = !start;
+    audio_.stop();
   }
   good();
 }

@@ -12,15 +12,21 @@ namespace {
 constexpr u8 kDataTrack = 0x14;  // ADR 1, control: data
 constexpr u64 kLeadIn = 150;     // frames before sector 0
 
+void put_frame(u8* to, u64 frame) {
+  to[0] = 0;
+  to[1] = static_cast<u8>(frame / 75 / 60);
+  to[2] = static_cast<u8>(frame / 75 % 60);
+  to[3] = static_cast<u8>(frame % 75);
+}
+
 // A CD address as LBA, or as minute, second, frame.
 void put_address(std::vector<u8>& to, u64 lba, bool msf) {
   if (!msf) {
     to.resize(to.size() + 4);
     return store_be<u32>(&to[to.size() - 4], static_cast<u32>(std::min<u64>(lba, 0xffffffff)));
   }
-  const u64 frame = lba + kLeadIn;
-  to.insert(to.end(),
-            {0, static_cast<u8>(frame / 75 / 60), static_cast<u8>(frame / 75 % 60), static_cast<u8>(frame % 75)});
+  to.resize(to.size() + 4);
+  put_frame(&to[to.size() - 4], lba + kLeadIn);
 }
 
 void put_length(std::vector<u8>& data) { store_be<u16>(&data[0], static_cast<u16>(data.size() - 2)); }
@@ -62,8 +68,9 @@ std::optional<std::vector<u8>> toc(const Disc& disc, u8 format, bool msf, u8 fir
   return data;
 }
 
-std::optional<std::vector<u8>> subchannel(bool q, u8 format, bool msf) {
-  std::vector<u8> data{0, 0x15, 0, 0};  // no audio is being played
+std::optional<std::vector<u8>> subchannel(CdAudio& audio, bool q, u8 format, bool msf) {
+  if (q && (format == 0 || format > 3)) return {};
+  std::vector<u8> data{0, audio.take_status(), 0, 0};
   if (!q) return data;
   if (format == 2 || format == 3) {  // no catalogue number, no recording code
     data[3] = 20;
@@ -71,11 +78,12 @@ std::optional<std::vector<u8>> subchannel(bool q, u8 format, bool msf) {
     data.resize(24);
     return data;
   }
-  if (format != 1) return {};
   data[3] = 12;
   data.insert(data.end(), {1, kDataTrack, 1, 1});
-  put_address(data, 0, msf);
-  put_address(data, 0, msf);
+  put_address(data, audio.position(), msf);
+  put_address(data, audio.position(), msf);
+  // In the track there is no lead-in before it.
+  if (msf) put_frame(&data[12], audio.position());
   return data;
 }
 
@@ -100,7 +108,8 @@ std::optional<std::vector<u8>> configuration(const Disc& disc, Interface interfa
   feature(0x001e, 2, false, cd, {0, 0, 0, 0});                                        // CD read
   feature(0x001f, 0, false, dvd, {});                                                 // DVD read
   feature(0x0100, 0, true, true, {});                                                 // power management
-  feature(0x0105, 0, true, true, {});                                                 // timeout
+  feature(0x0103, 0, false, cd, {0x03, 0, 1, 0});  // CD audio: mute and volume of each channel, in 256 steps
+  feature(0x0105, 0, true, true, {});              // timeout
   store_be<u32>(&data[0], static_cast<u32>(data.size() - 4));
   return data;
 }
@@ -139,15 +148,16 @@ std::vector<u8> mechanism_status(const Disc& disc) {
   return {0, static_cast<u8>(disc.tray_open ? 0x10 : 0), 0, 0, 0, 0, 0, 0};
 }
 
-std::vector<ScsiModePage> mode_pages(const Disc& disc, bool changeable) {
+std::vector<ScsiModePage> mode_pages(const Disc& disc, const CdAudio& audio, bool changeable) {
   const u8 lock = static_cast<u8>(0x29 | (disc.locked ? 2 : 0));  // tray, eject, lock, and whether that is on
   std::vector<ScsiModePage> pages = {
-      {0x01, {0, 5, 0, 0, 0, 0, 0, 0, 0, 0}},                   // error recovery: 5 retries
-      {0x0d, {0, 0x0d, 0, 60, 0, 75}},                          // CD device parameters
-      {0x0e, {4, 0, 0, 0, 0, 75, 1, 255, 2, 255, 0, 0, 0, 0}},  // audio control
+      {0x01, {0, 5, 0, 0, 0, 0, 0, 0, 0, 0}},              // error recovery: 5 retries
+      {0x0d, {0, 0x0d, 0, 60, 0, 75}},                     // CD device parameters
+      {0x0e, {audio.page().begin(), audio.page().end()}},  // audio control
       {0x2a, {0x3b, 0, 0x71, 0x60, lock, 0, 0x16, 0x00, 1, 0, 2, 0, 0x16, 0x00, 0, 0, 0, 0}}};  // capabilities, 32x
   if (changeable) {
     for (ScsiModePage& page : pages) std::fill(page.data.begin(), page.data.end(), u8{0});
+    std::copy(CdAudio::kChangeable.begin(), CdAudio::kChangeable.end(), pages[2].data.begin());
   }
   return pages;
 }

@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "devices/scsi/cd_audio.h"
 #include "devices/scsi/scsi.h"
 
 namespace xlat::mmc {
@@ -20,7 +21,7 @@ struct Disc {
 // READ TOC/PMA/ATIP: formats 0 to 2.
 std::optional<std::vector<u8>> toc(const Disc& disc, u8 format, bool msf, u8 first_track);
 // READ SUB-CHANNEL; without Q it is the header alone.
-std::optional<std::vector<u8>> subchannel(bool q, u8 format, bool msf);
+std::optional<std::vector<u8>> subchannel(CdAudio& audio, bool q, u8 format, bool msf);
 // GET CONFIGURATION, `type` being RT, from the drive's physical interface (MMC-3, table 81).
 enum class Interface : u8 { kScsi = 1, kAtapi = 2 };
 std::optional<std::vector<u8>> configuration(const Disc& disc, Interface interface, u8 type, u16 first);
@@ -30,7 +31,7 @@ std::optional<std::vector<u8>> disc_information(u8 type);
 std::optional<std::vector<u8>> track_information(const Disc& disc, u8 by, u32 what);
 std::vector<u8> mechanism_status(const Disc& disc);
 // MODE SENSE. `changeable`: ones where MODE SELECT can change them.
-std::vector<ScsiModePage> mode_pages(const Disc& disc, bool changeable);
+std::vector<ScsiModePage> mode_pages(const Disc& disc, const CdAudio& audio, bool changeable);
 u8 medium_type(const Disc& disc);
 
 // READ CD: bytes of a sector by the command's byte 9 (header, user data, EDC and ECC, sync); puts such a sector of mode

@@ -10,6 +10,16 @@ using namespace scsi;
 void ScsiCdrom::serialize(Archive& ar) {
   ScsiUnit::serialize(ar);
   ar(event_);
+  audio_.serialize(ar);
+}
+
+void ScsiCdrom::medium_event(u8 event) {
+  if (event != 1) audio_.stop();
+  event_ = event;
+}
+
+void ScsiCdrom::set_mode_page(u8 code, std::span<const u8> data) {
+  if (code == 0x0e) audio_.set_page(data);
 }
 
 // Polls for events and features go on while the disc is changed.
@@ -49,15 +59,21 @@ bool ScsiCdrom::execute(ScsiTask& task) {
     case 0x43:
     case 0x51:
     case 0x52: break;
-    default: return false;
+    default:
+      if (!CdAudio::takes(c[0])) return false;
   }
   // These are about the disc.
   if (!ready(task)) return true;
+  if (CdAudio::takes(c[0])) {
+    const ScsiSense wrong = audio_.execute(c, blocks());
+    wrong.key == 0 ? good(task) : fail(task, wrong);
+    return true;
+  }
   switch (c[0]) {
     case 0x25: read_capacity(task); break;
     case 0x2b: task.cdb32(2) < blocks() ? good(task) : fail(task, kOutOfRange); break;                // SEEK
     case 0x2f: in_range(task.cdb32(2), task.cdb16(7)) ? good(task) : fail(task, kOutOfRange); break;  // VERIFY
-    case 0x42: answer(task, mmc::subchannel(c[2] & 0x40, c[3], c[1] & 2), task.cdb16(7)); break;
+    case 0x42: answer(task, mmc::subchannel(audio_, c[2] & 0x40, c[3], c[1] & 2), task.cdb16(7)); break;
     case 0x43: {
       u8 format = c[2] & 15;
       if (format == 0) format = c[9] >> 6;  // where SFF-8020 had it
@@ -73,6 +89,7 @@ bool ScsiCdrom::execute(ScsiTask& task) {
 
 bool ScsiCdrom::read_sectors(ScsiTask& task) {
   const auto& c = task.cdb();
+  audio_.stop();
   const auto read = [&](u64 lba, u64 count) {
     // Without any part of the sector there is nothing to move.
     sector_bytes(task) == 0 ? good(task) : begin_blocks(task, Work::kRead, lba, count);

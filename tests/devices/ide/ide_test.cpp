@@ -584,6 +584,39 @@ TEST_CASE("atapi: signature, IDENTIFY PACKET DEVICE") {
   CHECK(rig.in(5) == 0xeb);
 }
 
+TEST_CASE("atapi: audio is silence that takes its time, and volumes are kept") {
+  CdRig rig;
+  const auto status = [&] { return rig.packet({0x42, 0, 0x40, 1, 0, 0, 0, 0, 16}); };
+  CHECK(status()[1] == 0x15);
+  rig.packet({0x45, 0, 0, 0, 0, 10, 0, 0, 75});
+  CHECK(status()[1] == 0x11);
+  rig.run(500'000'000);
+  CHECK((status()[11] >= 47 && status()[11] < 60));
+  rig.packet({0x4b});
+  CHECK(status()[1] == 0x12);
+  rig.packet({0x4b, 0, 0, 0, 0, 0, 0, 0, 1});
+  rig.run(1'000'000'000);
+  CHECK(status()[1] == 0x13);
+  CHECK((status()[1] == 0x15 && status()[11] == 85));
+  rig.packet({0x4b});
+  CHECK(rig.packet({0x03, 0, 0, 0, 18})[12] == 0x2c);
+  rig.packet({0x47, 0, 0, 0, 2, 0, 0, 3, 0});
+  CHECK(status()[1] == 0x11);
+  rig.packet({0x4e});
+  CHECK(status()[1] == 0x15);
+  auto page = rig.packet({0x5a, 0, 0x0e, 0, 0, 0, 0, 0, 24});
+  REQUIRE(page.size() == 24);
+  page[17] = 40;
+  rig.out(6, 0xa0), rig.out(1, 0), rig.out(4, 0xfe), rig.out(5, 0xff);
+  rig.command(0xa0);
+  for (const u16 word : {0x1055, 0, 0, 0, 24, 0}) rig.ports.write(0x1f0, 2, word);
+  rig.run();
+  for (unsigned n = 0; n < 24; n += 2) rig.ports.write(0x1f0, 2, page[n] | page[n + 1] << 8);
+  rig.run();
+  CHECK(rig.in(7) == 0x50);
+  CHECK(rig.packet({0x5a, 0, 0x0e, 0, 0, 0, 0, 0, 24})[17] == 40);
+}
+
 TEST_CASE("atapi: reading in blocks of the host's size") {
   CdRig rig;
   CHECK(rig.packet({0x25}) == std::vector<u8>{0, 0, 0, 99, 0, 0, 8, 0});

@@ -269,6 +269,67 @@ TEST_CASE("SCSI CD-ROM: the disc, its table of contents and its sectors", "[scsi
   CHECK(scsi_sense(drive) == scsi::kNoMediumClosed);
 }
 
+TEST_CASE("SCSI CD-ROM: audio is silence that takes its time", "[scsi]") {
+  ScsiCdrom drive(scsi_clock(), "c", pattern_image(3000 * 2048), {.product = "CD-ROM"});
+  const auto later = [](u64 ms) { run_clock(scsi_clock(), scsi_clock().now() + ms * 1'000'000); };
+  const auto status = [&] { return scsi_run(drive, {0x42, 0, 0x40, 1, 0, 0, 0, 0, 16, 0}).data; };
+  const auto at = [&] { return load_be<u32>(&status()[8]); };
+  CHECK(status() == Bytes{0, 0x15, 0, 12, 1, 0x14, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0});
+  // Ten seconds from block 300 on.
+  CHECK(scsi_run(drive, {0x45, 0, 0, 0, 1, 0x2c, 0, 0x02, 0xee, 0}).status == kGood);
+  CHECK(status()[1] == 0x11);
+  later(2000);
+  CHECK((at() >= 450 && at() <= 451));
+  CHECK(scsi_run(drive, {0x4b, 0, 0, 0, 0, 0, 0, 0, 0, 0}).status == kGood);  // pause
+  const u32 paused = at();
+  later(5000);
+  CHECK((status()[1] == 0x12 && at() == paused));
+  // It goes on elsewhere as it was saved.
+  Archive saver = Archive::saver();
+  drive.serialize(saver);
+  ScsiCdrom other(scsi_clock(), "c", pattern_image(3000 * 2048), {.product = "CD-ROM"});
+  Archive loader = Archive::loader(saver.bytes());
+  other.serialize(loader);
+  REQUIRE(loader.ok());
+  CHECK(scsi_run(other, {0x42, 0, 0x40, 1, 0, 0, 0, 0, 16, 0}).data == status());
+  CHECK(scsi_run(drive, {0x4b, 0, 0, 0, 0, 0, 0, 0, 1, 0}).status == kGood);  // resume
+  later(9000);
+  CHECK(status()[1] == 0x13);  // has ended, which is said once
+  CHECK((status()[1] == 0x15 && at() == 1050));
+  CHECK(scsi_run(drive, {0x4b, 0, 0, 0, 0, 0, 0, 0, 1, 0}).status == kCheck);
+  CHECK(scsi_sense(drive) == scsi::kSequence);
+  // By minutes and seconds: from 0:04 to 0:06, which is block 150 to 300; from here; stop.
+  CHECK(scsi_run(drive, {0x47, 0, 0, 0, 4, 0, 0, 6, 0, 0}).status == kGood);
+  later(1000);
+  const Bytes msf = scsi_run(drive, {0x42, 2, 0x40, 1, 0, 0, 0, 0, 16, 0}).data;
+  CHECK((msf[1] == 0x11 && msf[10] == 5 && msf[14] == 3));
+  CHECK(scsi_run(drive, {0xa5, 0, 0xff, 0xff, 0xff, 0xff, 0, 0, 1, 0, 0, 0}).status == kGood);
+  CHECK((at() >= 225 && at() < 230));
+  CHECK(scsi_run(drive, {0x4e, 0, 0, 0, 0, 0, 0, 0, 0, 0}).status == kGood);
+  CHECK(status()[1] == 0x15);
+  // What cannot be, and what is nothing.
+  CHECK(scsi_run(drive, {0x47, 0, 0, 0, 6, 0, 0, 4, 0, 0}).status == kCheck);
+  CHECK(scsi_sense(drive) == scsi::kInvalidField);
+  CHECK(scsi_run(drive, {0x45, 0, 0, 0, 0x0b, 0xb8, 0, 0, 1, 0}).status == kCheck);
+  CHECK(scsi_sense(drive) == scsi::kOutOfRange);
+  CHECK(scsi_run(drive, {0x45, 0, 0, 0, 0, 0, 0, 0, 0, 0}).status == kGood);
+  CHECK(status()[1] == 0x15);
+  // Reading needs the pickup.
+  CHECK(scsi_run(drive, {0x45, 0, 0, 0, 0, 0, 0, 1, 0, 0}).status == kGood);
+  CHECK(scsi_run(drive, {0x28, 0, 0, 0, 0, 0, 0, 0, 1, 0}).status == kGood);
+  CHECK(status()[1] == 0x15);
+  // Volumes are kept until a reset.
+  Bytes page = scsi_run(drive, {0x5a, 0, 0x0e, 0, 0, 0, 0, 0, 24, 0}).data;
+  REQUIRE(page.size() == 24);
+  CHECK((page[17] == 255 && page[19] == 255));
+  page[0] = page[1] = page[2] = 0, page[17] = 40, page[18] = 0;
+  CHECK(scsi_run(drive, {0x55, 0x10, 0, 0, 0, 0, 0, 0, 24, 0}, page).status == kGood);
+  CHECK(part(scsi_run(drive, {0x5a, 0, 0x0e, 0, 0, 0, 0, 0, 24, 0}).data, 8, 16) == part(page, 8, 16));
+  drive.reset();
+  CHECK(scsi_run(drive, {0x03, 0, 0, 0, 18, 0}).data[2] == 6);
+  CHECK(scsi_run(drive, {0x5a, 0, 0x0e, 0, 0, 0, 0, 0, 24, 0}).data[17] == 255);
+}
+
 // A saved state is not trusted: whatever it says of a command, the command ends or is refused.
 TEST_CASE("SCSI units: commands of states that nobody saved", "[scsi]") {
   constexpr u8 kOperations[] = {0x00, 0x03, 0x04, 0x08, 0x0a, 0x12, 0x15, 0x1a, 0x25, 0x28, 0x2a, 0x2f,
