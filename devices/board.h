@@ -92,6 +92,8 @@ class Board {
   // The device being made was plugged into this one of several buses of its kind (empty: there is one), at this place
   // of it, as the firmware's paths have it.
   virtual void sit_on(const std::string& bus, const std::string& place) = 0;
+  // A property of the device being made that the user left open has this value.
+  virtual void choose(std::string_view property, const std::string& value) = 0;
 
   // Ends the run with this status.
   virtual void exit(u32 status) = 0;

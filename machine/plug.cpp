@@ -157,6 +157,8 @@ class Pc::Plugs final : public Board {
     place = at;
   }
 
+  void choose(std::string_view property, const std::string& value) override { chosen.emplace_back(property, value); }
+
   void exit(u32 status) override {
     pc_.requests.exit_status = status;
     pc_.interp.stop();
@@ -164,6 +166,7 @@ class Pc::Plugs final : public Board {
 
   // Of the device just made.
   std::string sits_on, place;
+  std::vector<std::pair<std::string, std::string>> chosen;
   NetPort* port_taken = nullptr;
 
   // Puts what the device just made has offered into the tree: "ID.0", or the next free "ide.2".
@@ -224,6 +227,7 @@ Status Pc::plug(const DeviceConfig& config) {
   if (Status s = take_boot_index(values.has("bootindex") ? values.text("bootindex") : ""); !s) return failed(s.error());
   plugs_->sits_on = bus_name;
   plugs_->place.clear();
+  plugs_->chosen.clear();
   plugs_->port_taken = nullptr;
   auto device = type->make(*plugs_, values);
   if (!device) return failed(device.error());
@@ -236,6 +240,9 @@ Status Pc::plug(const DeviceConfig& config) {
   Object& object = ObjectTree::add(*bus, std::string(type->name), std::move(*device));
   object.id = config.id;
   object.place = plugs_->place;
+  for (const auto& [name, value] : plugs_->chosen) {
+    if (Status s = values.set("", name, value); !s) return s;
+  }
   if (plugs_->port_taken) {
     if (Status s = values.set("", "mac", mac_text(plugs_->port_taken->mac())); !s) return s;
     plugs_->port_taken->set_name(config.id.empty() ? card_name(type->name) : config.id);

@@ -75,6 +75,7 @@ Result<std::unique_ptr<Device>> make(Board& board, const Properties& values, boo
     board.add_drive(backend->name, *disk);
     drive = std::move(disk);
   }
+  board.choose("unit", fmt::to_string(unit));
   board.sit_on(bus->name, fmt::to_string(unit));
   bus->socket->plug(unit, std::move(drive));  // which owns, resets and saves it
   return std::unique_ptr<Device>();

@@ -110,6 +110,8 @@ Result<std::unique_ptr<Device>> make(Board& board, const Properties& values, boo
                                       std::move(backend->setup), static_cast<u16>(values.number("rotation_rate")));
   }
   board.add_drive(backend->name, *unit);
+  board.choose("scsi-id", fmt::to_string(place->target));
+  board.choose("lun", fmt::to_string(place->lun));
   board.sit_on(place->bus, fmt::format("{:x},{:x}", place->target, place->lun));
   place->scsi->plug(place->target, place->lun, *unit);
   return std::unique_ptr<Device>(std::move(unit));
