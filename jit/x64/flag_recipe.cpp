@@ -14,14 +14,17 @@ std::size_t FlagRecipes::Hash::operator()(const FlagRecipe& recipe) const {
 }
 
 u32 FlagRecipes::number(const FlagRecipe& recipe) {
+  u32& latest = latest_[Hash()(recipe) * 0x9e3779b97f4a7c15 >> (64 - kLatestLog2)];
+  if (latest != 0 && recipes_[latest - 1] == recipe) return latest;
   const auto [at, is_new] = numbers_.try_emplace(recipe, static_cast<u32>(recipes_.size() + 1));
   if (is_new) recipes_.push_back(recipe);
-  return at->second;
+  return latest = at->second;
 }
 
 void FlagRecipes::clear() {
   recipes_.clear();
   numbers_.clear();
+  latest_.fill(0);
 }
 
 void FlagRecipes::make(u32 number, CpuState& s) const {

@@ -2,6 +2,7 @@
 // are needed for something else: most flags are overwritten before anything looks at them.
 #pragma once
 
+#include <array>
 #include <unordered_map>
 #include <vector>
 
@@ -76,7 +77,10 @@ class FlagRecipes {
   struct Hash {
     std::size_t operator()(const FlagRecipe& recipe) const;
   };
+  static constexpr unsigned kLatestLog2 = 10;
   std::vector<FlagRecipe> recipes_;
+  // A number by the hash: few recipes are what most blocks have, and numbers_ is slow.
+  std::array<u32, 1 << kLatestLog2> latest_{};
   std::unordered_map<FlagRecipe, u32, Hash> numbers_;
 };
 

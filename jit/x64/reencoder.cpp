@@ -12,6 +12,8 @@ constexpr unsigned kHostEsp = kGuestReg[kEsp];
 
 // Of operand `o` at `w` bits: AH to BH keep their numbers 4 to 7.
 unsigned host_number(const Operand& o, unsigned w) { return w == 8 ? o.reg : kGuestReg[o.reg]; }
+// r8 and r9, in which an access that is in no group has its address.
+bool uses_temporaries(const Rm& rm) { return rm.base == kR9; }
 bool is_high_byte(const Operand& o, unsigned w) { return w == 8 && o.kind == Operand::kReg && o.reg > 3; }
 
 }  // namespace
@@ -32,6 +34,7 @@ const HostCode* Reencoder::translate(const Block& block, const Translation& tran
   slow_.clear();
   slow_jumps_.clear();
   misaligned_.clear();
+  other_stack_pages_.clear();
   exits_.clear();
   fixups_.clear();
   absolutes_.clear();
@@ -300,7 +303,7 @@ bool Reencoder::emit_operation(unsigned n) {
     case Pass::kPush: {
       if (mem0) {
         const Rm to = memory(n, 1);
-        if (to.index != Rm::kNone) return false;  // it is in the registers that the other operand needs
+        if (uses_temporaries(to)) return false;  // the other operand needs them
         const Rm from = memory(n, 0);
         load_to(kR8, 32, from);
         hot_.op(32, 0x89, kR8, to);
@@ -370,7 +373,7 @@ bool Reencoder::emit_transfer(unsigned n) {
       const bool from_memory = step.access[1].bytes != 0;
       const Rm to = memory(n, from_memory ? 1 : 0);
       if (from_memory) {
-        if (to.index != Rm::kNone) return false;
+        if (uses_temporaries(to)) return false;
         load_to(kR8, 32, memory(n, 0));
       }
       clobber(n);

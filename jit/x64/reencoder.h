@@ -108,6 +108,12 @@ class Reencoder {
     unsigned linear, bytes;
     u32 slow;
   };
+  struct OtherStackPage {
+    u32 site, back;  // in the hot part
+    unsigned reg, bytes;
+    bool write;
+    u32 slow;
+  };
   struct PendingExit {
     u32 ip = 0;
     // In the hot part:
@@ -156,9 +162,11 @@ class Reencoder {
   void look_up(unsigned n, unsigned page, unsigned linear, bool write);
   Rm memory(unsigned n, unsigned which);
   Rm grouped(unsigned n, const Access& access);
+  void by_stack_page(unsigned n, unsigned to, i32 disp, unsigned bytes, bool write);
   bool rest_relies(unsigned n) const;
   u32 slow_path(unsigned n);
   void slow_jump(unsigned n, int cc);
+  void find_other_page(const OtherStackPage& access);
   void emit_slow_paths();
 
   // reencoder_flags.cpp
@@ -221,6 +229,7 @@ class Reencoder {
   std::vector<Slow> slow_;
   std::vector<SlowJump> slow_jumps_;
   std::vector<Misaligned> misaligned_;
+  std::vector<OtherStackPage> other_stack_pages_;
   std::vector<PendingExit> exits_;
   std::vector<Fixup> fixups_;
   std::vector<Absolute> absolutes_;

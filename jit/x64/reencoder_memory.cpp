@@ -1,4 +1,5 @@
 // Accesses to memory: the check of the flat TLB, once for a group of them where that can be, and the slow paths.
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 
@@ -8,7 +9,7 @@
 namespace xlat::jit::x64 {
 
 namespace {
-constexpr unsigned kR8 = 8, kR9 = 9, kR12 = 12;
+constexpr unsigned kR8 = 8, kR9 = 9, kR12 = 12, kRsp = 4;
 }  // namespace
 
 // The memory operand as the host addresses it, without what a segment adds.
@@ -38,11 +39,26 @@ void Reencoder::look_up(unsigned n, unsigned page, unsigned linear, bool write) 
   slow_jump(n, kZero);
 }
 
-// Access `which` of the instruction, checked. By itself it is [r9 + r8], or a guest's register in place of r8.
+// Register `to` becomes where ESP + disp is in this process.
+void Reencoder::by_stack_page(unsigned n, unsigned to, i32 disp, unsigned bytes, bool write) {
+  linear_to(to, Rm::at(kGuestReg[kEsp], disp));
+  hot_.op(64, 0x2b, to, Rm::at(kRsp, kStackPage));
+  hot_.group1(64, 7, Rm::reg(to), static_cast<i32>(4096 - bytes));
+  const u32 site = hot_.jump(kAbove);
+  hot_.op(64, 0x03, to, Rm::at(kRsp, kStackHost));
+  other_stack_pages_.push_back({site, hot_.size(), to, bytes, write, slow_path(n)});
+}
+
+// Access `which` of the instruction, checked. By itself it is [r9], or [r9 + r8] with a guest's register in place of r8
+// if that serves.
 Rm Reencoder::memory(unsigned n, unsigned which) {
   const Access& access = steps_[n].access[which];
   if (access.group && groups_[access.group - 1u].pointer) return grouped(n, access);
   clobber(n);
+  if (access.base == kEsp) {
+    by_stack_page(n, kR9, access.disp, access.bytes, access.write);
+    return Rm::at(kR9);
+  }
   const Rm at = access.stack ? Rm::at(kGuestReg[access.base], access.disp) : address(insn(n));
   // Registers whose low byte has a name without REX serve as they are.
   const bool plain = at.index == Rm::kNone && at.disp == 0 && at.base < 4;
@@ -66,6 +82,10 @@ Rm Reencoder::grouped(unsigned n, const Access& access) {
     group.checked = true;
     clobber(n);
     const i32 disp = static_cast<i32>(static_cast<u32>(access.disp) + static_cast<u32>(group.low - access.offset));
+    if (access.base == kEsp) {
+      by_stack_page(n, group.pointer, disp, static_cast<unsigned>(group.high - group.low), group.write);
+      return Rm::at(group.pointer, access.offset - group.low);
+    }
     linear_to(kR9,
               access.base == kZeroReg ? Rm{true, Rm::kNone, Rm::kNone, 0, disp} : Rm::at(kGuestReg[access.base], disp));
     // The offset in the page plus what follows: out of 12 bits, it is in another page.
@@ -110,12 +130,29 @@ void Reencoder::slow_jump(unsigned n, int cc) {
   slow_jumps_.push_back({hot_.jump(cc), slow});
 }
 
+// Falls through if the access is not to be made here.
+void Reencoder::find_other_page(const OtherStackPage& o) {
+  fixups_.push_back({false, true, o.site, cold_.size()});
+  cold_.mov_imm32(kR8, o.bytes - 1);
+  const auto* reg = std::find(std::begin(kStackPointers), std::end(kStackPointers), o.reg);
+  absolutes_.push_back({true, cold_.call(), stubs_.stack[reg - std::begin(kStackPointers)][o.write]});
+  fixups_.push_back({true, false, cold_.jump(kNotZero), o.back});
+}
+
 // The interpreter runs the instruction, or with it the rest of the block, and knows where its flags are.
 void Reencoder::emit_slow_paths() {
   std::vector<u32> begins;
   std::vector<u32> calls;
+  auto other = other_stack_pages_.begin();
   for (const Slow& slow : slow_) {
+    const auto is_here = [&](auto at) { return at != other_stack_pages_.end() && at->slow == begins.size(); };
+    u32 over = 0;  // of two accesses the first one's jump; the last one falls through
+    for (; is_here(other); ++other) {
+      find_other_page(*other);
+      if (is_here(std::next(other))) over = cold_.jump(kAlways);
+    }
     begins.push_back(cold_.size());
+    if (over) fixups_.push_back({true, true, over, begins.back()});
     if (slow.set_word) set_flag_word(cold_, slow.word);
     cold_.mov_imm32(kR8, slow.insn | (slow.rest ? kInterpretRest : 0));
     calls.push_back(cold_.call());

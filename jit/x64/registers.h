@@ -13,6 +13,7 @@
 
 #include <array>
 #include <cstddef>
+#include <iterator>
 
 #include "cpu/cpu.h"
 #include "jit/x64/fpu_state.h"
@@ -55,9 +56,13 @@ inline constexpr i32 kFpuSlot = 8;
 inline constexpr i32 kFlagWord = 12;
 // Arguments of the routines in Stubs::helpers, in the stack of translated code: 32 bits each.
 inline constexpr i32 kHelperArg = 16, kHelperInfo = 20;
-// Pages that accesses of a loop found last, in the same place: the linear address of the page, then what it is to be
+// The page of the guest's stack that accesses by ESP found last, in the same place: its linear address and where it is
+// in this process, both 64 bits. It may be written. Whatever may change the TLB makes the address kNoStackPage.
+inline constexpr i32 kStackPage = 24, kStackHost = 32;
+inline constexpr i32 kNoStackPage = -0x7fffffff - 1;  // sign-extended, no linear address is near it
+// Pages that accesses of a loop found last, likewise: the linear address of the page, then what it is to be
 // added to (see codegen_loop.cpp).
-inline constexpr i32 kSlots = 24, kSlotBytes = 16;
+inline constexpr i32 kSlots = 40, kSlotBytes = 16;
 inline constexpr u32 kMostSlots = 8;
 
 // Where the RET of each CALL is to go on, by the ESP between them: code that compares EIP and context, so anything may
@@ -111,6 +116,9 @@ enum class HelperRoutine : u8 {
 inline constexpr unsigned kHelperRoutines = 6;
 inline constexpr unsigned kStringRoutines = 24;
 
+// The registers in which an access by ESP can have its address.
+inline constexpr unsigned kStackPointers[] = {9, 10, 11};
+
 inline constexpr unsigned kIndirectCopiesLog2 = 5, kIndirectCopies = 1 << kIndirectCopiesLog2;
 
 // The routines all translated code of an engine shares; addresses in the code cache.
@@ -125,6 +133,10 @@ struct Stubs {
   const u8* learn = nullptr;     // r8d = EIP to go to, r9 = Exit* of the site
   const u8* load_fpu = nullptr;  // called: r8d = instruction, r9 = Translation*; leaves if it may not run directly
   const u8* helpers[kHelperRoutines] = {};  // called; host flags then: NZ if the interpreter is to run the instruction
+  // Called: an access that does not lie in the page that the accesses by ESP found last. By kStackPointers and whether
+  // it writes: that register is the linear address less kStackPage and becomes where it is in this process; r8d is the
+  // number of bytes less one. The host's ZF says that the TLB has no such page, or it lies in two.
+  const u8* stack[std::size(kStackPointers)][2] = {};
   const u8* strings[kStringRoutines] = {};  // by StringRoutine::number()
   std::size_t bytes = 0;                    // of the code cache they take
 };

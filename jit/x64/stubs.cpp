@@ -6,6 +6,7 @@
 
 #include "jit/address_groups.h"
 #include "jit/x64/flag_recipe.h"
+#include "jit/x64/look_up.h"
 #include "jit/x64/string_stubs.h"
 
 namespace xlat::jit::x64 {
@@ -92,6 +93,40 @@ class StubMaker {
     load_guest();
     a.test(host::r8d, host::r8d);
   }
+  // What has been in C++ may have changed the TLB.
+  void forget_stack_page(i32 pushed) { a.mov(host::qword_ptr(host::rsp, pushed + kStackPage), kNoStackPage); }
+  // See Stubs::stack.
+  void find_stack_page(const host::Gp& at, bool write) {
+    const host::Mem page = host::qword_ptr(host::rsp, 8 + kStackPage),
+                    host = host::qword_ptr(host::rsp, 8 + kStackHost);
+    const asmjit::Label none = a.newLabel(), only_read = a.newLabel();
+    a.add(at, page);
+    a.add(host::r8d, at.r32());
+    a.xor_(host::r8d, at.r32());
+    a.shr(host::r8d, 12);
+    a.jnz(none);
+    a.mov(host::r8d, at.r32());
+    x64::look_up(a, host::r8, true);
+    a.jz(write ? none : only_read);
+    a.mov(page, at);
+    a.and_(page, ~0xfff);
+    a.add(host::r8, page);
+    a.mov(host, host::r8);
+    a.sub(at, page);
+    a.add(at, host::r8);  // no address in this process is 0
+    a.ret();
+    if (!write) {
+      a.bind(only_read);
+      a.mov(host::r8d, at.r32());
+      x64::look_up(a, host::r8, false);
+      a.jz(none);
+      a.add(at, host::r8);
+      a.ret();
+    }
+    a.bind(none);
+    a.xor_(at.r32(), at.r32());
+    a.ret();
+  }
   // r8d = EIP, r11d = context. The jump table, as jump_slot() says.
   void look_up(const JumpEntry* jump_table, const asmjit::Label& miss) {
     constexpr unsigned kEntryLog2 = std::countr_zero(sizeof(JumpEntry));
@@ -148,6 +183,7 @@ Stubs make_stubs(CodeCache& cache, const StateLayout& layout, const JumpEntry* j
   a.mov(host::qword_ptr(host::rsp), host::rsi);
   a.mov(host::dword_ptr(host::rsp, kFpuSlot), 0);
   a.mov(host::dword_ptr(host::rsp, kFlagWord), 0);
+  m.forget_stack_page(0);
   a.mov(kState, host::rdi);
   a.mov(kTlb, field(host::rsi, offsetof(Frame, read_table)));
   a.mov(kBudget, field(host::rsi, offsetof(Frame, budget)));
@@ -161,6 +197,7 @@ Stubs make_stubs(CodeCache& cache, const StateLayout& layout, const JumpEntry* j
   m.store_fpu(8, host::rdi);
   m.take_flag_word(8, host::rdi);
   m.call_engine(interpret, false);
+  m.forget_stack_page(8);
   a.mov(kTlb, field(host::r9, offsetof(Frame, read_table)));
   a.jnz(leave_after_call);
   a.ret();
@@ -227,9 +264,18 @@ Stubs make_stubs(CodeCache& cache, const StateLayout& layout, const JumpEntry* j
     a.mov(field(host::rdi, offsetof(Frame, budget)), kBudget);
     a.mov(host::rax, reinterpret_cast<u64>(helpers[n]));
     a.call(host::rax);
+    m.forget_stack_page(kPushed);
     a.test(host::eax, host::eax);
     for (std::size_t k = std::size(kKept); k-- > 0;) a.pop(gp64(kKept[k]));
     a.ret();
+  }
+
+  std::size_t stack_at[std::size(kStackPointers)][2];
+  for (unsigned n = 0; n < std::size(kStackPointers); ++n) {
+    for (const bool write : {false, true}) {
+      stack_at[n][write] = m.here();
+      m.find_stack_page(gp64(kStackPointers[n]), write);
+    }
   }
 
   std::size_t strings_at[kStringRoutines];
@@ -250,6 +296,9 @@ Stubs make_stubs(CodeCache& cache, const StateLayout& layout, const JumpEntry* j
   stubs.learn = base + learn;
   stubs.load_fpu = base + load_fpu_at;
   for (unsigned n = 0; n < kHelperRoutines; ++n) stubs.helpers[n] = base + helpers_at[n];
+  for (unsigned n = 0; n < std::size(kStackPointers); ++n) {
+    for (const bool write : {false, true}) stubs.stack[n][write] = base + stack_at[n][write];
+  }
   for (unsigned n = 0; n < kStringRoutines; ++n) stubs.strings[n] = base + strings_at[n];
   stubs.bytes = cache.used();
   return stubs;
