@@ -28,6 +28,7 @@ struct JitOptions {
   std::size_t cache_bytes = std::size_t{256} << 20;
   unsigned threshold = 1;               // executions before a block is translated
   unsigned ir_threshold = 16;           // and before it is where that goes by way of the IR, which costs more
+  unsigned rewritten_threshold = 4;     // and before it is in a page whose code has been written often
   unsigned samples = 2;                 // slices that end in a block before it is made a loop, if it is one; 0: at once
   bool reencode = true;                 // false: all blocks go by way of the IR
   std::shared_ptr<PerfMap> perf_map{};  // null: none

@@ -18,9 +18,8 @@ constexpr unsigned kMostVersions = 6;
 // to come by before the next is made, up to this power of two, as making it costs as much as interpreting it a hundred
 // times.
 constexpr u8 kMostPatience = 16;
-// Code in a page that has been written so often is not translated the first time it comes by, as that may be the last.
+// So many writes to the code of a page, and it may be written again before it comes by again.
 constexpr u8 kManyWrites = 4;
-constexpr unsigned kRewrittenThreshold = 4;
 constexpr std::size_t kMostRoom = 2 * Codegen::kMostCodeBytes;
 
 // Whether `to` begins in a page of the block that the exit belongs to.
@@ -99,7 +98,7 @@ Translation* Engine::translation_of(const Block& block, u32 ip) {
     if (t->context == context) return t;
   }
   unsigned threshold = options_.threshold;
-  if (block.rewritten >= kManyWrites) threshold = std::max(threshold, kRewrittenThreshold);
+  if (block.rewritten >= kManyWrites) threshold = std::max(threshold, options_.rewritten_threshold);
   if (block.by_ir) threshold = std::max(threshold, options_.ir_threshold);
   if (++block.heat < threshold << std::min(block.versions_lost, kMostPatience)) return nullptr;
   block.heat = 0;

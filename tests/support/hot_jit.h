@@ -17,6 +17,7 @@ class HotJit : public jit::x64::Engine {
                {.cache_bytes = cache_bytes,
                 .threshold = 1,
                 .ir_threshold = 1,
+                .rewritten_threshold = 1,
                 .samples = samples,
                 .reencode = std::getenv("XLAT_TEST_IR") == nullptr},
                jit::CodeCache::make(cache_bytes).value()) {}
