@@ -30,8 +30,7 @@ struct BlockBackend {
   std::string name;                   // as the monitor calls it
   std::unique_ptr<BlockImage> image;  // null: the drive is empty
   std::string serial;                 // empty: the usual
-  IoErrorHook on_error;
-  DiskSetup setup = {};  // for a Disk, on_error included
+  DiskSetup setup = {};
 };
 
 // What an image is in.
@@ -45,6 +44,8 @@ class Board {
   virtual PortBus& ports() = 0;
   virtual Dma8237& dma() = 0;
   virtual IrqLine isa_irq(unsigned n) = 0;
+  // Whether message signalled interrupts reach a processor. Systems that find them offered where none is complain.
+  virtual bool takes_messages() const = 0;
 
   // The back end with this id, which is this device's alone from now on. Errors name the id and what is wrong.
   virtual Result<CharChannel*> channel(const std::string& id) = 0;
@@ -91,6 +92,8 @@ class Board {
   // The device being made was plugged into this one of several buses of its kind (empty: there is one), at this place
   // of it, as the firmware's paths have it.
   virtual void sit_on(const std::string& bus, const std::string& place) = 0;
+  // A property of the device being made that the user left open has this value.
+  virtual void choose(std::string_view property, const std::string& value) = 0;
 
   // Ends the run with this status.
   virtual void exit(u32 status) = 0;

@@ -41,7 +41,10 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config) {
 }
 
 Machine::~Machine() {
-  for (Pc* pc : pcs_) pc->settle_disks();  // before the gate that they tell goes
+  for (Pc* pc : pcs_) {
+    pc->settle_disks();  // before the gate that they tell goes
+    if (run_state_ == RunState::kPostMigrate) pc->leave_disks();
+  }
   if (pc_) log_.line(LogItem::kJit, "{}", pc_->interp.statistics());
 }
 
@@ -83,6 +86,7 @@ void Machine::stop(RunState why) {
   step_.reset();
   if (!change_state(why)) return;
   stopped_at_ = linear_ip();
+  for (Pc* pc : pcs_) pc->make_disks_safe();
   if (on_stop_) on_stop_(why);
 }
 

@@ -40,6 +40,18 @@ void Pc::settle_disks() {
   }
 }
 
+void Pc::make_disks_safe() {
+  for (Disk* disk : disks()) {
+    if (disk) disk->make_all_safe();
+  }
+}
+
+void Pc::leave_disks() {
+  for (Disk* disk : disks()) {
+    if (disk) disk->drop();
+  }
+}
+
 void Pc::resume_disks() {
   for (Disk* disk : disks()) {
     if (disk) disk->resume();

@@ -107,6 +107,7 @@ Pc::Pc(const MachineConfig& config, Log& log, std::unique_ptr<GuestRam> guest_ra
   for (const ChannelConfig& c : config.channels) channels_.push_back(std::make_unique<CharChannel>(c.id, c.output));
   for (const NetworkConfig& n : config.networks) networks_.push_back(std::make_unique<NetPort>(n.id, n.output));
   disk_host_.timed = config.time.deterministic;
+  disk_host_.warn = config.warn;
   wire();
   plant_tree();
 }

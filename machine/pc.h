@@ -121,12 +121,16 @@ class Pc {
   AtapiCdrom* cdrom(unsigned ide_index);
   AtaDisk* disk(unsigned ide_index);
 
-  // The media of all drives but the USB's, in the order they were made; a place is empty when a drive has gone.
+  // The media of all drives, in the order they were made; a place is empty when a drive has gone.
   const std::vector<Disk*>& disks() const { return disk_host_.disks; }
   // Told from a disk's own thread that one of its requests is done; it is over when Disk::deliver() is called.
   void on_disk_done(std::function<void(u16 disk, u64 request)> told) { disk_host_.told = std::move(told); }
   // Waits until no disk is at work.
   void settle_disks();
+  // The same, and what was written is safe on the host's disk.
+  void make_disks_safe();
+  // Another machine has the disks from now on: what they were asked for and has failed is not tried again here.
+  void leave_disks();
 
   // Drives and media, machine/media.cpp. Names are those of block_devices().
   std::vector<BlockDevice> block_devices();
@@ -181,9 +185,11 @@ class Pc {
     void finished(u16 place, u64 number) override {
       if (told) told(place, number);
     }
+    void lost(const std::string& what) override { warn(what); }
     std::vector<Disk*> disks;
     std::function<void(u16, u64)> told;
     bool timed = false;
+    std::function<void(const std::string&)> warn;
   };
 
   MachineConfig config_;

@@ -19,6 +19,7 @@ class Pc::Plugs final : public Board {
   PortBus& ports() override { return pc_.ports; }
   Dma8237& dma() override { return pc_.dma; }
   IrqLine isa_irq(unsigned n) override { return pc_.isa_irqs.input(n); }
+  bool takes_messages() const override { return false; }  // there is no local APIC
   std::vector<IdeBus> ide_buses() override {
     std::vector<IdeBus> all = {{"ide.0", &pc_.ide_primary}, {"ide.1", &pc_.ide_secondary}};
     all.insert(all.end(), ide_buses_.begin(), ide_buses_.end());
@@ -54,19 +55,19 @@ class Pc::Plugs final : public Board {
       config = *found;
     }
     config.cdrom = medium == Medium::kDisc;
-    BlockBackend backend{id.empty() ? name : id, nullptr, config.serial, nullptr, {}};
+    BlockBackend backend{id.empty() ? name : id, nullptr, config.serial, {}};
     if (config.has_image()) {
       auto opened = pc_.open_image(config);
       if (!opened) return opened.error();
       backend.image = std::move(*opened);
     }
-    backend.on_error = [pc = &pc_, medium, config](bool write, const Error& failed) {
+    backend.setup = {.name = backend.name, .host = &pc_.disk_host_, .policy = config.policy};
+    backend.setup.on_error = [pc = &pc_, medium, config](bool write, const Error& failed) {
       const IoErrorPolicy policy = write ? config.on_write_error : config.on_read_error;
       // A disc is not read again by itself.
       return pc->judge_io(
           medium != Medium::kHardDisk && policy != IoErrorPolicy::kIgnore ? IoErrorPolicy::kReport : policy, failed);
     };
-    backend.setup = {.host = &pc_.disk_host_, .on_error = backend.on_error, .policy = config.policy};
     if (config.snapshot || pc_.config_.follower) backend.setup.policy.ignore_flush = true;  // it is gone in the end
     pc_.drives_.push_back({backend.name, std::move(config), nullptr});
     return backend;
@@ -156,6 +157,8 @@ class Pc::Plugs final : public Board {
     place = at;
   }
 
+  void choose(std::string_view property, const std::string& value) override { chosen.emplace_back(property, value); }
+
   void exit(u32 status) override {
     pc_.requests.exit_status = status;
     pc_.interp.stop();
@@ -163,24 +166,23 @@ class Pc::Plugs final : public Board {
 
   // Of the device just made.
   std::string sits_on, place;
+  std::vector<std::pair<std::string, std::string>> chosen;
   NetPort* port_taken = nullptr;
 
   // Puts what the device just made has offered into the tree: "ID.0", or the next free "ide.2".
   void name_buses(Object& object) {
-    unsigned own = 0, usual = 2;
-    for (IdeBus& bus : ide_buses_) {
-      if (!bus.name.empty()) continue;
-      while (object.id.empty() && pc_.tree_.find_bus(fmt::format("ide.{}", usual))) ++usual;
-      bus.name = object.id.empty() ? fmt::format("ide.{}", usual) : fmt::format("{}.{}", object.id, own++);
-      object.add_bus(bus.name, "IDE");
-    }
-    usual = 0;
-    for (NamedScsiBus& bus : scsi_buses_) {
-      if (!bus.name.empty()) continue;
-      while (object.id.empty() && pc_.tree_.find_bus(fmt::format("scsi.{}", usual))) ++usual;
-      bus.name = object.id.empty() ? fmt::format("scsi.{}", usual) : fmt::format("{}.{}", object.id, own++);
-      object.add_bus(bus.name, "SCSI");
-    }
+    unsigned own = 0;
+    const auto name_all = [&](auto& buses, std::string_view usual, std::string_view type) {
+      for (auto& bus : buses) {
+        if (!bus.name.empty()) continue;
+        unsigned free = 0;
+        while (pc_.tree_.find_bus(fmt::format("{}.{}", usual, free))) ++free;
+        bus.name = object.id.empty() ? fmt::format("{}.{}", usual, free) : fmt::format("{}.{}", object.id, own++);
+        object.add_bus(bus.name, std::string(type));
+      }
+    };
+    name_all(ide_buses_, "ide", "IDE");
+    name_all(scsi_buses_, "scsi", "SCSI");
   }
 
  private:
@@ -225,6 +227,7 @@ Status Pc::plug(const DeviceConfig& config) {
   if (Status s = take_boot_index(values.has("bootindex") ? values.text("bootindex") : ""); !s) return failed(s.error());
   plugs_->sits_on = bus_name;
   plugs_->place.clear();
+  plugs_->chosen.clear();
   plugs_->port_taken = nullptr;
   auto device = type->make(*plugs_, values);
   if (!device) return failed(device.error());
@@ -237,6 +240,9 @@ Status Pc::plug(const DeviceConfig& config) {
   Object& object = ObjectTree::add(*bus, std::string(type->name), std::move(*device));
   object.id = config.id;
   object.place = plugs_->place;
+  for (const auto& [name, value] : plugs_->chosen) {
+    if (Status s = values.set("", name, value); !s) return s;
+  }
   if (plugs_->port_taken) {
     if (Status s = values.set("", "mac", mac_text(plugs_->port_taken->mac())); !s) return s;
     plugs_->port_taken->set_name(config.id.empty() ? card_name(type->name) : config.id);

@@ -159,6 +159,8 @@ case $name in
   pxe)
     mkdir "$out/served"
     nasm -f bin -o "$out/served/hello.0" "$here/guest-files/pxe-hello.asm"
+    nasm -f bin -d DISK -o "$out/disk.img" "$here/guest-files/pxe-hello.asm"
+    truncate -s 1M "$out/disk.img"
     ;;
   linux-net)
     kernel linux-image-686

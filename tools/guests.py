@@ -1,6 +1,7 @@
 """Runs guests that tests/guests describes: starts xlat, waits for texts, types answers, checks how it ends."""
 import array
 import contextlib
+import glob
 import hashlib
 import itertools
 import math
@@ -174,6 +175,17 @@ def with_sums(text, files):
     return re.sub(r"\{md5:([^}]+)\}", md5, text)
 
 
+def known_host():
+    """A name that the host's resolver knows from a name server, and its address: where Debian's packages come from."""
+    sources = glob.glob("/etc/apt/sources.list") + glob.glob("/etc/apt/sources.list.d/*")
+    for path in sources:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            for host in re.findall(r"https?://([\w.-]+)", file.read()):
+                with contextlib.suppress(OSError):
+                    return host, socket.gethostbyname(host)
+    return None
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -216,21 +228,24 @@ def run_guest(name, spec, engine):
             subprocess.run([os.path.join(ROOT, "build/release/xlat-img"), *words], cwd=work, check=True, stdout=transcript)
         outputs = []
         port = free_port()
+        known = known_host() if "{name}" in spec["command"] else None
         server = byte_server.start().server_address[1] if "{server}" in spec["command"] else 0
         with contextlib.suppress(FileNotFoundError):
             shutil.copytree(os.path.join(files, "served"), os.path.join(work, "served"))
         def command(more):
             args = [part.replace("{files}", files).replace("{work}", work).replace("{server}", str(server))
-                    .replace("{port}", str(port)) for part in shlex.split(spec["command"] + " " + more)]
+                    .replace("{port}", str(port)).replace("{name}", known[0] if known else "localhost") for part in shlex.split(spec["command"] + " " + more)]
             return args + (["-engine", engine] if engine else [])
         for more, steps in itertools.product(spec.get("variants", [""]), spec["runs"]):
-            args = command(more)
+            args = command(more + " " + steps.get("command", ""))
             run = Run(args, time.monotonic() + spec.get("timeout", 300) * (PATIENCE.get((engine or "").split(",")[0], 1)), work, transcript)
             run.port = port
             try:
                 for step in steps["steps"]:
                     for action, value in step.items():
                         value = with_sums(value, files)
+                        if "{address}" in value:
+                            value = value.replace("{address}", re.escape(known[1])) if known else ""
                         getattr(run, {"keys": "type_keys", "screen": "expect_screen", "type": "type_text"}.get(action, action))(value)
                 run.finish(steps.get("exit"))
                 for tone in steps.get("tones", []):

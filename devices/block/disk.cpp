@@ -1,16 +1,16 @@
 // Requests on their way to a medium and back.
 #include "devices/block/disk.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+
+#include "base/zeros.h"
 
 namespace xlat {
 
 namespace {
 constexpr u64 kRetryNs = 1'000'000;
-
-bool all_zero(std::span<const u8> bytes) {
-  return std::all_of(bytes.begin(), bytes.end(), [](u8 b) { return b == 0; });
-}
 }  // namespace
 
 Disk::Disk(Clock& clock, std::unique_ptr<BlockImage> image, DiskSetup setup, Done done)
@@ -32,6 +32,7 @@ Disk::~Disk() {
     changed_.notify_all();
     thread_.join();
   }
+  try_again();
   exchange(nullptr);
   if (setup_.host) setup_.host->remove(place_);
 }
@@ -39,7 +40,8 @@ Disk::~Disk() {
 // ---- On the machine's thread ----
 
 void Disk::submit(DiskRequest request, u64 delay_ns) {
-  ASSERT(request.bytes <= kMostBytes && pending_.size() < kMostRequests);
+  const bool carries = request.op == DiskRequest::Op::kRead || request.op == DiskRequest::Op::kWrite;
+  ASSERT((!carries || request.bytes <= kMostBytes) && !full());
   auto job = std::make_shared<Job>();
   job->request = std::move(request);
   if (job->request.op == DiskRequest::Op::kRead) job->request.data = buffer(job->request.bytes);
@@ -110,13 +112,37 @@ std::unique_ptr<BlockImage> Disk::exchange(std::unique_ptr<BlockImage> image) {
   if (!setup_.host) {
     for (const JobPtr& job : pending_) await(job);
   }
-  // Nobody could do anything about a failure now.
-  if (image_ && unflushed_ && !setup_.policy.ignore_flush) static_cast<void>(image_->flush());
+  make_all_safe();
   unflushed_ = false;
   for (const JobPtr& job : pending_) job->last = true;
   if (!pending_.empty()) pending_.front()->again = false;
   set_timer();
   return std::exchange(image_, std::move(image));
+}
+
+void Disk::make_all_safe() {
+  settle();
+  if (!image_ || !unflushed_) return;
+  if (Status s = make_safe(); !s && setup_.host) {
+    setup_.host->lost(fmt::format("drive '{}': {}: what was written last may be lost", setup_.name, s.error().message));
+  }
+}
+
+// At the end. A machine that stands still for a failure has not told its guest.
+void Disk::try_again() {
+  if (!setup_.host || !image_ || loaded_) return;
+  bool failed = false;
+  for (const JobPtr& job : pending_) {
+    DiskRequest& request = job->request;
+    failed |= !request.status;
+    if (!failed || request.op == DiskRequest::Op::kRead) continue;
+    perform(request);
+    if (request.status) continue;
+    const bool flush = request.op == DiskRequest::Op::kFlush;
+    setup_.host->lost(fmt::format("drive '{}': {}: {} lost", setup_.name, request.status.error().message,
+                                  flush ? "what was written last may be"
+                                        : fmt::format("{} bytes at offset {} are", request.bytes, request.offset)));
+  }
 }
 
 // Until the job is done.
@@ -174,10 +200,13 @@ void Disk::timer_fired() {
   if (pending_.empty()) return;
   const JobPtr job = pending_.front();
   if (job->again) {
-    // Time goes on, so the user said so.
-    job->announced = false;
+    // Time goes on, so the user said so. What is behind it was done already, but is to come after it.
+    settle();
+    for (const JobPtr& each : pending_) {
+      each->announced = false;
+      start(each);
+    }
     job->due = clock_.now();
-    start(job);
     return set_timer();
   }
   job->announced = true;
@@ -203,7 +232,7 @@ void Disk::serialize(Archive& ar) {
   for (const JobPtr& job : pending_) {
     DiskRequest& r = job->request;
     ar.range(r.op, DiskRequest::Op::kRead, DiskRequest::Op::kLast);
-    ar(r.tag)(r.offset)(r.through)(job->number)(job->due);
+    ar(r.tag)(r.offset)(r.through)(r.unmap)(job->number)(job->due);
     if (r.op == DiskRequest::Op::kWrite) {
       ar.blob(r.data, kMostBytes);
       if (ar.loading()) r.bytes = r.data.size();
@@ -257,7 +286,8 @@ void Disk::perform(DiskRequest& request) {
         return image_->discard(request.offset, request.bytes);
       case DiskRequest::Op::kWriteZeroes:
         unflushed_ = true;
-        if (Status s = image_->write_zeroes(request.offset, request.bytes, setup_.policy.discard); !s) return s;
+        if (Status s = image_->write_zeroes(request.offset, request.bytes, request.unmap && setup_.policy.discard); !s)
+          return s;
         if (!request.through) return {};
         break;
     }

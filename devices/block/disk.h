@@ -27,6 +27,7 @@ struct DiskRequest {
   u64 offset = 0, bytes = 0;  // none of a flush
   std::vector<u8> data = {};  // to be written; when it is done, what was read
   bool through = false;       // a write is over when it is on the host's disk
+  bool unmap = false;         // zeros may be written as a hole, where the user lets discards reach the image
   Status status = {};         // when it is done; data of a read that failed are zeros
 };
 
@@ -42,6 +43,8 @@ class DiskHost {
   // thread.
   virtual bool by_time() const = 0;
   virtual void finished(u16 place, u64 number) = 0;
+  // The user is to know: what was written is not on the host's disk, and nobody will try again.
+  virtual void lost(const std::string& what) = 0;
 };
 
 // What the user wants of a medium.
@@ -53,6 +56,7 @@ struct DiskPolicy {
 };
 
 struct DiskSetup {
+  std::string name = {};     // as the user knows it
   DiskHost* host = nullptr;  // null: no thread; requests are done on the machine's, at their virtual time
   IoErrorHook on_error = {};
   DiskPolicy policy = {};
@@ -65,7 +69,7 @@ struct DiskSetup {
 // a load they are made again, which does no harm as they are the last ones; a drive need do nothing but call it.
 //
 // Failures: the hook decides. A request that is to be tried again stays in flight, with those behind it, until virtual
-// time goes on; a drive sees only those that are over.
+// time goes on, and they are all done again in their order; a drive sees only those that are over.
 class Disk {
  public:
   static constexpr u64 kMostBytes = u64{32} << 20;   // of one request's data
@@ -76,7 +80,7 @@ class Disk {
 
   // `image` null: no medium, all requests fail.
   Disk(Clock& clock, std::unique_ptr<BlockImage> image, DiskSetup setup, Done done);
-  // Finishes what was begun, and flushes.
+  // Finishes what was begun, tries once more what has failed, and flushes.
   ~Disk();
   Disk(const Disk&) = delete;
   Disk& operator=(const Disk&) = delete;
@@ -96,6 +100,7 @@ class Disk {
   // Room for so many bytes to write, with anything in it.
   std::vector<u8> buffer(std::size_t bytes);
   bool in_flight() const { return !pending_.empty(); }
+  bool full() const { return pending_.size() >= kMostRequests; }
   void serialize(Archive& ar);
 
   // The guest may switch the cache off: every write then goes through.
@@ -118,6 +123,8 @@ class Disk {
   // ---- For the machine ----
   // Waits until all that was made is done. Nobody is told of it yet.
   void settle() const;
+  // The machine stands still: the same, and what was written is made safe.
+  void make_all_safe();
   // The request with this number is over, here and now; the thread is waited for. Numbers of dropped ones do nothing.
   void deliver(u64 number);
   // After a load, when the media have what they should have: makes requests in flight again.
@@ -143,6 +150,7 @@ class Disk {
   void perform(DiskRequest& request);
   Status write_data(const DiskRequest& request);
   Status make_safe();
+  void try_again();
   void await(const JobPtr& job);
   void tell();
   void set_timer();

@@ -27,6 +27,7 @@ Result<std::unique_ptr<Device>> make(Board& board, const Properties& values) {
     if (!format) return format.error();
     type = format.value().drive == FloppyType::k720K ? FloppyType::k1440K : format.value().drive;
   }
+  board.choose("unit", fmt::to_string(unit));
   board.sit_on("", fmt::to_string(unit));
   FloppyDrive& drive = controller.attach(unit, type, std::move(backend->setup));
   board.add_drive(backend->name, drive);

@@ -11,12 +11,14 @@ enum HostRegister : unsigned { kCap = 0x00, kGhc = 0x04, kIs = 0x08, kPi = 0x0c,
 constexpr unsigned kPortsBegin = 0x100, kPortBytes = 0x80;
 // GHC.
 constexpr u32 kHbaReset = 1 << 0, kInterruptEnable = 1 << 1, kAhciEnable = u32{1} << 31;
-// CAP: AHCI only, 3 Gb/s, 32 commands, so many ports.
-constexpr u32 kCapabilities = 1 << 18 | 2 << 20 | 31 << 8 | (Ahci::kPorts - 1);
+// CAP: 64-bit addresses, native queuing, AHCI only, 3 Gb/s, 32 commands, so many ports.
+constexpr u32 kCapabilities = u32{1} << 31 | 1 << 30 | 1 << 18 | 2 << 20 | 31 << 8 | (Ahci::kPorts - 1);
+// Where the ICH9 has its capabilities, and its index and data registers in BAR 4.
+constexpr unsigned kMsi = 0x80, kSata = 0xa8, kIndex = 0x10, kData = 0x14;
 
 }  // namespace
 
-Ahci::Ahci(AddressSpace& memory, Clock& clock)
+Ahci::Ahci(AddressSpace& memory, Clock& clock, bool messages)
     : PciFunction({.vendor = 0x8086,
                    .device = 0x2922,
                    .revision = 2,
@@ -26,6 +28,11 @@ Ahci::Ahci(AddressSpace& memory, Clock& clock)
                    .interrupt_pin = 1}),
       memory_(memory) {
   define8(0x90, 1 << 6);  // MAP: AHCI mode
+  add_capability(kSata, 0x12);
+  define16(kSata + 2, 0x0010);                       // revision 1.0
+  define32(kSata + 4, (4 + 4) | (kIndex / 4) << 4);  // the pair is in BAR 4, at this doubleword
+  if (messages) add_msi(kMsi);
+  add_io_bar(4, 32, pair_, kWidthsAll);
   add_memory_bar(5, 4096, *this);
   for (auto& port : ports_) port = std::make_unique<AhciPort>(*this, clock);
 }
@@ -37,23 +44,37 @@ void Ahci::reset() {
 
 void Ahci::reset_hba() {
   control_ = kAhciEnable;
-  pending_ = 0;
+  pending_ = index_ = 0;
   for (auto& port : ports_) port->reset();
   update_interrupt();
 }
 
 void Ahci::serialize(Archive& ar) {
-  ar.section("ahci", 1);
+  if (ar.section("ahci", 2) < 2) ar.fail("version 1, without queues, is not read any more");
   serialize_config(ar);
-  ar(control_)(pending_);
+  ar(control_)(pending_)(index_);
   for (auto& port : ports_) port->serialize(ar);
 }
 
 void Ahci::update_interrupt() {
+  const u32 before = pending_;
   for (unsigned n = 0; n < kPorts; ++n) {
     if (ports_[n]->interrupting()) pending_ |= u32{1} << n;
   }
-  set_intx(pending_ != 0 && (control_ & kInterruptEnable));
+  const bool level = pending_ != 0 && (control_ & kInterruptEnable);
+  if (level && intx_level() && (pending_ & ~before)) send_message();
+  set_intx(level);
+}
+
+u32 Ahci::IndexPair::read(u64 offset, unsigned width) {
+  if (width != 4) return 0;
+  return offset == kIndex ? hba_.index_ : offset == kData ? hba_.read(hba_.index_, 4) : 0;
+}
+
+void Ahci::IndexPair::write(u64 offset, unsigned width, u32 value) {
+  if (width != 4) return;
+  if (offset == kIndex) hba_.index_ = value & 0xffc;
+  if (offset == kData) hba_.write(hba_.index_, 4, value);
 }
 
 u32 Ahci::read(u64 offset, unsigned width) {
@@ -101,7 +122,7 @@ void Ahci::write(u64 offset, unsigned width, u32 value) {
 namespace {
 
 Result<std::unique_ptr<Device>> make(Board& board, const Properties&) {
-  auto ahci = std::make_unique<Ahci>(board.memory(), board.clock());
+  auto ahci = std::make_unique<Ahci>(board.memory(), board.clock(), board.takes_messages());
   for (unsigned n = 0; n < Ahci::kPorts; ++n) board.offer_bus(ahci->port(n));
   return std::unique_ptr<Device>(std::move(ahci));
 }

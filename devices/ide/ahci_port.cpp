@@ -3,16 +3,21 @@
 
 #include "base/bits.h"
 #include "devices/ide/ahci.h"
+#include "devices/ide/ahci_bits.h"
+#include "devices/ide/ata.h"
 
 namespace xlat {
 
 using namespace ata;
+using namespace ahci;
 
 namespace {
 
 enum PortRegister : unsigned {
   kPxClb = 0x00,
+  kPxClbu = 0x04,
   kPxFb = 0x08,
+  kPxFbu = 0x0c,
   kPxIs = 0x10,
   kPxIe = 0x14,
   kPxCmd = 0x18,
@@ -24,12 +29,6 @@ enum PortRegister : unsigned {
   kPxSact = 0x34,
   kPxCi = 0x38,
 };
-// PxIS.
-constexpr u32 kDhrs = 1 << 0, kPss = 1 << 1, kPcs = 1 << 6, kPrcs = 1 << 22, kTfes = 1 << 30;
-constexpr u32 kInterrupts = 0xfdc000ff;
-// PxCMD.
-constexpr u32 kSt = 1 << 0, kSud = 1 << 1, kPod = 1 << 2, kClo = 1 << 3, kFre = 1 << 4, kFr = 1 << 14, kCr = 1 << 15,
-              kAtapi = 1 << 24, kIcc = u32{0xf} << 28;
 // PxSERR: the link came up again.
 constexpr u32 kDiagX = 1 << 26, kDiagN = 1 << 16;
 constexpr u32 kNothing = 0x7f;  // PxTFD without a drive
@@ -44,11 +43,13 @@ AhciPort::AhciPort(Ahci& hba, Clock& clock) : hba_(hba), clock_(clock), event_(c
 
 void AhciPort::plug(unsigned, std::unique_ptr<IdeDrive> drive) {
   drive_ = std::move(drive);
+  disk_ = dynamic_cast<AtaDisk*>(drive_.get());
   if (drive_) drive_->plug(*this, false);
 }
 
 void AhciPort::reset() {
-  list_ = received_ = status_ = enable_ = control_ = error_ = issued_ = 0;
+  list_ = received_ = 0;
+  status_ = enable_ = control_ = error_ = issued_ = 0;
   command_ = kSud | kPod;
   signature_ = 0xffffffff;
   failed_ = false;
@@ -60,18 +61,24 @@ void AhciPort::reset() {
 void AhciPort::restart_drive() {
   task_file_ = drive_ ? kBsy : kNothing;
   slot_ = kNone;
-  issued_ = 0;
+  issued_ = active_ = 0;
+  end_queue();
   if (!drive_) return;
   wants_signature_ = true;
   drive_->reset();
 }
 
+void AhciPort::Cursor::serialize(Archive& ar) { ar(table)(entries)(entry)(used)(moved); }
+
 void AhciPort::serialize(Archive& ar) {
   bool present = drive_ != nullptr;
   ar(present);
   if (present != (drive_ != nullptr)) return ar.fail("the machine has other drives than the state");
-  ar(list_)(received_)(status_)(enable_)(command_)(task_file_)(signature_)(control_)(error_)(issued_)(failed_);
-  ar(slot_)(header_)(table_)(entry_)(entry_used_)(moved_)(wants_signature_);
+  ar(list_)(received_)(status_)(enable_)(command_)(task_file_)(signature_)(control_)(error_)(issued_)(active_)(failed_);
+  ar(slot_)(header_)(wants_signature_);
+  cursor_.serialize(ar);
+  for (Queued& each : queue_) each.serialize(ar);
+  if (!disk_) queue_ = {};
   if (slot_ != kNone && slot_ > 31) {
     ar.fail("no such command slot");
     slot_ = kNone;
@@ -82,8 +89,10 @@ void AhciPort::serialize(Archive& ar) {
 
 u32 AhciPort::read(unsigned offset) const {
   switch (offset) {
-    case kPxClb: return list_;
-    case kPxFb: return received_;
+    case kPxClb: return static_cast<u32>(list_);
+    case kPxClbu: return static_cast<u32>(list_ >> 32);
+    case kPxFb: return static_cast<u32>(received_);
+    case kPxFbu: return static_cast<u32>(received_ >> 32);
     case kPxIs: return status_;
     case kPxIe: return enable_;
     case kPxCmd:
@@ -94,6 +103,7 @@ u32 AhciPort::read(unsigned offset) const {
     case kPxSsts: return drive_ && (control_ & 0xf) == 0 ? 0x123 : 0;  // there, 3 Gb/s, active
     case kPxSctl: return control_;
     case kPxSerr: return error_;
+    case kPxSact: return active_;
     case kPxCi: return issued_;
     default: return 0;
   }
@@ -101,8 +111,10 @@ u32 AhciPort::read(unsigned offset) const {
 
 void AhciPort::write(unsigned offset, u32 value) {
   switch (offset) {
-    case kPxClb: list_ = value & ~0x3ffu; break;
-    case kPxFb: received_ = value & ~0xffu; break;
+    case kPxClb: list_ = (list_ & ~mask(32)) | (value & ~0x3ffu); break;
+    case kPxClbu: list_ = (list_ & mask(32)) | u64{value} << 32; break;
+    case kPxFb: received_ = (received_ & ~mask(32)) | (value & ~0xffu); break;
+    case kPxFbu: received_ = (received_ & mask(32)) | u64{value} << 32; break;
     case kPxIs: status_ &= ~value | kPcs | kPrcs; break;  // those two follow PxSERR
     case kPxIe: enable_ = value & kInterrupts; break;
     case kPxCmd: {
@@ -111,9 +123,10 @@ void AhciPort::write(unsigned offset, u32 value) {
       if ((value & kIcc) == u32{1} << 28) command_ &= ~kIcc;  // active already
       if (value & kClo) task_file_ &= ~u32{kBsy | kDrq};
       if (stops) {
-        issued_ = 0;
+        issued_ = active_ = 0;
         slot_ = kNone;
         failed_ = false;
+        end_queue();
       }
       if (shows && !wants_signature_ && drive_ && signature_ == 0xffffffff) reset_done();
       event_.schedule(clock_.now());
@@ -133,6 +146,9 @@ void AhciPort::write(unsigned offset, u32 value) {
       error_ &= ~value;
       if (!(error_ & kDiagX)) status_ &= ~kPcs;
       if (!(error_ & kDiagN)) status_ &= ~kPrcs;
+      break;
+    case kPxSact:
+      if (command_ & kSt) active_ |= value;
       break;
     case kPxCi:
       if (!(command_ & kSt)) break;
@@ -192,10 +208,10 @@ void AhciPort::look() {
 void AhciPort::begin(u8 slot) {
   const u64 header_at = list_ + u64{32} * slot;
   header_ = static_cast<u32>(hba_.memory_.read(header_at, 4));
-  table_ = static_cast<u32>(hba_.memory_.read(header_at + 8, 4)) & ~0x7fu;
-  entry_ = entry_used_ = moved_ = 0;
+  cursor_ = {.table = hba_.memory_.read(header_at + 8, 4) & ~u64{0x7f}, .entries = header_ >> 16};
+  cursor_.table |= hba_.memory_.read(header_at + 12, 4) << 32;
   std::array<u8, kFisBytes> fis{};
-  hba_.memory_.read_block(table_, fis);
+  hba_.memory_.read_block(cursor_.table, fis);
   slot_ = slot;
   if (fis[0] != kHostToDevice) {  // nothing a drive would take
     task_file_ = kDrdy | kErr | u32{kAbrt} << 8;
@@ -204,7 +220,15 @@ void AhciPort::begin(u8 slot) {
     failed_ = true;
     return raise(kTfes);
   }
-  fis[1] & kCommandFis ? issue(fis) : control(fis);
+  if (!(fis[1] & kCommandFis)) return control(fis);
+  if (disk_ && (fis[2] == kReadQueued || fis[2] == kWriteQueued)) return begin_queued(slot, fis);
+  // Between queued commands there is no room for others.
+  if (queue_in_use()) {
+    issued_ &= ~(u32{1} << slot);
+    slot_ = kNone;
+    return fail_queue(kNotQueued, kAbrt);
+  }
+  issue(fis);
 }
 
 void AhciPort::control(std::span<const u8> fis) {
@@ -212,6 +236,7 @@ void AhciPort::control(std::span<const u8> fis) {
   slot_ = kNone;
   const bool resets = fis[15] & kSrst;
   if (resets) wants_signature_ = true;
+  end_queue();
   drive_->set_srst(resets);
   // Software says in the header that BSY is not to keep the next one from being sent.
   if (wants_signature_) task_file_ = header_ & kHeaderClearBusy ? 0 : kBsy;
@@ -246,8 +271,8 @@ void AhciPort::move_data() {
     return;
   }
   bytes.resize(drive_->bytes_wanted());
-  if ((header_ & kHeaderAtapi) && bytes.size() <= 16 && moved_ == 0) {
-    hba_.memory_.read_block(table_ + kAcmd, bytes);
+  if ((header_ & kHeaderAtapi) && bytes.size() <= 16 && cursor_.moved == 0) {
+    hba_.memory_.read_block(cursor_.table + kAcmd, bytes);
   } else {
     const std::size_t got = from_memory(bytes);
     std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(got), bytes.end(), u8{0});
@@ -261,7 +286,7 @@ void AhciPort::move_data() {
 
 // `with_register_fis`: not after PIO to the host, whose last PIO setup says it all.
 void AhciPort::complete(bool with_register_fis) {
-  hba_.memory_.write(list_ + u64{32} * slot_ + 4, 4, moved_);
+  hba_.memory_.write(list_ + u64{32} * slot_ + 4, 4, cursor_.moved);
   issued_ &= ~(u32{1} << slot_);
   slot_ = kNone;
   if (with_register_fis) {
@@ -273,6 +298,10 @@ void AhciPort::complete(bool with_register_fis) {
     failed_ = true;
     raise(kTfes);
   }
+}
+
+void AhciPort::put_received(u32 offset, std::span<const u8> fis) {
+  if (command_ & kFre) hba_.memory_.write_block(received_ + offset, fis);
 }
 
 // SATA 1.0a, 8.5.2 and 8.5.7.
@@ -295,7 +324,7 @@ void AhciPort::put_fis(Fis kind, bool interrupt, u32 bytes) {
     fis[16] = static_cast<u8>(bytes);
     fis[17] = static_cast<u8>(bytes >> 8);
   }
-  if (command_ & kFre) hba_.memory_.write_block(received_ + (kind == Fis::kPioSetup ? 0x20u : 0x40u), fis);
+  put_received(kind == Fis::kPioSetup ? 0x20 : 0x40, fis);
   task_file_ = status | u32{error} << 8;
   if (interrupt) raise(kind == Fis::kPioSetup ? kPss : kDhrs);
 }
@@ -305,32 +334,34 @@ void AhciPort::put_fis(Fis kind, bool interrupt, u32 bytes) {
 bool AhciPort::running() const { return slot_ != kNone && hba_.bus_master(); }
 
 template <class Move>
-std::size_t AhciPort::walk(std::size_t bytes, Move move) {
+std::size_t AhciPort::walk(Cursor& cursor, std::size_t bytes, Move move) {
   std::size_t done = 0;
-  const u32 entries = header_ >> 16;
-  while (done < bytes && entry_ < entries) {
-    const u64 at = table_ + u64{kPrdt} + u64{kPrdBytes} * entry_;
-    const u32 address = static_cast<u32>(hba_.memory_.read(at, 4)) & ~1u;
+  while (done < bytes && cursor.entry < cursor.entries) {
+    const u64 at = cursor.table + kPrdt + u64{kPrdBytes} * cursor.entry;
+    const u64 address = (hba_.memory_.read(at, 4) & ~u64{1}) | hba_.memory_.read(at + 4, 4) << 32;
     const u32 size = (static_cast<u32>(hba_.memory_.read(at + 12, 4)) & 0x3fffff) + 1;
-    const u32 left = size > entry_used_ ? size - entry_used_ : 0;
+    const u32 left = size > cursor.used ? size - cursor.used : 0;
     const u32 run = static_cast<u32>(std::min<std::size_t>(left, bytes - done));
-    if (run > 0) move(address + entry_used_, done, run);
-    entry_used_ += run;
+    if (run > 0) move(address + cursor.used, done, run);
+    cursor.used += run;
     done += run;
-    if (run == left) ++entry_, entry_used_ = 0;
+    if (run == left) ++cursor.entry, cursor.used = 0;
   }
-  moved_ += static_cast<u32>(done);
+  cursor.moved += static_cast<u32>(done);
   return done;
 }
 
-std::size_t AhciPort::to_memory(std::span<const u8> from) {
-  return walk(from.size(),
-              [&](u32 at, std::size_t begin, u32 run) { hba_.memory_.write_block(at, from.subspan(begin, run)); });
+std::size_t AhciPort::put(Cursor& cursor, std::span<const u8> from) {
+  return walk(cursor, from.size(),
+              [&](u64 at, std::size_t begin, u32 run) { hba_.memory_.write_block(at, from.subspan(begin, run)); });
 }
 
-std::size_t AhciPort::from_memory(std::span<u8> to) {
-  return walk(to.size(),
-              [&](u32 at, std::size_t begin, u32 run) { hba_.memory_.read_block(at, to.subspan(begin, run)); });
+std::size_t AhciPort::take(Cursor& cursor, std::span<u8> to) {
+  return walk(cursor, to.size(),
+              [&](u64 at, std::size_t begin, u32 run) { hba_.memory_.read_block(at, to.subspan(begin, run)); });
 }
+
+std::size_t AhciPort::to_memory(std::span<const u8> from) { return put(cursor_, from); }
+std::size_t AhciPort::from_memory(std::span<u8> to) { return take(cursor_, to); }
 
 }  // namespace xlat

@@ -156,7 +156,9 @@ void AtaDisk::flush() {
 
 void AtaDisk::disk_done(DiskRequest& request) {
   if (phase_ != Phase::kDisk) return;
-  if (request.tag == kTransfer) return block_done(request);
+  if (request.tag == kTransfer && access_ != Access::kTrim) return block_done(request);
+  if (request.tag == kDiscarded && access_ == Access::kTrim)
+    return request.status ? trim_next() : media_error(lba_, kAbrt);
   request.status ? succeed() : finish(kDrdy | kDsc | kDf | kErr, kAbrt);
 }
 
@@ -214,6 +216,7 @@ void AtaDisk::out_done() {
 }
 
 void AtaDisk::dma_step() {
+  if (access_ == Access::kTrim) return take_ranges();
   if (access_ == Access::kRead) return load_block();
   in_buffer_ = std::min(block_, left_);
   std::vector<u8> bytes = disk_.buffer(std::size_t{in_buffer_} * kSectorBytes);
@@ -336,6 +339,8 @@ void AtaDisk::execute() {
     case 0xec: return identify();
     case 0xef: return set_features();
     case 0xb0: return smart();
+    case 0x06: return data_set_management();
+    case 0x2f: return read_log();
     case 0x91: return init_parameters();
     case 0xc6: return set_multiple();
     case 0xf8: return read_native_max(false);
@@ -380,14 +385,16 @@ void AtaDisk::serialize(Archive& ar) {
     left_ = 0;
   }
   const bool fits = in_buffer_ <= block_ && (by_dma_ || access_ == Access::kVerify || block_ <= kMaxMultiple);
-  if (ar.loading() && (!fits || (phase_ >= Phase::kDataOut && access_ != Access::kNone && in_buffer_ > left_))) {
+  if (ar.loading() && (!fits || (phase_ >= Phase::kDataOut && access_ != Access::kNone && access_ != Access::kTrim &&
+                                 in_buffer_ > left_))) {
     ar.fail("a block that is more than the transfer or the buffer");
     in_buffer_ = 0;
     block_ = 1;
   }
   ar.range(heads_, u8{1}, u8{16}).range(spt_, u8{1}, u8{255});
   ar.range(multiple_, u8{0}, static_cast<u8>(kMaxMultiple));
-  ar(mwdma_)(udma_)(look_ahead_)(power_)(asleep_)(smart_);
+  ar(mwdma_)(udma_)(look_ahead_)(power_)(asleep_)(smart_)(smart_autosave_)(self_tests_)(self_test_count_);
+  ar(queued_error_.tag)(queued_error_.status)(queued_error_.error)(queued_error_.lba)(queued_error_.count);
 }
 
 }  // namespace xlat

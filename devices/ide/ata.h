@@ -30,6 +30,15 @@ class AtaDisk final : public IdeDrive, public MediumDrive {
   Status insert(std::unique_ptr<BlockImage>) override { return error("a hard disk's medium cannot be changed"); }
   bool eject(bool) override { return false; }
   u64 sectors() const { return sectors_; }
+  bool read_only() const { return disk_.read_only(); }
+  // A queued command has failed, and all others with it: what READ LOG EXT says of it (ATA-8 ACS, A.5).
+  struct QueuedError {
+    u8 tag = 0x80;  // bit 7: of no queued command
+    u8 status = 0, error = 0;
+    u64 lba = 0;
+    u16 count = 0;
+  };
+  void note_queued_error(const QueuedError& failed) { queued_error_ = failed; }
   // The default CHS translation, as in IDENTIFY words 1, 3 and 6.
   const DiskGeometry& default_geometry() const { return geometry_; }
 
@@ -47,8 +56,9 @@ class AtaDisk final : public IdeDrive, public MediumDrive {
   void device_reset() override {}
 
  private:
-  enum class Access : u8 { kNone, kRead, kWrite, kVerify, kLast = kVerify };
-  enum Tag : u32 { kTransfer, kFlush };
+  enum class Access : u8 { kNone, kRead, kWrite, kVerify, kTrim, kLast = kTrim };
+  static constexpr u32 kTrimBlocks = 8;  // of ranges that a command may have
+  enum Tag : u32 { kTransfer, kFlush, kDiscarded };
 
   void abort_command() { finish(ata::kDrdy | ata::kDsc | ata::kErr, ata::kAbrt); }
   void succeed() { finish(ata::kDrdy | ata::kDsc, 0); }
@@ -70,6 +80,15 @@ class AtaDisk final : public IdeDrive, public MediumDrive {
   void power(u8 command);
   void set_multiple();
   void smart();
+  void smart_off_line();
+  void read_log();
+  void put_smart_data(std::span<u8> out) const;
+  bool put_smart_log(std::span<u8> out) const;
+  void send_sector();
+  // DATA SET MANAGEMENT: ata_trim.cpp.
+  void data_set_management();
+  void take_ranges();
+  void trim_next();
 
   DriveIdentity identity_;
   u64 sectors_;
@@ -90,7 +109,11 @@ class AtaDisk final : public IdeDrive, public MediumDrive {
   u8 heads_ = 16, spt_ = 63;
   u8 multiple_ = 0;
   u8 mwdma_ = 2, udma_ = 0xff;  // selected mode numbers; 0xff for none
-  bool look_ahead_ = true, smart_ = true;
+  bool look_ahead_ = true, smart_ = true, smart_autosave_ = true;
+  static constexpr std::size_t kSelfTests = 21;  // that the log has room for
+  std::array<u8, kSelfTests> self_tests_{};      // how each was begun, a ring
+  u32 self_test_count_ = 0;
+  QueuedError queued_error_;
   u8 power_ = 0xff;  // CHECK POWER MODE's answer
   bool asleep_ = false;
 };

@@ -61,23 +61,28 @@ void AtaDisk::identify() {
   word(66, 120);
   word(67, 120);
   word(68, 120);
-  word(80, 0x007e);                                  // ATA-1 to ATA/ATAPI-6
-  word(81, 0x0019);                                  // ATA/ATAPI-6 T13 1410D revision 3a
+  word(80, 0x01fe);                                  // ATA-1 to ATA8-ACS, of no particular revision
   word(82, 1 << 14 | 1 << 6 | 1 << 5 | 1 << 3 | 1);  // NOP, look-ahead, write cache, power management, SMART
   word(83, 1 << 14 | 1 << 13 | 1 << 12 | 1 << 10);   // FLUSH CACHE, FLUSH CACHE EXT, LBA48
-  word(84, 1 << 14);
+  word(84, 1 << 14 | 1 << 1 | 1);                    // SMART's self-test and its logs
   word(85, 1 << 14 | look_ahead_ << 6 | disk_.write_cache() << 5 | 1 << 3 | smart_);
   word(86, 1 << 13 | 1 << 12 | 1 << 10);
-  word(87, 1 << 14);
+  word(87, 1 << 14 | 1 << 1 | 1);
   word(88, 0x3f | (udma_ <= 5 ? 0x100 << udma_ : 0));
-  if (identity_.sata) word(76, 1 << 2 | 1 << 1);  // SATA of 1.5 and 3 Gb/s
+  if (identity_.sata) {
+    word(75, 31);                             // 32 commands queued
+    word(76, 1 << 8 | 1 << 2 | 1 << 1);       // natively; SATA of 1.5 and 3 Gb/s
+    word(84, 1 << 14 | 1 << 5 | 1 << 1 | 1);  // and logs of general purpose
+    word(87, 1 << 14 | 1 << 5 | 1 << 1 | 1);
+  }
   if (!identity_.sata)
     word(93, 1 << 14 | 1 << 13 | 1 | (is_slave_ ? 1 << 9 | 1 << 8 : 1 << 1));  // 80-wire cable, how DEV was found
+  word(69, 1 << 14);  // what was trimmed reads the same each time
+  word(105, kTrimBlocks);
+  word(169, 1);  // TRIM
   for (unsigned i = 0; i < 4; ++i) word(100 + i, sectors_ >> (16 * i));
   put_identify_checksum(out);
-  access_ = Access::kNone;
-  left_ = 0;
-  data_in(512);
+  send_sector();
 }
 
 }  // namespace xlat

@@ -19,7 +19,9 @@ constexpr std::size_t kRefillSectors = 48;
 
 AtapiCdrom::AtapiCdrom(Clock& clock, std::string drive_name, std::unique_ptr<BlockImage> image, DriveIdentity identity,
                        DiskSetup setup)
-    : IdeDrive(clock, std::move(drive_name), std::move(image), std::move(setup)), identity_(std::move(identity)) {
+    : IdeDrive(clock, std::move(drive_name), std::move(image), std::move(setup)),
+      identity_(std::move(identity)),
+      audio_(clock) {
   reset();
 }
 
@@ -37,6 +39,7 @@ void AtapiCdrom::load_signature() {
 
 void AtapiCdrom::reset_settings() {
   sense_ = {0, 0, 0};
+  audio_.reset();
   locked_ = false;
   mwdma_ = 2;
   udma_ = 0xff;
@@ -53,6 +56,7 @@ void AtapiCdrom::device_reset() {
 }
 
 Status AtapiCdrom::insert(std::unique_ptr<BlockImage> image) {
+  audio_.stop();
   disk_.exchange(std::move(image));
   tray_open_ = false;
   attention_ = disk_.present();
@@ -66,6 +70,7 @@ bool AtapiCdrom::eject(bool force) {
     return false;
   }
   if (disk_.present()) event_ = 3;
+  audio_.stop();
   disk_.exchange(nullptr);
   attention_ = false;
   return true;
@@ -93,9 +98,11 @@ void AtapiCdrom::fail(Sense sense) {
   finish(kDrdy | kDsc | kChk, static_cast<u8>(sense.key << 4 | kAbrt));
 }
 
-void AtapiCdrom::reply(std::size_t bytes, std::size_t allocation) {
+void AtapiCdrom::answer(const std::optional<std::vector<u8>>& data, std::size_t allocation) {
+  if (!data) return fail({5, 0x24, 0});  // INVALID FIELD IN CDB
   reply_at_ = 0;
-  reply_end_ = static_cast<u32>(std::min(bytes, allocation));
+  reply_end_ = static_cast<u32>(std::min(data->size(), allocation));
+  std::copy_n(data->begin(), reply_end_, buffer_.begin());
   cd_left_ = 0;
   stage_ = Stage::kReply;
   if (use_dma_ && reply_end_ > 0) {
@@ -105,17 +112,13 @@ void AtapiCdrom::reply(std::size_t bytes, std::size_t allocation) {
   }
 }
 
-std::size_t AtapiCdrom::sector_bytes() const {
-  return (cd_parts_ & 0x80 ? 12 : 0) + (cd_parts_ & 0x20 ? 4 : 0) + (cd_parts_ & 0x10 ? 2048 : 0) +
-         (cd_parts_ & 0x08 ? 288 : 0);
-}
-
 void AtapiCdrom::start_read(u64 lba, u64 count, u8 parts) {
   if (lba >= media_sectors() || count > media_sectors() - lba) {
     if (!(count == 0 && lba <= media_sectors())) return fail({5, 0x21, 0});  // LOGICAL BLOCK ADDRESS OUT OF RANGE
   }
   cd_parts_ = parts;
-  if (count == 0 || sector_bytes() == 0) return good();
+  audio_.stop();
+  if (count == 0 || mmc::sector_bytes(parts) == 0) return good();
   cd_lba_ = lba;
   cd_left_ = count;
   reply_at_ = reply_end_ = 0;
@@ -151,32 +154,13 @@ void AtapiCdrom::disk_done(DiskRequest& request) {
 
 // Makes sectors as the host wants them of their user data, of which the last ones may be missing.
 void AtapiCdrom::take_sectors(std::span<const u8> user_data) {
+  std::array<u8, kUserBytes> user{};
   for (; cd_asked_ > 0; --cd_asked_) {
-    u8* out = &buffer_[reply_end_];
-    const u64 frame = cd_lba_ + 150;
-    if (cd_parts_ & 0x80) {
-      std::fill_n(out, 12, u8{0xff});
-      out[0] = out[11] = 0;
-      out += 12;
-    }
-    if (cd_parts_ & 0x20) {
-      const auto bcd = [](u64 v) { return static_cast<u8>((v / 10 % 10) << 4 | v % 10); };
-      out[0] = bcd(frame / 75 / 60);
-      out[1] = bcd(frame / 75 % 60);
-      out[2] = bcd(frame % 75);
-      out[3] = 1;  // mode 1
-      out += 4;
-    }
-    if (cd_parts_ & 0x10) {
-      const std::size_t have = std::min<std::size_t>(kUserBytes, user_data.size());
-      std::copy_n(user_data.begin(), have, out);
-      std::fill_n(out + have, kUserBytes - have, u8{0});
-      user_data = user_data.subspan(have);
-      out += kUserBytes;
-    }
-    if (cd_parts_ & 0x08) std::fill_n(out, 288, u8{0});
-    reply_end_ += static_cast<u32>(sector_bytes());
-    ++cd_lba_;
+    const std::size_t have = std::min(kUserBytes, user_data.size());
+    std::copy_n(user_data.begin(), have, user.begin());
+    std::fill(user.begin() + static_cast<std::ptrdiff_t>(have), user.end(), u8{0});
+    user_data = user_data.subspan(have);
+    reply_end_ += mmc::put_sector(&buffer_[reply_end_], cd_parts_, cd_lba_++, user.data());
     --cd_left_;
   }
 }
@@ -216,7 +200,7 @@ void AtapiCdrom::out_done() {
     std::copy_n(buffer_.begin(), cdb_.size(), cdb_.begin());
     packet();
   } else if (stage_ == Stage::kParameters) {
-    good();  // MODE SELECT: no parameter can be changed
+    mode_select();
   } else {
     abort_command();
   }
@@ -331,6 +315,7 @@ void AtapiCdrom::serialize(Archive& ar) {
     cd_asked_ = 0;
   }
   ar(sense_.key)(sense_.asc)(sense_.ascq)(attention_)(event_)(tray_open_)(locked_)(mwdma_)(udma_);
+  audio_.serialize(ar);
   if (ar.loading() && limit_ == 0 && stage_ == Stage::kReply) limit_ = 0xfffe;
 }
 

@@ -6,6 +6,7 @@
 #include "devices/block/medium_drive.h"
 #include "devices/ide/ata.h"
 #include "devices/ide/ide_drive.h"
+#include "devices/scsi/mmc.h"
 
 namespace xlat {
 
@@ -55,28 +56,22 @@ class AtapiCdrom final : public IdeDrive, public MediumDrive {
   // Ends the command.
   void good();
   void fail(Sense sense);
-  // Sends buffer_[0, bytes), cut to the CDB's allocation length.
-  void reply(std::size_t bytes, std::size_t allocation);
+  // Sends the data, cut to the CDB's allocation length. Nothing: a field of it asks for what there is not.
+  void answer(const std::optional<std::vector<u8>>& data, std::size_t allocation);
   void start_read(u64 lba, u64 count, u8 parts);
   void refill();
   void take_sectors(std::span<const u8> user_data);
-  std::size_t sector_bytes() const;
   bool media_present() const { return disk_.present() && !tray_open_; }
   u64 media_sectors() const { return (disk_.size() + 2047) / 2048; }
-  bool is_dvd() const { return media_sectors() > 1'200'000; }
+  mmc::Disc disc() const { return {media_sectors(), disk_.present(), tray_open_, locked_}; }
   u32 cdb16(unsigned at) const { return u32{cdb_[at]} << 8 | cdb_[at + 1]; }
   u32 cdb32(unsigned at) const { return cdb16(at) << 16 | cdb16(at + 2); }
 
   void inquiry();
   void request_sense();
-  void read_toc();
-  void read_subchannel();
-  void get_configuration();
   void mode_sense();
+  void mode_select();
   void get_event_status();
-  void mechanism_status();
-  void read_disc_information();
-  void read_track_information();
   void start_stop();
 
   DriveIdentity identity_;
@@ -91,6 +86,7 @@ class AtapiCdrom final : public IdeDrive, public MediumDrive {
   u32 cd_asked_ = 0;    // of them, those the medium is asked for now
   u8 cd_parts_ = 0x10;  // READ CD byte 9: sync, header, user data, EDC and ECC
 
+  CdAudio audio_;
   Sense sense_{0, 0, 0};
   bool attention_ = false;  // media changed and not yet told
   u8 event_ = 0;            // media event for GET EVENT STATUS NOTIFICATION

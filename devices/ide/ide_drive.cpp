@@ -16,11 +16,21 @@ constexpr u8 kDeviceReset = 0x08;
 }  // namespace
 
 IdeDrive::IdeDrive(Clock& clock, std::string name, std::unique_ptr<BlockImage> image, DiskSetup setup)
-    : disk_(clock, std::move(image), std::move(setup), [this](DiskRequest& request) { disk_done(request); }),
+    : disk_(clock, std::move(image), std::move(setup), [this](DiskRequest& request) { request_done(request); }),
       buffer_(kBufferBytes),
       name_(std::move(name)),
       timer_(clock, [this] { timer_fired(); }),
       clock_(clock) {}
+
+void IdeDrive::request_done(DiskRequest& request) {
+  if (request.tag < kQueued) return disk_done(request);
+  if (cable_) cable_->queued_done(static_cast<u8>(request.tag - kQueued), request);
+}
+
+void IdeDrive::submit_queued(u8 slot, DiskRequest request) {
+  request.tag = kQueued + slot;
+  disk_.submit(std::move(request));
+}
 
 void IdeDrive::reset() {
   disk_.drop();
@@ -214,7 +224,7 @@ void IdeDrive::write_data(unsigned width, u32 value) {
 }
 
 void IdeDrive::serialize(Archive& ar) {
-  if (ar.section(name_, 2) < 2) ar.fail("version 1, without requests to the disk, is not read any more");
+  if (ar.section(name_, 3) < 3) ar.fail("versions 1 and 2, with less of the drive in them, are not read any more");
   ar(features_)(features_before_);
   for (Deep* d : {&count_, &lba_low_, &lba_mid_, &lba_high_}) ar(d->now)(d->before);
   ar(device_)(status_)(error_)(command_)(interrupt_)(srst_);

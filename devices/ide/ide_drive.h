@@ -38,6 +38,8 @@ class IdeCable {
   virtual void wants_data() {}
   // A reset or a diagnosis is over, and the registers hold the signature.
   virtual void reset_done() {}
+  // A request of submit_queued() is over.
+  virtual void queued_done(u8 slot, DiskRequest& request) { static_cast<void>(slot), static_cast<void>(request); }
 };
 
 namespace ata {
@@ -84,6 +86,11 @@ class IdeDrive : public Device {
   bool moves_by_port() const { return phase_ == Phase::kDataIn || phase_ == Phase::kDataOut; }
   bool gives_data() const { return phase_ == Phase::kDataIn; }
   std::size_t bytes_wanted() const { return phase_ == Phase::kDataOut ? end_ - pos_ : 0; }
+
+  // Native command queuing is the port's: it makes requests of its own, without the registers, by the slots of its
+  // commands, while the drive has no command. A reset drops them.
+  void submit_queued(u8 slot, DiskRequest request);
+  void drop_queued() { disk_.drop(); }
 
   bool interrupt() const { return interrupt_; }
   void clear_interrupt();
@@ -156,6 +163,8 @@ class IdeDrive : public Device {
   u32 pos_ = 0, end_ = 0;
 
  private:
+  static constexpr u32 kQueued = 0x100;  // tags of queued requests begin here
+  void request_done(DiskRequest& request);
   void timer_fired();
   Deep* deep(unsigned reg);
 

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "base/spelling.h"
+#include "devices/block/write_cache.h"
 #include "devices/ide/ata.h"
 #include "devices/ide/atapi.h"
 #include "devices/ide/ide_socket.h"
@@ -19,7 +20,7 @@ constexpr Property kProperties[] = {
     text("serial", "", "serial number, at most 20 characters"),
     text("model", "", "model number, at most 40 characters"),
     text("ver", "", "firmware revision, at most 8 characters"),
-    text("write-cache", "auto", "on, off, or auto for what the drive's cache= says"),
+    kWriteCache,
 };
 
 Result<std::unique_ptr<Device>> make(Board& board, const Properties& values, bool disc) {
@@ -60,11 +61,7 @@ Result<std::unique_ptr<Device>> make(Board& board, const Properties& values, boo
     *to = values.text(name);
     if (to->size() > most) return error("{}={}: at most {} characters", name, *to, most);
   }
-  if (const std::string cache = values.text("write-cache"); cache != "auto") {
-    const auto on = parse_switch(cache);
-    if (!on) return error("write-cache={}: give on, off or auto", cache);
-    backend->setup.policy.write_cache = *on;
-  }
+  if (Status s = set_write_cache(values, backend->setup.policy); !s) return s.error();
   std::unique_ptr<IdeDrive> drive;
   if (disc) {
     auto cdrom = std::make_unique<AtapiCdrom>(board.clock(), usual, std::move(backend->image), std::move(identity),
@@ -78,6 +75,7 @@ Result<std::unique_ptr<Device>> make(Board& board, const Properties& values, boo
     board.add_drive(backend->name, *disk);
     drive = std::move(disk);
   }
+  board.choose("unit", fmt::to_string(unit));
   board.sit_on(bus->name, fmt::to_string(unit));
   bus->socket->plug(unit, std::move(drive));  // which owns, resets and saves it
   return std::unique_ptr<Device>();

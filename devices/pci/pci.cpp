@@ -48,6 +48,30 @@ void PciFunction::define32(unsigned offset, u32 value, u32 writable) {
   define16(offset + 2, static_cast<u16>(value >> 16), static_cast<u16>(writable >> 16));
 }
 
+void PciFunction::add_capability(unsigned offset, u8 id) {
+  constexpr u8 kHasList = 0x10;  // in the status register
+  define8(kPciStatus, config_[kPciStatus] | kHasList);
+  define8(offset, id);
+  define8(offset + 1, config_[kPciCapabilities]);
+  define8(kPciCapabilities, static_cast<u8>(offset));
+}
+
+void PciFunction::add_msi(unsigned offset) {
+  constexpr u8 kId = 0x05, k64Bit = 0x80, kEnable = 1, kMessages = 0x70;
+  add_capability(offset, kId);
+  define16(offset + 2, k64Bit, kEnable | kMessages);
+  define32(offset + 4, 0, ~u32{3});
+  define32(offset + 8, 0, ~u32{0});
+  define16(offset + 12, 0, 0xffff);
+  msi_ = static_cast<u8>(offset);
+}
+
+void PciFunction::send_message() const {
+  if (!bus_ || !msi_enabled() || !bus_master()) return;
+  const u64 address = config32(msi_ + 4u) | u64{config32(msi_ + 8u)} << 32;
+  bus_->memory_.write(address, 4, config16(msi_ + 12u));
+}
+
 PciFunction::Bar& PciFunction::new_bar(unsigned n, BarKind kind, u32 size, u32 low_bits) {
   ASSERT(n < kBars && bars_[n].kind == BarKind::kNone && std::has_single_bit(size));
   ASSERT(kind == BarKind::kIo ? size >= 4 && size <= 256 : size >= 4096);
@@ -135,7 +159,8 @@ void PciFunction::config_write(unsigned offset, unsigned width, u32 value) {
   const bool bar_written =
       (offset < kPciBar0 + 24 && end > kPciBar0) || (offset < kPciRomAddress + 4 && end > kPciRomAddress);
   if (command_written || bar_written) bars_may_have_moved();
-  if (command_written && bus_) bus_->update_pirqs();
+  const bool msi_written = msi_ != 0 && offset < msi_ + 4u && end > msi_ + 2u;
+  if ((command_written || msi_written) && bus_) bus_->update_pirqs();
   config_changed(offset, width);
 }
 
@@ -147,6 +172,7 @@ void PciFunction::set_intx(bool level) {
   if (level == intx_) return;
   intx_ = level;
   config_[kPciStatus] = static_cast<u8>((config_[kPciStatus] & ~8) | (level ? 8 : 0));  // Interrupt Status
+  if (level) send_message();
   if (bus_) bus_->update_pirqs();
 }
 

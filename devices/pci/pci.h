@@ -31,6 +31,7 @@ enum PciRegister : u8 {
   kPciSubsystemVendorId = 0x2c,
   kPciSubsystemId = 0x2e,
   kPciRomAddress = 0x30,
+  kPciCapabilities = 0x34,
   kPciInterruptLine = 0x3c,
   kPciInterruptPin = 0x3d,
 };
@@ -84,8 +85,9 @@ class PciFunction {
 
   // Level of this function's interrupt pin.
   void set_intx(bool level);
+  bool intx_level() const { return intx_; }
   // What the pin shows on the bus: nothing when COMMAND disables it.
-  bool intx_asserted() const { return intx_ && !(command() & kPciCommandIntxDisable); }
+  bool intx_asserted() const { return intx_ && !(command() & kPciCommandIntxDisable) && !msi_enabled(); }
   bool has_interrupt_pin() const { return config_[kPciInterruptPin] != 0; }
 
  protected:
@@ -95,6 +97,16 @@ class PciFunction {
   void define32(unsigned offset, u32 value, u32 writable = 0);
   // Bits that a written one clears.
   void write_one_clears(unsigned offset, u8 bits) { clear_[offset] = bits; }
+
+  // Puts a capability in front of those that the list has (PCI Local Bus Specification 2.2, 6.7); what is behind its
+  // two first bytes is defined as other registers are.
+  void add_capability(unsigned offset, u8 id);
+  // Message signalled interrupts, 14 bytes from `offset` on (Specification 3.0, 6.8.1): one message, 64-bit addresses.
+  // While software has enabled them a message is sent when set_intx() raises the level, and none is on the pin.
+  void add_msi(unsigned offset);
+  bool msi_enabled() const { return msi_ != 0 && (config_[msi_ + 2u] & 1); }
+  // Something more to tell while the level is up: another message.
+  void send_message() const;
 
   // BARs: `size` is a power of two, for memory at least 4096. The handler sees offsets from the BAR's start.
   void add_io_bar(unsigned n, u32 size, IoHandler& handler, u8 widths = kWidth1);
@@ -160,6 +172,7 @@ class PciFunction {
   std::vector<u8> rom_;
   PciBus* bus_ = nullptr;
   bool intx_ = false;
+  u8 msi_ = 0;  // where its capability is
 };
 
 // Bus 0 and the bridge's CONFADD/CONFDATA ports. Memory BARs answer only where nothing else does (RAM, ROM and fixed

@@ -38,6 +38,7 @@ Lsi53c895a::Lsi53c895a(AddressSpace& memory, Clock& clock, Model model)
       selection_(clock, [this] { scsi_interrupt(0, kSto); }),
       general_(clock, [this] { scsi_interrupt(0, kGen); }),
       handshake_(clock, [this] { scsi_interrupt(0, kHth); }) {
+  bus_.on_medium_done([this] { medium_done(); });
   define8(0x3e, 0x11);  // MIN_GNT and MAX_LAT
   define8(0x3f, 0x40);
   add_io_bar(0, 256, *this);
@@ -69,7 +70,7 @@ void Lsi53c895a::reset_chip() {
 }
 
 void Lsi53c895a::serialize(Archive& ar) {
-  ar.section(name(), 1);
+  if (ar.section(name(), 2) < 2) ar.fail("version 1, without requests to the media, is not read any more");
   serialize_config(ar);
   ar(registers_);
   ar.raw(ram_);
@@ -114,6 +115,12 @@ void Lsi53c895a::wake(u64 delay_ns) {
 void Lsi53c895a::start() {
   state_ = State::kFetch;
   wake();
+}
+
+void Lsi53c895a::medium_done() {
+  targets_.medium_done();
+  watch_bus();
+  if (state_ != State::kStopped) wake();
 }
 
 void Lsi53c895a::drives_work() {

@@ -64,6 +64,7 @@ class Lsi53c895a final : public Device, public PciFunction, public IoHandler {
   // Has the processor look at what has changed, at once or after a while.
   void wake(u64 delay_ns = 0);
   void drives_work();
+  void medium_done();
   void watch_bus();
 
   // ---- SCRIPTS: lsi53c895a_scripts.cpp ----
@@ -101,8 +102,8 @@ class Lsi53c895a final : public Device, public PciFunction, public IoHandler {
   bool was_connected_ = false;
   u64 address_high_ = 0;  // of a block move, in place
   u32 destination_ = 0;
-  u8 entry_top_ = 0;      // RBC's upper byte
-  u32 budget_ = 0;        // of this event's work
+  u8 entry_top_ = 0;  // RBC's upper byte
+  u32 budget_ = 0;    // of this event's work
   Timer script_, work_, selection_, general_, handshake_;
 };
 

@@ -12,15 +12,21 @@ namespace {
 constexpr u8 kDataTrack = 0x14;  // ADR 1, control: data
 constexpr u64 kLeadIn = 150;     // frames before sector 0
 
+void put_frame(u8* to, u64 frame) {
+  to[0] = 0;
+  to[1] = static_cast<u8>(frame / 75 / 60);
+  to[2] = static_cast<u8>(frame / 75 % 60);
+  to[3] = static_cast<u8>(frame % 75);
+}
+
 // A CD address as LBA, or as minute, second, frame.
 void put_address(std::vector<u8>& to, u64 lba, bool msf) {
   if (!msf) {
     to.resize(to.size() + 4);
     return store_be<u32>(&to[to.size() - 4], static_cast<u32>(std::min<u64>(lba, 0xffffffff)));
   }
-  const u64 frame = lba + kLeadIn;
-  to.insert(to.end(),
-            {0, static_cast<u8>(frame / 75 / 60), static_cast<u8>(frame / 75 % 60), static_cast<u8>(frame % 75)});
+  to.resize(to.size() + 4);
+  put_frame(&to[to.size() - 4], lba + kLeadIn);
 }
 
 void put_length(std::vector<u8>& data) { store_be<u16>(&data[0], static_cast<u16>(data.size() - 2)); }
@@ -62,8 +68,9 @@ std::optional<std::vector<u8>> toc(const Disc& disc, u8 format, bool msf, u8 fir
   return data;
 }
 
-std::optional<std::vector<u8>> subchannel(bool q, u8 format, bool msf) {
-  std::vector<u8> data{0, 0x15, 0, 0};  // no audio is being played
+std::optional<std::vector<u8>> subchannel(CdAudio& audio, bool q, u8 format, bool msf) {
+  if (q && (format == 0 || format > 3)) return {};
+  std::vector<u8> data{0, audio.take_status(), 0, 0};
   if (!q) return data;
   if (format == 2 || format == 3) {  // no catalogue number, no recording code
     data[3] = 20;
@@ -71,17 +78,18 @@ std::optional<std::vector<u8>> subchannel(bool q, u8 format, bool msf) {
     data.resize(24);
     return data;
   }
-  if (format != 1) return {};
   data[3] = 12;
   data.insert(data.end(), {1, kDataTrack, 1, 1});
-  put_address(data, 0, msf);
-  put_address(data, 0, msf);
+  put_address(data, audio.position(), msf);
+  put_address(data, audio.position(), msf);
+  // In the track there is no lead-in before it.
+  if (msf) put_frame(&data[12], audio.position());
   return data;
 }
 
-std::optional<std::vector<u8>> configuration(const Disc& disc, u8 type, u16 first) {
+std::optional<std::vector<u8>> configuration(const Disc& disc, Interface interface, u8 type, u16 first) {
   if (type == 3) return {};
-  const bool dvd = disc.present && disc.is_dvd(), cd = disc.present && !dvd;
+  const bool dvd = disc.ready() && disc.is_dvd(), cd = disc.ready() && !dvd;
   std::vector<u8> data(8);
   data[7] = dvd ? 0x10 : cd ? 0x08 : 0;
   const auto feature = [&](u16 code, u8 version, bool persistent, bool current, std::initializer_list<u8> bytes) {
@@ -91,16 +99,17 @@ std::optional<std::vector<u8>> configuration(const Disc& disc, u8 type, u16 firs
                  static_cast<u8>(version << 2 | persistent << 1 | u8{current}), static_cast<u8>(bytes.size())});
     data.insert(data.end(), bytes);
   };
-  feature(0x0000, 0, true, true, {0x00, 0x10, u8{dvd}, 0, 0x00, 0x08, u8{cd}, 0});  // profiles
-  feature(0x0001, 1, true, true, {0, 0, 0, 1, 1, 0, 0, 0});                         // core: SCSI, DBE
-  feature(0x0002, 1, true, true, {2, 0, 0, 0});                                     // morphing: OCEvent
-  feature(0x0003, 0, true, true, {0x39, 0, 0, 0});                                  // removable: tray, eject, lock
-  feature(0x0010, 0, false, disc.present, {0, 0, 8, 0, 0, 16, 0, 0});               // random readable
-  feature(0x001d, 0, false, cd, {});                                                // multi-read
-  feature(0x001e, 2, false, cd, {0, 0, 0, 0});                                      // CD read
-  feature(0x001f, 0, false, dvd, {});                                               // DVD read
-  feature(0x0100, 0, true, true, {});                                               // power management
-  feature(0x0105, 0, true, true, {});                                               // timeout
+  feature(0x0000, 0, true, true, {0x00, 0x10, u8{dvd}, 0, 0x00, 0x08, u8{cd}, 0});    // profiles
+  feature(0x0001, 1, true, true, {0, 0, 0, static_cast<u8>(interface), 1, 0, 0, 0});  // core, DBE
+  feature(0x0002, 1, true, true, {2, 0, 0, 0});                                       // morphing: OCEvent
+  feature(0x0003, 0, true, true, {0x39, 0, 0, 0});                                    // removable: tray, eject, lock
+  feature(0x0010, 0, false, disc.ready(), {0, 0, 8, 0, 0, 16, 0, 0});                 // random readable
+  feature(0x001d, 0, false, cd, {});                                                  // multi-read
+  feature(0x001e, 2, false, cd, {0, 0, 0, 0});                                        // CD read
+  feature(0x001f, 0, false, dvd, {});                                                 // DVD read
+  feature(0x0100, 0, true, true, {});                                                 // power management
+  feature(0x0103, 0, false, cd, {0x03, 0, 1, 0});  // CD audio: mute and volume of each channel, in 256 steps
+  feature(0x0105, 0, true, true, {});              // timeout
   store_be<u32>(&data[0], static_cast<u32>(data.size() - 4));
   return data;
 }
@@ -108,7 +117,7 @@ std::optional<std::vector<u8>> configuration(const Disc& disc, u8 type, u16 firs
 std::vector<u8> event_status(const Disc& disc, u8 classes, u8 event) {
   constexpr u8 kMedia = 0x10;
   if (!(classes & kMedia)) return {0, 2, 0x80, kMedia};  // none of the classes asked for
-  const u8 now = static_cast<u8>((disc.present ? 2 : 0) | (disc.tray_open ? 1 : 0));
+  const u8 now = static_cast<u8>((disc.ready() ? 2 : 0) | (disc.tray_open ? 1 : 0));
   return {0, 6, 4, kMedia, event, now, 0, 0};
 }
 
@@ -139,23 +148,41 @@ std::vector<u8> mechanism_status(const Disc& disc) {
   return {0, static_cast<u8>(disc.tray_open ? 0x10 : 0), 0, 0, 0, 0, 0, 0};
 }
 
+std::vector<ScsiModePage> mode_pages(const Disc& disc, const CdAudio& audio, bool changeable) {
+  const u8 lock = static_cast<u8>(0x29 | (disc.locked ? 2 : 0));  // tray, eject, lock, and whether that is on
+  std::vector<ScsiModePage> pages = {
+      {0x01, {0, 5, 0, 0, 0, 0, 0, 0, 0, 0}},              // error recovery: 5 retries
+      {0x0d, {0, 0x0d, 0, 60, 0, 75}},                     // CD device parameters
+      {0x0e, {audio.page().begin(), audio.page().end()}},  // audio control
+      {0x2a, {0x3b, 0, 0x71, 0x60, lock, 0, 0x16, 0x00, 1, 0, 2, 0, 0x16, 0x00, 0, 0, 0, 0}}};  // capabilities, 32x
+  if (changeable) {
+    for (ScsiModePage& page : pages) std::fill(page.data.begin(), page.data.end(), u8{0});
+    std::copy(CdAudio::kChangeable.begin(), CdAudio::kChangeable.end(), pages[2].data.begin());
+  }
+  return pages;
+}
+
+u8 medium_type(const Disc& disc) { return !disc.present ? 0x70 : disc.tray_open ? 0x71 : 0x01; }
+
 u32 sector_bytes(u8 parts) {
   return (parts & 0x80 ? 12 : 0) + (parts & 0x20 ? 4 : 0) + (parts & 0x10 ? 2048 : 0) + (parts & 0x08 ? 288 : 0);
 }
 
-void add_sector(std::vector<u8>& to, u8 parts, u64 lba, const u8* user_data) {
+u32 put_sector(u8* to, u8 parts, u64 lba, const u8* user_data) {
+  const u8* const begin = to;
   if (parts & 0x80) {  // sync
-    to.push_back(0);
-    to.insert(to.end(), 10, u8{0xff});
-    to.push_back(0);
+    *to++ = 0;
+    to = std::fill_n(to, 10, u8{0xff});
+    *to++ = 0;
   }
   if (parts & 0x20) {  // header
     const auto bcd = [](u64 v) { return static_cast<u8>((v / 10 % 10) << 4 | v % 10); };
     const u64 frame = lba + kLeadIn;
-    to.insert(to.end(), {bcd(frame / 75 / 60), bcd(frame / 75 % 60), bcd(frame % 75), 1});
+    for (const u8 each : {bcd(frame / 75 / 60), bcd(frame / 75 % 60), bcd(frame % 75), u8{1}}) *to++ = each;
   }
-  if (parts & 0x10) to.insert(to.end(), user_data, user_data + 2048);
-  if (parts & 0x08) to.insert(to.end(), 288, u8{0});
+  if (parts & 0x10) to = std::copy_n(user_data, 2048, to);
+  if (parts & 0x08) to = std::fill_n(to, 288, u8{0});
+  return static_cast<u32>(to - begin);
 }
 
 }  // namespace xlat::mmc

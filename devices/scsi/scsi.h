@@ -1,6 +1,8 @@
 // Numbers of the SCSI standards that units, buses and adapters share.
 #pragma once
 
+#include <vector>
+
 #include "base/types.h"
 
 namespace xlat {
@@ -20,14 +22,20 @@ struct ScsiSense {
   bool operator==(const ScsiSense&) const = default;
 };
 
+// A page of MODE SENSE: what is behind its two-byte header.
+struct ScsiModePage {
+  u8 code;
+  std::vector<u8> data;
+};
+
 namespace scsi {
 
 inline constexpr ScsiSense kNoSense{}, kNoMedium{2, 0x3a, 0}, kNoMediumClosed{2, 0x3a, 1}, kNoMediumOpen{2, 0x3a, 2},
     kNotReady{2, 0x04, 2}, kReadError{3, 0x11, 0}, kWriteError{3, 0x0c, 0}, kInvalidCommand{5, 0x20, 0},
     kOutOfRange{5, 0x21, 0}, kInvalidField{5, 0x24, 0}, kNoUnit{5, 0x25, 0}, kInvalidParameter{5, 0x26, 0},
-    kParameterLength{5, 0x1a, 0}, kNoSaving{5, 0x39, 0}, kRemovalPrevented{5, 0x53, 2}, kWrongTrackMode{5, 0x64, 0},
-    kPowerOn{6, 0x29, 0}, kBusReset{6, 0x29, 2}, kDeviceReset{6, 0x29, 3}, kChanged{6, 0x28, 0},
-    kWriteProtected{7, 0x27, 0}, kOverlapped{0xb, 0x4e, 0}, kMiscompare{0xe, 0x1d, 0};
+    kParameterLength{5, 0x1a, 0}, kNoSaving{5, 0x39, 0}, kSequence{5, 0x2c, 0}, kRemovalPrevented{5, 0x53, 2},
+    kWrongTrackMode{5, 0x64, 0}, kPowerOn{6, 0x29, 0}, kBusReset{6, 0x29, 2}, kDeviceReset{6, 0x29, 3},
+    kChanged{6, 0x28, 0}, kWriteProtected{7, 0x27, 0}, kOverlapped{0xb, 0x4e, 0}, kMiscompare{0xe, 0x1d, 0};
 
 }  // namespace scsi
 

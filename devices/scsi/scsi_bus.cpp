@@ -7,6 +7,13 @@ namespace xlat {
 
 using namespace scsi;
 
+void ScsiBus::plug(unsigned target, unsigned lun, ScsiUnit& unit) {
+  units_[target][lun] = &unit;
+  unit.on_medium_done([this] {
+    if (medium_done_) medium_done_();
+  });
+}
+
 bool ScsiBus::has_target(unsigned target) const {
   return target < kTargets &&
          std::any_of(units_[target].begin(), units_[target].end(), [](auto* unit) { return unit; });

@@ -11,7 +11,9 @@ class ScsiBus {
  public:
   static constexpr unsigned kTargets = 8, kLuns = 8;
 
-  void plug(unsigned target, unsigned lun, ScsiUnit& unit) { units_[target][lun] = &unit; }
+  void plug(unsigned target, unsigned lun, ScsiUnit& unit);
+  // Told when the medium of a unit is done with something.
+  void on_medium_done(std::function<void()> told) { medium_done_ = std::move(told); }
   // Null if there is none.
   ScsiUnit* unit(unsigned target, unsigned lun) const {
     return target < kTargets && lun < kLuns ? units_[target][lun] : nullptr;
@@ -30,6 +32,7 @@ class ScsiBus {
  private:
   static void answer(ScsiTask& task, std::vector<u8> bytes, u64 allocation);
   std::array<std::array<ScsiUnit*, kLuns>, kTargets> units_{};
+  std::function<void()> medium_done_;
 };
 
 }  // namespace xlat

@@ -10,6 +10,16 @@ using namespace scsi;
 void ScsiCdrom::serialize(Archive& ar) {
   ScsiUnit::serialize(ar);
   ar(event_);
+  audio_.serialize(ar);
+}
+
+void ScsiCdrom::medium_event(u8 event) {
+  if (event != 1) audio_.stop();
+  event_ = event;
+}
+
+void ScsiCdrom::set_mode_page(u8 code, std::span<const u8> data) {
+  if (code == 0x0e) audio_.set_page(data);
 }
 
 // Polls for events and features go on while the disc is changed.
@@ -24,7 +34,9 @@ void ScsiCdrom::answer(ScsiTask& task, std::optional<std::vector<u8>> data, u32 
 bool ScsiCdrom::execute(ScsiTask& task) {
   const auto& c = task.cdb();
   switch (c[0]) {
-    case 0x46: answer(task, mmc::configuration(disc(), c[1] & 3, task.cdb16(2)), task.cdb16(7)); return true;
+    case 0x46:
+      answer(task, mmc::configuration(disc(), mmc::Interface::kScsi, c[1] & 3, task.cdb16(2)), task.cdb16(7));
+      return true;
     case 0x4a:
       if (c[1] & 1) {
         answer(task, mmc::event_status(disc(), c[4], event_), task.cdb16(7));
@@ -47,15 +59,21 @@ bool ScsiCdrom::execute(ScsiTask& task) {
     case 0x43:
     case 0x51:
     case 0x52: break;
-    default: return false;
+    default:
+      if (!CdAudio::takes(c[0])) return false;
   }
   // These are about the disc.
   if (!ready(task)) return true;
+  if (CdAudio::takes(c[0])) {
+    const ScsiSense wrong = audio_.execute(c, blocks());
+    wrong.key == 0 ? good(task) : fail(task, wrong);
+    return true;
+  }
   switch (c[0]) {
     case 0x25: read_capacity(task); break;
     case 0x2b: task.cdb32(2) < blocks() ? good(task) : fail(task, kOutOfRange); break;                // SEEK
     case 0x2f: in_range(task.cdb32(2), task.cdb16(7)) ? good(task) : fail(task, kOutOfRange); break;  // VERIFY
-    case 0x42: answer(task, mmc::subchannel(c[2] & 0x40, c[3], c[1] & 2), task.cdb16(7)); break;
+    case 0x42: answer(task, mmc::subchannel(audio_, c[2] & 0x40, c[3], c[1] & 2), task.cdb16(7)); break;
     case 0x43: {
       u8 format = c[2] & 15;
       if (format == 0) format = c[9] >> 6;  // where SFF-8020 had it
@@ -71,6 +89,7 @@ bool ScsiCdrom::execute(ScsiTask& task) {
 
 bool ScsiCdrom::read_sectors(ScsiTask& task) {
   const auto& c = task.cdb();
+  audio_.stop();
   const auto read = [&](u64 lba, u64 count) {
     // Without any part of the sector there is nothing to move.
     sector_bytes(task) == 0 ? good(task) : begin_blocks(task, Work::kRead, lba, count);
@@ -111,24 +130,11 @@ u32 ScsiCdrom::sector_bytes(const ScsiTask& task) const {
 std::vector<u8> ScsiCdrom::sectors(const ScsiTask& task, u64 lba, std::vector<u8> blocks) const {
   const bool raw = task.cdb()[0] == 0xbe || task.cdb()[0] == 0xb9;
   if (!raw) return blocks;
-  std::vector<u8> all;
+  std::vector<u8> all(blocks.size() / block_ * sector_bytes(task));
+  u8* to = all.data();
   for (std::size_t at = 0; at < blocks.size(); at += block_)
-    mmc::add_sector(all, task.cdb()[9] & 0xf8, lba++, &blocks[at]);
+    to += mmc::put_sector(to, task.cdb()[9] & 0xf8, lba++, &blocks[at]);
   return all;
-}
-
-std::vector<ScsiUnit::ModePage> ScsiCdrom::mode_pages(bool changeable) const {
-  std::vector<ModePage> pages = {{0x01, {0, 5, 0, 0, 0, 0, 0, 0, 0, 0}},  // read error recovery: 5 retries
-                                 {0x0d, {0, 0x0d, 0, 60, 0, 75}},         // CD device parameters
-                                 {0x0e, {4, 0, 0, 0, 0, 75, 1, 255, 2, 255, 0, 0, 0, 0}},  // audio control
-                                 // Capabilities: tray, eject, lock and whether that is on; 32x.
-                                 {0x2a,
-                                  {0x3b, 0, 0x71, 0x60, static_cast<u8>(0x29 | (locked() ? 2 : 0)), 0, 0x16, 0x00, 1, 0,
-                                   2, 0, 0x16, 0x00, 0, 0, 0, 0}}};
-  if (changeable) {
-    for (ModePage& page : pages) std::fill(page.data.begin(), page.data.end(), u8{0});
-  }
-  return pages;
 }
 
 }  // namespace xlat

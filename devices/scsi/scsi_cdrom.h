@@ -9,8 +9,10 @@ namespace xlat {
 class ScsiCdrom final : public ScsiUnit {
  public:
   // `image` null: an empty drive.
-  ScsiCdrom(std::string name, std::unique_ptr<BlockImage> image, ScsiIdentity identity)
-      : ScsiUnit(std::move(name), 0x05, 2048, std::move(image), true, std::move(identity)) {}
+  ScsiCdrom(Clock& clock, std::string name, std::unique_ptr<BlockImage> image, ScsiIdentity identity,
+            DiskSetup setup = {})
+      : ScsiUnit(clock, std::move(name), 0x05, 2048, std::move(image), true, std::move(identity), std::move(setup)),
+        audio_(clock) {}
 
   void serialize(Archive& ar) override;
 
@@ -20,15 +22,21 @@ class ScsiCdrom final : public ScsiUnit {
   // `data` nothing: the command's block asks for what there is not.
   void answer(ScsiTask& task, std::optional<std::vector<u8>> data, u32 allocation);
   void read_capacity(ScsiTask& task);
-  mmc::Disc disc() const { return {blocks(), medium_present(), tray_open(), locked()}; }
+  mmc::Disc disc() const { return {blocks(), disk_.present(), tray_open(), locked()}; }
 
-  std::vector<ModePage> mode_pages(bool changeable) const override;
-  u8 medium_type() const override { return !image() ? 0x70 : tray_open() ? 0x71 : 0x01; }
-  void medium_event(u8 event) override { event_ = event; }
+  std::vector<ScsiModePage> mode_pages(bool changeable) const override {
+    return mmc::mode_pages(disc(), audio_, changeable);
+  }
+  void set_mode_page(u8 code, std::span<const u8> data) override;
+  void forget_settings() override { audio_.reset(); }
+
+  u8 medium_type() const override { return mmc::medium_type(disc()); }
+  void medium_event(u8 event) override;
   bool ignores_attention(u8 operation) const override;
   u32 sector_bytes(const ScsiTask& task) const override;
   std::vector<u8> sectors(const ScsiTask& task, u64 lba, std::vector<u8> blocks) const override;
 
+  CdAudio audio_;
   u8 event_ = 0;  // for GET EVENT STATUS NOTIFICATION
 };
 

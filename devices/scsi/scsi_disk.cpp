@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/zeros.h"
+
 namespace xlat {
 
 using namespace scsi;
@@ -14,7 +16,7 @@ constexpr u8 kWce = 0x04, kDra = 0x20, kFua = 0x08;
 
 void ScsiDisk::serialize(Archive& ar) {
   ScsiUnit::serialize(ar);
-  ar(write_cache_)(read_ahead_);
+  ar(read_ahead_);
 }
 
 bool ScsiDisk::execute(ScsiTask& task) {
@@ -25,7 +27,7 @@ bool ScsiDisk::execute(ScsiTask& task) {
       std::vector<u8> data(12);
       data[3] = 8;
       store_be<u32>(&data[4], static_cast<u32>(std::min<u64>(blocks(), 0xffffffff)));
-      store_be<u32>(&data[8], (image() ? 2u : 3u) << 24 | kBlock);
+      store_be<u32>(&data[8], (disk_.present() ? 2u : 3u) << 24 | kBlock);
       reply(task, std::move(data), task.cdb16(7));
       return true;
     }
@@ -77,7 +79,7 @@ bool ScsiDisk::execute_blocks(ScsiTask& task) {
 bool ScsiDisk::writes_through(const ScsiTask& task) const {
   const u8 operation = task.cdb()[0];
   const bool verifies = operation == 0x2e || operation == 0xae || operation == 0x8e;
-  return !write_cache_ || verifies || (operation != 0x0a && (task.cdb()[1] & kFua));
+  return verifies || (operation != 0x0a && (task.cdb()[1] & kFua));
 }
 
 void ScsiDisk::read_capacity(ScsiTask& task, bool sixteen) {
@@ -162,9 +164,9 @@ void ScsiDisk::parameters(ScsiTask& task) {
       const bool ten = task.cdb()[0] == 0x41;
       const u64 lba = ten ? task.cdb32(2) : task.cdb64(2);
       u64 count = ten ? task.cdb16(7) : task.cdb32(10);
-      if (!image() || lba > blocks()) return fail(task, kNoMedium);
+      if (!disk_.present() || lba > blocks()) return fail(task, kNoMedium);
       if (count == 0) count = blocks() - lba;
-      const bool zeroes = std::all_of(list.begin(), list.end(), [](u8 byte) { return byte == 0; });
+      const bool zeroes = all_zero(list);
       return zeroes ? wait_for_zeroes(task, lba, count, task.cdb()[1] & 8) : fill_blocks(task, lba, count);
     }
     default: return ScsiUnit::parameters(task);
@@ -181,7 +183,7 @@ std::vector<u8> ScsiDisk::vital_product_data(u8 page) const {
   }
   if (page == 0xb1) {  // characteristics
     std::vector<u8> data(64);
-    store_be<u16>(&data[4], traits_.rotations);
+    store_be<u16>(&data[4], rotations_);
     return data;
   }
   if (page == 0xb2) {  // provisioning: UNMAP and both WRITE SAMEs, thin
@@ -193,7 +195,7 @@ std::vector<u8> ScsiDisk::vital_product_data(u8 page) const {
   return ScsiUnit::vital_product_data(page);
 }
 
-std::vector<ScsiUnit::ModePage> ScsiDisk::mode_pages(bool changeable) const {
+std::vector<ScsiModePage> ScsiDisk::mode_pages(bool changeable) const {
   if (changeable) {
     return {{0x01, std::vector<u8>(10)},
             {0x03, std::vector<u8>(22)},
@@ -213,7 +215,7 @@ std::vector<ScsiUnit::ModePage> ScsiDisk::mode_pages(bool changeable) const {
   store_be<u16>(&geometry[1], static_cast<u16>(cylinders));
   geometry[3] = kHeads;
   store_be<u16>(&geometry[18], 5400);  // rotations a minute
-  caching[0] = write_cache_ ? kWce : 0;
+  caching[0] = disk_.write_cache() ? kWce : 0;
   caching[10] = read_ahead_ ? 0 : kDra;
   control[1] = 0x10;  // commands may be done in any order
   return {{0x01, recovery}, {0x03, format}, {0x04, geometry}, {0x08, caching}, {0x0a, control}};
@@ -221,7 +223,7 @@ std::vector<ScsiUnit::ModePage> ScsiDisk::mode_pages(bool changeable) const {
 
 void ScsiDisk::set_mode_page(u8 code, std::span<const u8> data) {
   if (code != 0x08) return;
-  write_cache_ = data[0] & kWce;
+  disk_.set_write_cache(data[0] & kWce);
   read_ahead_ = !(data[10] & kDra);
 }
 

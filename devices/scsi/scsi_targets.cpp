@@ -334,26 +334,32 @@ u8 ScsiTargets::reselect() {
 }
 
 bool ScsiTargets::working() const {
-  return std::any_of(tasks_.begin(), tasks_.end(),
-                     [](const auto& each) { return each->task.phase() == ScsiTask::Phase::kWaits; });
+  return std::any_of(tasks_.begin(), tasks_.end(), [](const auto& each) {
+    return each->task.phase() == ScsiTask::Phase::kWaits && !each->task.at_medium();
+  });
+}
+
+bool ScsiTargets::advance(Nexus& nexus) {
+  ScsiUnit* const unit = bus_.unit(nexus.target, nexus.lun);
+  if (!unit) ScsiBus::end(nexus.task, ScsiStatus::kCheckCondition);
+  if (unit && !unit->step(nexus.task)) return false;
+  const bool on_the_bus = current_ == &nexus && phase_ != Phase::kMessageIn && phase_ != Phase::kMessageOut;
+  if (on_the_bus && nexus.task.phase() != ScsiTask::Phase::kWaits) go_on();
+  return true;
 }
 
 bool ScsiTargets::step() {
-  bool moved = false;
   for (const auto& each : tasks_) {
-    ScsiTask& task = each->task;
-    if (task.phase() != ScsiTask::Phase::kWaits) continue;
-    if (ScsiUnit* unit = bus_.unit(each->target, each->lun)) {
-      moved = unit->step(task);
-    } else {
-      ScsiBus::end(task, ScsiStatus::kCheckCondition);
-      moved = true;
-    }
-    const bool on_the_bus = current_ == each.get() && phase_ != Phase::kMessageIn && phase_ != Phase::kMessageOut;
-    if (on_the_bus && task.phase() != ScsiTask::Phase::kWaits) go_on();
-    if (moved) break;
+    const ScsiTask& task = each->task;
+    if (task.phase() == ScsiTask::Phase::kWaits && !task.at_medium() && advance(*each)) return true;
   }
-  return moved;
+  return false;
+}
+
+void ScsiTargets::medium_done() {
+  for (const auto& each : tasks_) {
+    if (each->task.at_medium() && advance(*each)) return;
+  }
 }
 
 // ---- Resets and states ----

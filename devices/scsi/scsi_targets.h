@@ -55,6 +55,8 @@ class ScsiTargets {
   // Whether a drive has something to do; step() has one do it. False: that is to be tried again later.
   bool working() const;
   bool step();
+  // The medium of one is done with something.
+  void medium_done();
 
   // RST, and what an initiator leaves behind that is reset without telling.
   void bus_reset();
@@ -84,6 +86,7 @@ class ScsiTargets {
   std::size_t negotiate(std::span<const u8> bytes, std::vector<u8>& reply);
   template <class Which>
   void abort(Which which);
+  bool advance(Nexus& nexus);
 
   ScsiBus& bus_;
   std::vector<std::unique_ptr<Nexus>> tasks_;

@@ -14,12 +14,14 @@ namespace xlat {
 class ScsiBus;
 class ScsiUnit;
 
-// A transport gives it to a unit, moves the data that it has or wants, and calls the unit's step() whenever it waits.
+// A transport gives it to a unit, moves the data that it has or wants, and calls the unit's step() when it waits and is
+// not at the medium, and for all that are there when the unit says that the medium is done with something. It may
+// forget a task at any time.
 class ScsiTask {
  public:
   enum class Phase : u8 {
     kDone,     // status() is there
-    kWaits,    // the unit has something to do first
+    kWaits,    // the unit or its medium has something to do first
     kDataIn,   // there are bytes for the initiator
     kDataOut,  // bytes are wanted of it
     kLast = kDataOut,
@@ -27,6 +29,8 @@ class ScsiTask {
   static constexpr u32 kMostBytes = 64 * 1024;  // in the buffer at a time
 
   Phase phase() const { return phase_; }
+  // While it waits: the medium has been asked, and nothing is to be done until that is over.
+  bool at_medium() const { return request_ != 0; }
   ScsiStatus status() const { return status_; }
   // In kDataIn, what has not been taken yet; in kDataOut, where it wants them next.
   std::span<const u8> bytes() const { return std::span(buffer_).subspan(at_); }
@@ -71,7 +75,8 @@ class ScsiTask {
   ScsiStatus status_ = ScsiStatus::kGood;
   Work work_ = Work::kNone;
   std::vector<u8> buffer_;
-  u32 at_ = 0;  // in buffer_
+  u32 at_ = 0;       // in buffer_
+  u32 request_ = 0;  // the unit's number for what the medium was asked; 0: nothing
   bool begun_ = false;
   u64 lba_ = 0,
       blocks_ = 0;  // still to be read or written, those in the buffer not counted when they go to the initiator

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "base/spelling.h"
+#include "devices/block/write_cache.h"
 #include "devices/registry.h"
 #include "devices/scsi/scsi_bus.h"
 #include "devices/scsi/scsi_cdrom.h"
@@ -36,7 +37,7 @@ constexpr Property kDiskProperties[] = {
     kVersion,
     kDeviceId,
     on_off("removable", "off", "whether the medium can be changed"),
-    on_off("write-cache", "on", "whether writes may be in the host's cache when they are done"),
+    kWriteCache,
     number("rotation_rate", "0", "rotations a minute; 0: it does not tell, 1: it has no disk", 0, 0xfffe)};
 constexpr Property kDiscProperties[] = {
     kDrive,   kBus,     kChannel,
@@ -101,14 +102,16 @@ Result<std::unique_ptr<Device>> make(Board& board, const Properties& values, boo
   if (identity.device_id.empty()) identity.device_id = identity.serial.empty() ? backend->name : identity.serial;
   std::unique_ptr<ScsiUnit> unit;
   if (disc) {
-    unit = std::make_unique<ScsiCdrom>(usual, std::move(backend->image), std::move(identity));
+    unit = std::make_unique<ScsiCdrom>(board.clock(), usual, std::move(backend->image), std::move(identity),
+                                       std::move(backend->setup));
   } else {
-    unit = std::make_unique<ScsiDisk>(
-        usual, std::move(backend->image), removable, std::move(identity),
-        ScsiDisk::Traits{values.on("write-cache"), static_cast<u16>(values.number("rotation_rate"))});
+    if (Status s = set_write_cache(values, backend->setup.policy); !s) return s.error();
+    unit = std::make_unique<ScsiDisk>(board.clock(), usual, std::move(backend->image), removable, std::move(identity),
+                                      std::move(backend->setup), static_cast<u16>(values.number("rotation_rate")));
   }
-  unit->on_io_error(std::move(backend->on_error));
   board.add_drive(backend->name, *unit);
+  board.choose("scsi-id", fmt::to_string(place->target));
+  board.choose("lun", fmt::to_string(place->lun));
   board.sit_on(place->bus, fmt::format("{:x},{:x}", place->target, place->lun));
   place->scsi->plug(place->target, place->lun, *unit);
   return std::unique_ptr<Device>(std::move(unit));

@@ -45,8 +45,12 @@ void ScsiTask::serialize(Archive& ar) {
   ar.range(work_, Work::kNone, Work::kLast);
   ar.blob(buffer_, kMostBytes);
   ar.range(at_, u32{0}, static_cast<u32>(buffer_.size()));
-  ar(begun_)(lba_)(blocks_);
+  ar(request_)(begun_)(lba_)(blocks_);
   if (!ar.loading()) return;
+  if (request_ != 0 && phase_ != Phase::kWaits) {
+    ar.fail("a command at the medium that does not wait");
+    request_ = 0;
+  }
   const bool moves = phase_ == Phase::kDataIn || phase_ == Phase::kDataOut;
   if (moves && at_ == buffer_.size()) {
     ar.fail("a command that moves no data");
@@ -56,16 +60,17 @@ void ScsiTask::serialize(Archive& ar) {
 
 // ---- The unit ----
 
-ScsiUnit::ScsiUnit(std::string name, u8 type, u32 block, std::unique_ptr<BlockImage> image, bool is_removable,
-                   ScsiIdentity identity)
+ScsiUnit::ScsiUnit(Clock& clock, std::string name, u8 type, u32 block, std::unique_ptr<BlockImage> image,
+                   bool is_removable, ScsiIdentity identity, DiskSetup setup)
     : block_(block),
+      disk_(clock, std::move(image), std::move(setup), [this](DiskRequest& request) { disk_done(request); }),
       name_(std::move(name)),
       type_(type),
-      image_(std::move(image)),
       removable_(is_removable),
       identity_(std::move(identity)) {}
 
 void ScsiUnit::reset_settings(ScsiSense attention) {
+  disk_.drop();
   sense_ = {};
   attention_ = attention;
   locked_ = stopped_ = false;
@@ -73,16 +78,17 @@ void ScsiUnit::reset_settings(ScsiSense attention) {
 }
 
 void ScsiUnit::serialize(Archive& ar) {
-  ar.section(name_, 1);
+  if (ar.section(name_, 2) < 2) ar.fail("version 1, without requests to the medium, is not read any more");
   for (ScsiSense* sense : {&sense_, &attention_}) ar(sense->key)(sense->code)(sense->qualifier);
-  ar(locked_)(tray_open_)(stopped_);
+  ar(locked_)(tray_open_)(stopped_)(last_request_);
+  disk_.serialize(ar);
 }
 
 Status ScsiUnit::insert(std::unique_ptr<BlockImage> image) {
-  image_ = std::move(image);
+  disk_.exchange(std::move(image));
   tray_open_ = false;
-  if (image_) attention_ = kChanged;
-  medium_event(image_ ? 2 : 3);
+  if (disk_.present()) attention_ = kChanged;
+  medium_event(disk_.present() ? 2 : 3);
   return {};
 }
 
@@ -91,8 +97,8 @@ bool ScsiUnit::eject(bool force) {
     medium_event(1);
     return false;
   }
-  if (image_) medium_event(3);
-  image_.reset();
+  if (disk_.present()) medium_event(3);
+  disk_.exchange(nullptr);
   if (attention_ == kChanged) attention_ = {};
   locked_ = false;
   return true;
@@ -137,7 +143,7 @@ void ScsiUnit::wait_for(ScsiTask& task, Work work) {
 }
 
 bool ScsiUnit::ready(ScsiTask& task) {
-  if (!image_ || tray_open_) {
+  if (!medium_present()) {
     fail(task, tray_open_ ? kNoMediumOpen : type_ == 0 ? kNoMedium : kNoMediumClosed);
   } else if (stopped_) {
     fail(task, kNotReady);
@@ -194,101 +200,126 @@ void ScsiUnit::wait_for_zeroes(ScsiTask& task, u64 lba, u64 count, bool unmap) {
   wait_for(task, unmap ? Work::kUnmap : Work::kZeroes);
 }
 
-Status ScsiUnit::read_blocks(ScsiTask& task) {
-  const u64 count = std::min<u64>(task.blocks_, ScsiTask::kMostBytes / std::max(block_, sector_bytes(task)));
-  std::vector<u8> blocks(count * block_);
-  // The last block may be only half in the image.
-  const u64 from = task.lba_ * block_, there = std::min<u64>(blocks.size(), image_->size() - from);
-  Status status = image_->read(from, std::span(blocks).first(there));
-  if (!status) std::fill(blocks.begin(), blocks.end(), u8{0});
-  task.buffer_ = sectors(task, task.lba_, std::move(blocks));
-  task.at_ = 0;
-  return status;
-}
-
-bool ScsiUnit::passed(ScsiTask& task, bool write, const Status& status) {
-  if (status) return true;
-  switch (io_error_ ? io_error_(write, status.error()) : IoErrorAction::kReport) {
-    case IoErrorAction::kIgnore: return true;
-    case IoErrorAction::kReport: fail(task, write ? kWriteError : kReadError); return false;
-    case IoErrorAction::kRetry: again_ = true; return false;  // still waiting, with the buffer as it was
-  }
-  return false;
+u64 ScsiUnit::blocks_at_once(const ScsiTask& task) const {
+  return ScsiTask::kMostBytes / std::max(block_, sector_bytes(task));
 }
 
 bool ScsiUnit::step(ScsiTask& task) {
-  again_ = false;
-  if (task.phase_ == ScsiTask::Phase::kWaits) go_on(task);
-  return !again_;
+  if (task.phase_ != ScsiTask::Phase::kWaits) return false;
+  if (task.request_ == 0) return ask_medium(task);
+  if (!done_ || done_->tag != task.request_) return false;
+  task.request_ = 0;
+  answered(task, *done_);
+  return true;
 }
 
-void ScsiUnit::go_on(ScsiTask& task) {
-  if (task.work_ == Work::kParameters) return parameters(task);
+// Requests of tasks that were forgotten come back as well.
+void ScsiUnit::disk_done(DiskRequest& request) {
+  done_ = &request;
+  if (medium_done_) medium_done_();
+  done_ = nullptr;
+}
+
+void ScsiUnit::ask(ScsiTask& task, DiskRequest request) {
+  if (++last_request_ == 0) ++last_request_;
+  task.request_ = request.tag = last_request_;
+  disk_.submit(std::move(request));
+}
+
+bool ScsiUnit::ask_medium(ScsiTask& task) {
+  if (task.work_ == Work::kParameters) return parameters(task), true;
   // The medium may have been changed meanwhile, and a state that was loaded may say anything.
-  if (!ready(task)) return;
+  if (!ready(task)) return true;
   const bool gathered = task.work_ == Work::kWrite || task.work_ == Work::kCompare;
   const u64 here = gathered ? task.buffer_.size() / block_ : 0;
-  if (!in_range(task.lba_, here) || task.blocks_ > blocks() - task.lba_ - here) return fail(task, kOutOfRange);
+  if (!in_range(task.lba_, here) || task.blocks_ > blocks() - task.lba_ - here) return fail(task, kOutOfRange), true;
+  if (disk_.full()) return false;  // of requests whose tasks were forgotten
+  using Op = DiskRequest::Op;
   const u64 at = task.lba_ * block_;
   switch (task.work_) {
-    case Work::kRead:
-      if (!passed(task, false, read_blocks(task))) return;
-      {
-        const u64 count = task.buffer_.size() / std::max(sector_bytes(task), u32{1});
-        task.lba_ += count;
-        task.blocks_ -= std::min(count, task.blocks_);
-      }
-      task.phase_ = task.buffer_.empty() ? ScsiTask::Phase::kDone : ScsiTask::Phase::kDataIn;
-      return;
-    case Work::kWrite:
-      if (!passed(task, true, image_->write(at, task.buffer_))) return;
-      break;
-    case Work::kCompare: {
-      std::vector<u8> medium(task.buffer_.size());
-      if (!passed(task, false, image_->read(at, medium))) return;
-      if (medium != task.buffer_) return fail(task, kMiscompare);
+    case Work::kRead: {
+      // The last block may be only half in the image.
+      const u64 bytes = std::min(task.blocks_, blocks_at_once(task)) * block_;
+      ask(task, {.offset = at, .bytes = std::min(bytes, disk_.size() - std::min(at, disk_.size()))});
       break;
     }
+    case Work::kWrite: {
+      std::vector<u8> bytes = std::exchange(task.buffer_, {});
+      task.at_ = 0;
+      const u64 size = bytes.size();
+      // The last of them makes all that came before it safe.
+      const bool through = task.blocks_ == 0 && writes_through(task);
+      ask(task, {.op = Op::kWrite, .offset = at, .bytes = size, .data = std::move(bytes), .through = through});
+      break;
+    }
+    case Work::kCompare: ask(task, {.offset = at, .bytes = task.buffer_.size()}); break;
     case Work::kFill: {
-      const u64 count = std::min<u64>(task.blocks_, task.buffer_.size() / block_);
-      if (!passed(task, true, image_->write(at, std::span(task.buffer_).first(count * block_)))) return;
-      task.lba_ += count;
-      task.blocks_ -= count;
-      if (task.blocks_ == 0 || count == 0) good(task);
-      return;
+      const u64 size = std::min<u64>(task.blocks_, task.buffer_.size() / block_) * block_;
+      std::vector<u8> bytes(task.buffer_.begin(), task.buffer_.begin() + static_cast<std::ptrdiff_t>(size));
+      ask(task, {.op = Op::kWrite, .offset = at, .bytes = size, .data = std::move(bytes)});
+      break;
     }
     case Work::kZeroes:
     case Work::kUnmap: {
-      const u64 count = std::min<u64>(task.blocks_, kZeroesAtOnce / block_);
-      if (!passed(task, true, image_->write_zeroes(at, count * block_, task.work_ == Work::kUnmap))) return;
-      task.lba_ += count;
-      task.blocks_ -= count;
-      if (task.blocks_ == 0) good(task);
-      return;
+      const u64 size = std::min<u64>(task.blocks_, kZeroesAtOnce / block_) * block_;
+      ask(task, {.op = Op::kWriteZeroes, .offset = at, .bytes = size, .unmap = task.work_ == Work::kUnmap});
+      break;
     }
     case Work::kDiscard: {  // UNMAP's descriptors: a logical block address, a number of blocks, four reserved bytes
-      if (task.at_ + 16 > task.buffer_.size()) return good(task);
+      if (task.at_ + 16 > task.buffer_.size()) return good(task), true;
       const u64 lba = load_be<u64>(&task.buffer_[task.at_]), count = load_be<u32>(&task.buffer_[task.at_ + 8]);
-      if (!in_range(lba, count)) return fail(task, kOutOfRange);
-      if (count > 0 && !passed(task, true, image_->discard(lba * block_, count * block_))) return;
+      if (!in_range(lba, count)) return fail(task, kOutOfRange), true;
       task.at_ += 16;
-      return;
+      ask(task, {.op = Op::kDiscard, .offset = lba * block_, .bytes = count * block_});
+      break;
     }
-    case Work::kFlush:
-      if (passed(task, true, image_->flush())) good(task);
+    case Work::kFlush: ask(task, {.op = Op::kFlush}); break;
+    case Work::kParameters:
+    case Work::kNone: good(task); break;
+  }
+  return true;
+}
+
+void ScsiUnit::take_blocks(ScsiTask& task, std::vector<u8> bytes) {
+  bytes.resize(align_up(bytes.size(), block_));
+  const u64 count = bytes.size() / block_;
+  task.buffer_ = sectors(task, task.lba_, std::move(bytes));
+  task.at_ = 0;
+  task.lba_ += count;
+  task.blocks_ -= count;
+  task.phase_ = task.buffer_.empty() ? ScsiTask::Phase::kDone : ScsiTask::Phase::kDataIn;
+}
+
+void ScsiUnit::answered(ScsiTask& task, DiskRequest& request) {
+  if (!request.status) return fail(task, request.op == DiskRequest::Op::kRead ? kReadError : kWriteError);
+  u64 done = (request.bytes + block_ - 1) / block_;
+  const u64 most = task.work_ == Work::kRead ? std::min(task.blocks_, blocks_at_once(task)) : ~u64{0};
+  if (done > most) return fail(task, kOutOfRange);  // in a state that nobody saved
+  switch (task.work_) {
+    case Work::kRead: return take_blocks(task, std::move(request.data));
+    case Work::kCompare:
+      if (request.data != task.buffer_) return fail(task, kMiscompare);
+      break;
+    case Work::kWrite: break;
+    case Work::kFill:
+    case Work::kZeroes:
+    case Work::kUnmap:
+      done = std::min(done, task.blocks_);
+      task.lba_ += done;
+      task.blocks_ -= done;
+      if (task.blocks_ == 0 || done == 0) good(task);
       return;
+    case Work::kDiscard: return;  // the next one
+    case Work::kFlush:
     case Work::kParameters:
     case Work::kNone: return good(task);
   }
   // The next blocks that come from the initiator.
-  const u64 done = task.buffer_.size() / block_, next = std::min<u64>(task.blocks_, ScsiTask::kMostBytes / block_);
+  const u64 next = std::min<u64>(task.blocks_, ScsiTask::kMostBytes / block_);
   task.lba_ += done;
-  if (next > 0) {
-    task.blocks_ -= next;
-    return task.want(static_cast<u32>(next) * block_);
-  }
-  if (task.work_ == Work::kWrite && writes_through(task)) return wait_for(task, Work::kFlush);
-  good(task);
+  if (next == 0) return good(task);
+  task.blocks_ -= next;
+  task.want(static_cast<u32>(next) * block_);
 }
 
 // ---- Commands ----
@@ -400,7 +431,7 @@ void ScsiUnit::mode_sense(ScsiTask& task, bool ten) {
     data.insert(data.end(), descriptor.begin(), descriptor.end());
   }
   const std::size_t before = data.size();
-  for (const ModePage& page : mode_pages(control == 1)) {
+  for (const ScsiModePage& page : mode_pages(control == 1)) {
     if (page.code != wanted && wanted != 0x3f) continue;
     data.push_back(page.code);
     data.push_back(static_cast<u8>(page.data.size()));
@@ -426,15 +457,16 @@ ScsiSense ScsiUnit::mode_error(std::span<const u8> list, bool ten, bool apply) {
     const u32 size = load_be<u32>(&list[header + 4]) & 0xffffff;
     if (size != block_ && size != 0) return kInvalidParameter;
   }
-  const std::vector<ModePage> pages = mode_pages(false), changeable = mode_pages(true);
+  const std::vector<ScsiModePage> pages = mode_pages(false), changeable = mode_pages(true);
   for (list = list.subspan(header + descriptors); !list.empty();) {
     if (list.size() < 2) return kParameterLength;
     const u8 code = list[0] & 0x3f;
-    const auto page = std::find_if(pages.begin(), pages.end(), [code](const ModePage& p) { return p.code == code; });
+    const auto page =
+        std::find_if(pages.begin(), pages.end(), [code](const ScsiModePage& p) { return p.code == code; });
     if (page == pages.end() || (list[0] & 0x40) || list[1] != page->data.size()) return kInvalidParameter;
     if (list.size() < 2u + list[1]) return kParameterLength;
     const std::span<const u8> data = list.subspan(2, list[1]);
-    const ModePage& mask = changeable[static_cast<std::size_t>(page - pages.begin())];
+    const ScsiModePage& mask = changeable[static_cast<std::size_t>(page - pages.begin())];
     for (std::size_t n = 0; n < data.size(); ++n) {
       if ((data[n] ^ page->data[n]) & ~mask.data[n]) return kInvalidParameter;
     }
@@ -464,7 +496,7 @@ void ScsiUnit::start_stop(ScsiTask& task) {
   }
   if (locked_ && !start) return fail(task, kRemovalPrevented);
   if (tray_open_ == start) {
-    if (image_) {
+    if (disk_.present()) {
       medium_event(start ? 2 : 3);
       if (start) attention_ = kChanged;
     }

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "devices/block/io_error.h"
+#include "devices/block/disk.h"
 #include "devices/block/medium_drive.h"
 #include "devices/device.h"
 #include "devices/scsi/scsi_task.h"
@@ -22,25 +22,27 @@ struct ScsiIdentity {
 class ScsiUnit : public Device, public MediumDrive {
  public:
   // `type` is the peripheral device type, `block` the bytes of a block.
-  ScsiUnit(std::string name, u8 type, u32 block, std::unique_ptr<BlockImage> image, bool is_removable,
-           ScsiIdentity identity);
+  ScsiUnit(Clock& clock, std::string name, u8 type, u32 block, std::unique_ptr<BlockImage> image, bool is_removable,
+           ScsiIdentity identity, DiskSetup setup);
 
-  void on_io_error(IoErrorHook hook) { io_error_ = std::move(hook); }
+  // Told when the medium is done with something: its task then gets on by step(), which is to be called at once.
+  void on_medium_done(std::function<void()> told) { medium_done_ = std::move(told); }
 
   // Takes a command: the task has data, wants some, is done, or waits.
   void begin(ScsiTask& task, std::span<const u8> cdb);
-  // Does what a waiting task waits for, or the next part of it. False: that failed, and is to be tried again later.
+  // Does what a waiting task waits for, or the next part of it. False: nothing could be done now.
   bool step(ScsiTask& task);
   // Ends a task that was not begun here.
   void refuse(ScsiTask& task, ScsiSense sense);
-  // A hard reset but for power: what the initiator has set is forgotten, and it learns of it by this.
+  // A hard reset but for power: what the initiator has set is forgotten, and it learns of it by this. Its tasks must be
+  // forgotten, too.
   void reset_settings(ScsiSense attention);
 
   std::string_view name() const override { return name_; }
   void reset() override { reset_settings(scsi::kPowerOn); }
   void serialize(Archive& ar) override;
 
-  BlockImage* image() const override { return image_.get(); }
+  BlockImage* image() const override { return disk_.image(); }
   bool removable() const override { return removable_; }
   bool locked() const override { return locked_; }
   bool tray_open() const override { return tray_open_; }
@@ -52,13 +54,8 @@ class ScsiUnit : public Device, public MediumDrive {
 
   // A command that is not one of all units; false: there is none such.
   virtual bool execute(ScsiTask& task) = 0;
-  // What is behind a page's two-byte header.
-  struct ModePage {
-    u8 code;
-    std::vector<u8> data;
-  };
   // By their codes; `changeable`: ones where MODE SELECT can change them.
-  virtual std::vector<ModePage> mode_pages(bool changeable) const = 0;
+  virtual std::vector<ScsiModePage> mode_pages(bool changeable) const = 0;
   virtual bool block_descriptor() const { return false; }
   virtual u8 medium_type() const { return 0; }
   // Of MODE SELECT, after only what can be changed was.
@@ -95,12 +92,13 @@ class ScsiUnit : public Device, public MediumDrive {
   void fill_blocks(ScsiTask& task, u64 lba, u64 count);
   void wait_for_zeroes(ScsiTask& task, u64 lba, u64 count, bool unmap);
   bool in_range(u64 lba, u64 count) const { return lba <= blocks() && count <= blocks() - lba; }
-  u64 blocks() const { return image_ ? (image_->size() + block_ - 1) / block_ : 0; }
-  bool medium_present() const { return image_ && !tray_open_; }
-  bool read_only() const { return type_ != 0 || (image_ && image_->read_only()); }
+  u64 blocks() const { return (disk_.size() + block_ - 1) / block_; }
+  bool medium_present() const { return disk_.present() && !tray_open_; }
+  bool read_only() const { return type_ != 0 || (disk_.present() && disk_.read_only()); }
   void start_stop(ScsiTask& task);
 
   const u32 block_;
+  Disk disk_;
 
  private:
   void inquiry(ScsiTask& task);
@@ -108,21 +106,23 @@ class ScsiUnit : public Device, public MediumDrive {
   void mode_sense(ScsiTask& task, bool ten);
   void mode_select(ScsiTask& task);
   ScsiSense mode_error(std::span<const u8> list, bool ten, bool apply);
-  // True if the command goes on.
-  bool passed(ScsiTask& task, bool write, const Status& status);
-  Status read_blocks(ScsiTask& task);
-  void go_on(ScsiTask& task);
+  bool ask_medium(ScsiTask& task);
+  void ask(ScsiTask& task, DiskRequest request);
+  void answered(ScsiTask& task, DiskRequest& request);
+  void take_blocks(ScsiTask& task, std::vector<u8> bytes);
+  u64 blocks_at_once(const ScsiTask& task) const;
+  void disk_done(DiskRequest& request);
 
   std::string name_;
   u8 type_;
-  std::unique_ptr<BlockImage> image_;
   bool removable_;
   ScsiIdentity identity_;
-  IoErrorHook io_error_;
+  std::function<void()> medium_done_;
 
   ScsiSense sense_, attention_;
   bool locked_ = false, tray_open_ = false, stopped_ = false;
-  bool again_ = false;  // said by the hook within a step
+  u32 last_request_ = 0;
+  DiskRequest* done_ = nullptr;  // while medium_done_ is told
 };
 
 }  // namespace xlat

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/bits.h"
+#include "devices/block/write_cache.h"
 #include "devices/registry.h"
 
 namespace xlat {
@@ -27,10 +28,13 @@ UsbDescription describe(const std::string& serial) {
 
 }  // namespace
 
-UsbStorage::UsbStorage(std::unique_ptr<BlockImage> image, bool is_removable, std::string serial)
+UsbStorage::UsbStorage(Clock& clock, std::unique_ptr<BlockImage> image, bool is_removable, std::string serial,
+                       DiskSetup setup)
     : UsbDevice("usb-storage", describe(serial), false),
-      disk_("usb-disk", std::move(image), is_removable,
-            {.product = "USB DISK", .serial = serial, .device_id = serial, .parallel = false}) {}
+      disk_(clock, "usb-disk", std::move(image), is_removable,
+            {.product = "USB DISK", .serial = serial, .device_id = serial, .parallel = false}, std::move(setup)) {
+  disk_.on_medium_done([this] { disk_.step(task_); });
+}
 
 void UsbStorage::reset_function() {
   phase_ = Phase::kCommand;
@@ -66,6 +70,7 @@ bool UsbStorage::take_command(std::span<const u8> w) {
   left_ = load_le<u32>(&w[8]);
   const bool to_host = w[12] & 0x80;
   disk_.begin(task_, w.subspan(15, 16));
+  work();  // the medium need not wait for the host's next packet
   phase_ = left_ == 0 ? Phase::kStatus : to_host ? Phase::kDataIn : Phase::kDataOut;
   return true;
 }
@@ -73,7 +78,7 @@ bool UsbStorage::take_command(std::span<const u8> w) {
 // False: the disk is not that far, and the host is to ask again.
 bool UsbStorage::work() {
   while (task_.phase() == ScsiTask::Phase::kWaits) {
-    if (!disk_.step(task_)) return false;
+    if (task_.at_medium() || !disk_.step(task_)) return false;
   }
   return true;
 }
@@ -134,6 +139,7 @@ UsbStatus UsbStorage::out(u8 endpoint, std::span<const u8> data) {
     task_.moved(bytes);
     from = from.subspan(bytes);
   }
+  work();
   if (left_ == 0) phase_ = Phase::kStatus;
   return UsbStatus::kAck;
 }
@@ -145,6 +151,7 @@ constexpr Property kProperties[] = {
     on_off("removable", "off", "whether the medium can be changed"),
     text("serial", "", "serial number, at most 20 characters"),
     kBootIndex,
+    kWriteCache,
     text("port", "", "where it is plugged in: 1, or 1.3 behind a hub; the first free port if not given"),
 };
 
@@ -158,9 +165,10 @@ Result<std::unique_ptr<Device>> make(Board& board, const Properties& values) {
   auto backend = board.drive(values.text("drive"), "usb" + (*port)->path(), Medium::kHardDisk);
   if (!backend) return backend.error();
   if (!backend->image && !removable) return error("drive={} has no file=", values.text("drive"));
+  if (Status s = set_write_cache(values, backend->setup.policy); !s) return s.error();
   const std::string number = !serial.empty() ? serial : backend->serial.empty() ? "1-0000:00:01.2-1" : backend->serial;
-  auto disk = std::make_unique<UsbStorage>(std::move(backend->image), removable, number);
-  disk->disk().on_io_error(std::move(backend->on_error));
+  auto disk = std::make_unique<UsbStorage>(board.clock(), std::move(backend->image), removable, number,
+                                           std::move(backend->setup));
   board.sit_on("", (*port)->path());
   board.add_drive(backend->name, disk->disk());
   (*port)->plug(*disk);

@@ -12,7 +12,8 @@ namespace xlat {
 // are padded with zeros.
 class UsbStorage final : public UsbDevice {
  public:
-  UsbStorage(std::unique_ptr<BlockImage> image, bool is_removable, std::string serial);
+  UsbStorage(Clock& clock, std::unique_ptr<BlockImage> image, bool is_removable, std::string serial,
+             DiskSetup setup = {});
 
   ScsiDisk& disk() { return disk_; }
 

@@ -67,6 +67,23 @@ TEST_CASE("a limit on files: the machine pauses, and cont tries again", "[progra
   CHECK(p.wait() == 0);
 }
 
+TEST_CASE("a limit on files: what waits is written at the end, or the user knows what is lost", "[program]") {
+  for (const bool lifted : {false, true}) {
+    TempDir dir;
+    const std::string disk = dir.write("disk", writing_disk(2)), socket = dir / "monitor";
+    Process p(start("format=raw,file=" + disk, {"-monitor", "unix:" + socket + ",server=on,wait=off"}), false,
+              limit_files);
+    CHECK(p.expect_error("the machine is paused"));
+    const rlimit none{RLIM_INFINITY, RLIM_INFINITY};
+    if (lifted) REQUIRE(prlimit(p.pid(), RLIMIT_FSIZE, &none, nullptr) == 0);
+    Socket monitor(Socket::connect_unix(socket));
+    monitor.send("quit\n");
+    CHECK(p.wait() == 0);
+    CHECK((byte_at(disk, 512) == 'Q') == lifted);
+    CHECK((p.errors.find("512 bytes at offset 512 are lost") == std::string::npos) == lifted);
+  }
+}
+
 TEST_CASE("a limit on files: reported or ignored, and the user is told", "[program]") {
   TempDir dir;
   const std::string disk = dir.write("disk", writing_disk(2));

@@ -20,8 +20,8 @@ struct Rig {
   AddressSpace memory;
   std::unique_ptr<GuestRam> ram = std::move(GuestRam::create(kMemory)).value();
   PciBus pci{ports, memory};
-  ScsiDisk disk{"d", make_memory_image(1 << 20), false, {.product = "DISK"}};
-  ScsiCdrom cdrom{"c", make_memory_image(1 << 20, ImageAccess::kReadOnly), {.product = "CD"}};
+  ScsiDisk disk{clock, "d", make_memory_image(1 << 20), false, {.product = "DISK"}};
+  ScsiCdrom cdrom{clock, "c", make_memory_image(1 << 20, ImageAccess::kReadOnly), {.product = "CD"}};
   Lsi53c895a chip{memory, clock};
 
   Rig() {

@@ -32,6 +32,19 @@ TEST_CASE("the tree shows the PC as QEMU does", "[machine]") {
   CHECK(has("      dev: VGA, id \"\"\n        vgamem_mb = 16 (0x10)\n"));
 }
 
+TEST_CASE("the tree says which places devices have taken", "[machine]") {
+  MachineConfig config;
+  config.devices.push_back({.type = "lsi53c895a"});
+  config.devices.push_back({.type = "scsi-cd"});
+  config.devices.push_back({.type = "scsi-cd"});
+  auto machine = Machine::create(config);
+  REQUIRE(machine.ok());
+  std::string text = (*machine)->pc().tree().describe();
+  std::erase(text, ' ');
+  CHECK(text.find("scsi-id=0(0x0)\nlun=0(0x0)\n") != std::string::npos);
+  CHECK(text.find("scsi-id=1(0x1)\nlun=0(0x0)\n") != std::string::npos);
+}
+
 TEST_CASE("devices by name: values, global values, places", "[machine]") {
   MachineConfig config;
   config.remove("VGA");

@@ -26,6 +26,10 @@ run() {
 }
 
 run linux-686 -drive "file=$disk,format=raw,snapshot=on" -drive "file=$disk.qcow2,snapshot=on"
+drives="-drive if=none,id=d,file=$guests/linux-disks/disk.img,format=raw,snapshot=on
+  -drive if=none,id=c,file=$guests/linux-disks/cd.iso,media=cdrom"
+run linux-disks $drives -device ahci,id=a -device ide-hd,drive=d,bus=a.0 -device ide-cd,drive=c,bus=a.1
+run linux-disks $drives -device lsi53c895a -device scsi-hd,drive=d -device scsi-cd,drive=c
 run linux-sound -audiodev none,id=a -device ES1370,audiodev=a -device AC97,audiodev=a -device sb16,audiodev=a \
   -device gus,audiodev=a -vga cirrus
 run linux-net -nodefaults -vga std -device e1000 -device rtl8139 -device pcnet -device ne2k_pci -device ne2k_isa

@@ -1,4 +1,5 @@
-; What a network card's ROM boots: says so on COM1 and ends the machine by isa-debug-exit.
+; What a network card's ROM boots, or with DISK the firmware from a disk: says so on COM1 and ends the machine by
+; isa-debug-exit.
   org 0x7c00
   bits 16
 start:
@@ -18,4 +19,10 @@ end:
   out dx, al
   hlt
 text:
+%ifdef DISK
+  db "hello from the disk", 13, 10, 0
+  times 510 - ($ - $$) db 0
+  dw 0xaa55
+%else
   db "hello from the network", 13, 10, 0
+%endif

@@ -6,6 +6,7 @@
 
 #include "devices/audio/sample_clock.h"
 #include "tests/support/recording.h"
+#include "tests/support/run_clock.h"
 
 using namespace xlat;
 
@@ -40,13 +41,7 @@ struct Rig {
   Clock clock;
   std::shared_ptr<Recording> sink;
   AudioMixer mixer;
-  void to(u64 ns) {
-    while (clock.next_deadline() <= ns) {
-      clock.skip_to(clock.next_deadline());
-      clock.run_due();
-    }
-    clock.skip_to(ns);
-  }
+  void to(u64 ns) { run_clock(clock, ns); }
 };
 
 constexpr u64 kSecond = kNanosPerSecond;

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "tests/support/recording.h"
+#include "tests/support/run_clock.h"
 
 using namespace xlat;
 
@@ -47,13 +48,7 @@ struct Rig {
     set16(9, 0xfff0), set8(0x0c, 7);
     set8(0, control);
   }
-  void to(u64 ns) {
-    while (clock.next_deadline() <= ns) {
-      clock.skip_to(clock.next_deadline());
-      clock.run_due();
-    }
-    clock.skip_to(ns);
-  }
+  void to(u64 ns) { run_clock(clock, ns); }
 };
 
 constexpr u64 kMs = 1'000'000, kSecond = 1000 * kMs;

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "tests/support/recording.h"
+#include "tests/support/run_clock.h"
 
 using namespace xlat;
 
@@ -23,13 +24,7 @@ struct Rig {
     ports.write(static_cast<u16>(base + 1), 1, value);
   }
   u8 status() { return static_cast<u8>(ports.read(0x388, 1)); }
-  void to(u64 ns) {
-    while (clock.next_deadline() <= ns) {
-      clock.skip_to(clock.next_deadline());
-      clock.run_due();
-    }
-    clock.skip_to(ns);
-  }
+  void to(u64 ns) { run_clock(clock, ns); }
   // A sine on channel 0: F-number 0x244, block 4 give 440 Hz.
   void note(bool on) {
     set(0x20, 0x21), set(0x23, 0x21);

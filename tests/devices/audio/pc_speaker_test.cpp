@@ -5,6 +5,8 @@
 #include <numeric>
 #include <random>
 
+#include "tests/support/run_clock.h"
+
 using namespace xlat;
 
 namespace {
@@ -50,13 +52,7 @@ struct Rig {
     out(0x42, static_cast<u8>(divisor));
     out(0x42, static_cast<u8>(divisor >> 8));
   }
-  void to(u64 ns) {
-    while (clock.next_deadline() <= ns) {
-      clock.skip_to(clock.next_deadline());
-      clock.run_due();
-    }
-    clock.skip_to(ns);
-  }
+  void to(u64 ns) { run_clock(clock, ns); }
 };
 
 unsigned crossings(const std::vector<i16>& samples) {

@@ -6,6 +6,7 @@
 #include "devices/audio/ac97.h"
 #include "devices/audio/es1370.h"
 #include "tests/support/recording.h"
+#include "tests/support/run_clock.h"
 
 using namespace xlat;
 
@@ -48,13 +49,7 @@ struct Rig {
   bool interrupt() const { return lines.level[0]; }
   void out(unsigned port, u32 value, unsigned width = 4) { ports.write(static_cast<u16>(port), width, value); }
   u32 in(unsigned port, unsigned width = 4) { return ports.read(static_cast<u16>(port), width); }
-  void to(u64 ns) {
-    while (clock.next_deadline() <= ns) {
-      clock.skip_to(clock.next_deadline());
-      clock.run_due();
-    }
-    clock.skip_to(ns);
-  }
+  void to(u64 ns) { run_clock(clock, ns); }
   void archive(Archive& ar) { clock.serialize(ar), mixer.serialize(ar), bus.serialize(ar), card.serialize(ar); }
 
   // 16-bit stereo; the right side is an octave above.

@@ -6,6 +6,7 @@
 
 #include "base/bits.h"
 #include "tests/support/recording.h"
+#include "tests/support/run_clock.h"
 
 using namespace xlat;
 
@@ -62,13 +63,7 @@ struct Rig {
     const unsigned low = in(3);
     return low | in(3) << 8;
   }
-  void to(u64 ns) {
-    while (clock.next_deadline() <= ns) {
-      clock.skip_to(clock.next_deadline());
-      clock.run_due();
-    }
-    clock.skip_to(ns);
-  }
+  void to(u64 ns) { run_clock(clock, ns); }
   template <class F>
   void archive(Archive& ar, F&& also) {
     clock.serialize(ar), mixer.serialize(ar), dma.serialize(ar), card.serialize(ar);

@@ -1,84 +1,14 @@
 // A disk with a thread of its own: order, who waits for whom, and what a failure leaves behind.
 #include "devices/block/disk.h"
 
-#include <atomic>
 #include <catch2/catch.hpp>
 #include <optional>
+
+#include "tests/support/slow_image.h"
 
 using namespace xlat;
 
 namespace {
-
-// An image whose reads and writes stand still until they are let go, and whose flushes fail as they are told to.
-class SlowImage final : public BlockImage {
- public:
-  struct State {
-    std::mutex mutex;
-    std::condition_variable changed;
-    bool held = false;
-    std::atomic<unsigned> flushes = 0;
-    std::atomic<bool> flush_fails = false;
-
-    void hold(bool on) {
-      const std::lock_guard lock(mutex);
-      held = on;
-      changed.notify_all();
-    }
-  };
-  explicit SlowImage(State& state) : state_(state) {}
-  u64 size() const override { return below_->size(); }
-  Status read(u64 at, std::span<u8> to) override {
-    wait();
-    return below_->read(at, to);
-  }
-  Status write(u64 at, std::span<const u8> from) override {
-    wait();
-    return below_->write(at, from);
-  }
-  Status flush() override {
-    ++state_.flushes;
-    return state_.flush_fails ? Status(error("no room")) : Status();
-  }
-  bool read_only() const override { return false; }
-  const std::string& path() const override { return below_->path(); }
-
- private:
-  void wait() {
-    std::unique_lock lock(state_.mutex);
-    state_.changed.wait(lock, [this] { return !state_.held; });
-  }
-  State& state_;
-  std::unique_ptr<BlockImage> below_ = make_memory_image(1 << 20);
-};
-
-// The machine: what is finished waits here until it is taken.
-struct Host final : DiskHost {
-  explicit Host(bool by_time) : timed(by_time) {}
-  u16 add(Disk&) override { return 0; }
-  void remove(u16) override {}
-  bool by_time() const override { return timed; }
-  void finished(u16, u64 number) override {
-    const std::lock_guard lock(mutex);
-    numbers.push_back(number);
-    changed.notify_all();
-  }
-  // Waits for the next one.
-  u64 take() {
-    std::unique_lock lock(mutex);
-    changed.wait(lock, [this] { return !numbers.empty(); });
-    const u64 number = numbers.front();
-    numbers.pop_front();
-    return number;
-  }
-  bool empty() {
-    const std::lock_guard lock(mutex);
-    return numbers.empty();
-  }
-  const bool timed;
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::deque<u64> numbers;
-};
 
 struct Over {
   u32 tag;
@@ -87,8 +17,8 @@ struct Over {
 };
 
 struct Rig {
-  explicit Rig(bool by_time, DiskPolicy policy = {}) : host(by_time) {
-    disk.emplace(clock, std::make_unique<SlowImage>(image), DiskSetup{.host = &host, .policy = policy},
+  explicit Rig(bool by_time, DiskPolicy policy = {}, IoErrorHook on_error = {}) : host(by_time) {
+    disk.emplace(clock, image.open(), DiskSetup{.name = "d", .host = &host, .on_error = on_error, .policy = policy},
                  [this](DiskRequest& r) {
                    over.push_back({r.tag, static_cast<bool>(r.status), r.data});
                  });
@@ -97,9 +27,9 @@ struct Rig {
     clock.set_count(clock.count() + count);
     clock.run_due();
   }
-  SlowImage::State image;
+  SlowImage::State image{1 << 20};
   Clock clock;
-  Host host;
+  SlowHost host;
   std::vector<Over> over;
   std::optional<Disk> disk;
 };
@@ -190,4 +120,55 @@ TEST_CASE("disk: nothing need be safe where the user says so", "[disk]") {
   CHECK((rig.over.size() == 2 && rig.over[0].good && rig.over[1].good));
   rig.disk.reset();
   CHECK(rig.image.flushes == 0);
+}
+
+TEST_CASE("disk: what waits for the user is tried once more at the end, and its loss is told", "[disk]") {
+  for (const bool in_vain : {false, true}) {
+    Rig rig(false, {}, [](bool, const Error&) { return IoErrorAction::kRetry; });
+    rig.image.write_fails = true;
+    rig.disk->write(1, 1024, std::vector<u8>(512, 0x11));
+    rig.disk->deliver(rig.host.take());
+    // One behind it has not failed, and is done again, as it comes later.
+    rig.image.write_fails = false;
+    rig.disk->write(2, 1024, std::vector<u8>(512, 0x22));
+    rig.host.take();
+    rig.image.write_fails = in_vain;
+    rig.disk.reset();
+    CHECK(rig.over.empty());
+    CHECK(rig.image.content[1024] == 0x22);
+    if (in_vain) {
+      REQUIRE(rig.host.losses.size() == 2);
+      CHECK(rig.host.losses[0] == "drive 'd': no room: 512 bytes at offset 1024 are lost");
+    } else {
+      CHECK(rig.host.losses.empty());
+      CHECK(rig.image.flushes == 1);
+    }
+  }
+}
+
+TEST_CASE("disk: a request that is tried again comes before those behind it", "[disk]") {
+  Rig rig(false, {}, [](bool, const Error&) { return IoErrorAction::kRetry; });
+  rig.image.write_fails = true;
+  rig.disk->write(1, 1024, std::vector<u8>(512, 0x11));
+  rig.disk->deliver(rig.host.take());
+  rig.image.write_fails = false;
+  rig.disk->write(2, 1024, std::vector<u8>(512, 0x22));
+  rig.disk->deliver(rig.host.take());
+  rig.later(1'000'000);
+  while (rig.over.size() < 2) rig.disk->deliver(rig.host.take());
+  CHECK((rig.over[0].tag == 1 && rig.over[1].tag == 2));
+  CHECK(rig.image.content[1024] == 0x22);
+}
+
+TEST_CASE("disk: a machine that stands still has what was written made safe, and says if it cannot be", "[disk]") {
+  Rig rig(false);
+  rig.disk->write(1, 0, std::vector<u8>(512, 1));
+  rig.image.flush_fails = true;
+  rig.disk->make_all_safe();
+  CHECK(rig.host.losses == std::vector<std::string>{"drive 'd': no room: what was written last may be lost"});
+  rig.image.flush_fails = false;
+  rig.disk->make_all_safe();
+  CHECK(rig.image.flushes == 2);
+  rig.disk->make_all_safe();
+  CHECK(rig.image.flushes == 2);
 }

@@ -4,6 +4,7 @@
 #include "devices/chipset/i440fx.h"
 #include "devices/chipset/piix3.h"
 #include "devices/chipset/piix4_pm.h"
+#include "tests/support/run_clock.h"
 
 using namespace xlat;
 
@@ -51,14 +52,7 @@ struct Rig {
     address(dev, fn, reg);
     ports.write(static_cast<u16>(0xcfc + (reg & 3)), width, value);
   }
-  void pass(u64 ns) {
-    const u64 end = clock.now() + ns;
-    while (clock.next_deadline() <= end) {
-      clock.skip_to(clock.next_deadline());
-      clock.run_due();
-    }
-    clock.skip_to(end);
-  }
+  void pass(u64 ns) { run_clock(clock, clock.now() + ns); }
   void pm_on() { set(1, 3, 0x40, 4, 0x601), set(1, 3, 0x80, 1, 1); }
 };
 }  // namespace

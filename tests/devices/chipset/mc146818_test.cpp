@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "tests/support/run_clock.h"
+
 using namespace xlat;
 
 namespace {
@@ -26,14 +28,7 @@ struct Rig {
     ports.write(0x70, 1, index);
     return ports.read(0x71, 1);
   }
-  void pass(u64 ns) {
-    const u64 end = clock.now() + ns;
-    while (clock.next_deadline() <= end) {
-      clock.skip_to(clock.next_deadline());
-      clock.run_due();
-    }
-    clock.skip_to(end);
-  }
+  void pass(u64 ns) { run_clock(clock, clock.now() + ns); }
 };
 }  // namespace
 

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "devices/chipset/port61.h"
+#include "tests/support/run_clock.h"
 
 using namespace xlat;
 
@@ -32,11 +33,7 @@ struct Rig {
   // Runs events up to the first nanosecond of a CLK tick.
   void to_tick(u64 tick) {
     const u64 ns = (tick * 1000000000 + Pit8254::kHz - 1) / Pit8254::kHz;
-    while (clock.next_deadline() <= ns) {
-      clock.skip_to(clock.next_deadline());
-      clock.run_due();
-    }
-    clock.skip_to(ns);
+    run_clock(clock, ns);
   }
   void out(u16 port, u8 value) { ports.write(port, 1, value); }
   u32 in(u16 port) { return ports.read(port, 1); }

@@ -5,6 +5,9 @@
 #include <numeric>
 #include <random>
 
+#include "tests/support/run_clock.h"
+#include "tests/support/slow_drive.h"
+
 using namespace xlat;
 
 namespace {
@@ -67,14 +70,7 @@ struct Rig {
   }
   void out(u16 port, u8 value) { ports.write(port, 1, value); }
   u8 in(u16 port) { return static_cast<u8>(ports.read(port, 1)); }
-  void wait(u64 ms) {
-    const u64 end = clock.now() + ms * kMs;
-    while (clock.next_deadline() <= end) {
-      clock.skip_to(std::max(clock.next_deadline(), clock.now()));
-      clock.run_due();
-    }
-    clock.skip_to(end);
-  }
+  void wait(u64 ms) { run_clock(clock, clock.now() + ms * kMs); }
   u8 msr() { return in(0x3f4); }
   void send(const Bytes& bytes) {
     for (const u8 b : bytes) {
@@ -603,3 +599,42 @@ TEST_CASE("FDC endures random accesses and damaged snapshots") {
   }
   SUCCEED();
 }
+
+namespace {
+struct SlowFloppy : SlowDrive, Rig {
+  SlowFloppy() : SlowDrive(1440 * 1024), Rig(0, FloppyType::kNone) {
+    fdc.attach(0, FloppyType::k1440K, setup());
+    REQUIRE(fdc.drive(0)->insert(image.open()));
+    out(0x3f7, 0);
+  }
+  void begin(u8 lba, u8 command) {
+    over_ = false;
+    const u8 sector = static_cast<u8>(lba + 1);
+    send({command, 0, 0, 0, sector, 2, sector, 0x1b, 0xff});
+  }
+  void read(u8 lba) override { to_memory(512), begin(lba, 0x46); }
+  void write(u8 lba) override {
+    std::fill_n(buffer(), 512, u8{0x77});
+    from_memory(512);
+    begin(lba, 0x45);
+    pass(300'000'000);  // the disk turns
+  }
+  bool over() override {
+    if (over_ || (msr() & 0xd0) != 0xd0) return over_;
+    const Bytes got = result();
+    CHECK((got[0] & 0xc0) == 0);
+    return over_ = true;
+  }
+  std::vector<u8> data() override { return {buffer(), buffer() + 512}; }
+  void reset() override {
+    pass(300'000'000);
+    out(0x3f2, 0x18), wait(1), out(0x3f2, 0x1c), wait(1);
+    for (unsigned n = 0; n < 4; ++n) command({8});
+  }
+  void serialize(Archive& ar) override { clock.serialize(ar), dma.serialize(ar), fdc.serialize(ar); }
+  std::span<u8> memory_bytes() override { return ram; }
+  Clock& time() override { return clock; }
+};
+}  // namespace
+
+TEST_CASE("FDC with a slow disk") { check_slow_drive<SlowFloppy>(); }

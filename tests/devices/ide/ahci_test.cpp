@@ -4,12 +4,15 @@
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <cstring>
+#include <numeric>
 #include <random>
 
 #include "base/bits.h"
 #include "devices/ide/ata.h"
 #include "devices/ide/atapi.h"
 #include "mmu/guest_ram.h"
+#include "tests/support/run_clock.h"
+#include "tests/support/slow_drive.h"
 
 using namespace xlat;
 
@@ -37,7 +40,7 @@ struct Rig {
   std::unique_ptr<GuestRam> ram = std::move(GuestRam::create(1 << 20)).value();
   PciBus pci{ports, memory};
   Line irq;
-  Ahci ahci{memory, clock};
+  Ahci ahci{memory, clock, true};
 
   Rig() {
     memory.map_ram(0, 1 << 20, ram->data());
@@ -54,14 +57,7 @@ struct Rig {
     ports.write(0xcf8, 4, 0x80001800u | reg);
     ports.write(0xcfc, 4, value);
   }
-  void run(u64 ns = 50'000'000) {
-    const u64 end = clock.now() + ns;
-    while (clock.next_deadline() <= end) {
-      clock.skip_to(clock.next_deadline());
-      clock.run_due();
-    }
-    clock.skip_to(end);
-  }
+  void run(u64 ns = 50'000'000) { run_clock(clock, clock.now() + ns); }
   u32 reg(u32 at) { return static_cast<u32>(memory.read(kBar + at, 4)); }
   void reg(u32 at, u32 value) { memory.write(kBar + at, 4, value); }
   static u32 at(unsigned port, u32 offset) { return 0x100 + 0x80 * port + offset; }
@@ -85,6 +81,7 @@ struct Rig {
     const u32 first = std::min(bytes, 514u);
     store_le<u32>(ram->data() + header, 5 | flags | (bytes > first ? 2u : bytes ? 1u : 0u) << 16);
     store_le<u32>(ram->data() + header + 4, 0xffffffff);
+    store_le<u32>(ram->data() + header + 12, 0);
     store_le<u32>(ram->data() + header + 8, table);
     fis[0] = 0x27;
     std::copy(fis.begin(), fis.end(), ram->data() + table);
@@ -95,6 +92,18 @@ struct Rig {
     store_le<u32>(ram->data() + table + 0x9c, bytes - first - 1);
     reg(at(port, 0x38), 1u << slot);
   }
+  // A command of native queuing, its data at kData + 2000h for each slot.
+  void queued(unsigned slot, bool write, u64 lba, u16 count, u8 tag) {
+    std::array<u8, 20> f = fis(write ? 0x61 : 0x60, lba, static_cast<u16>(tag << 3), static_cast<u8>(count));
+    f[11] = static_cast<u8>(count >> 8);
+    reg(at(0, 0x34), 1u << slot);
+    const u32 ahead = kData + 0x2000 * slot;
+    command(0, slot, f, count * 512u, write ? 0x40 : 0);
+    store_le<u32>(ram->data() + kTable + 0x400 * slot + 0x80, ahead);
+    store_le<u32>(ram->data() + kTable + 0x400 * slot + 0x90, ahead + std::min(count * 512u, 514u));
+  }
+  void queued(unsigned slot, bool write, u64 lba, u16 count) { queued(slot, write, lba, count, static_cast<u8>(slot)); }
+  std::span<u8> slot_data(unsigned slot, u32 bytes) { return {ram->data() + kData + 0x2000 * slot, bytes}; }
   static std::array<u8, 20> fis(u8 op, u64 lba = 0, u16 count = 0, u8 features = 0) {
     std::array<u8, 20> f{};
     f[1] = 0x80, f[2] = op, f[3] = features, f[7] = 0x40;
@@ -110,7 +119,7 @@ struct Rig {
 TEST_CASE("AHCI: registers after a reset, and what a drive says of itself", "[ahci]") {
   Rig r;
   CHECK(r.ports.read(0xcfc, 2) == 0x0006);
-  CHECK(r.reg(0x00) == 0x00241f05);
+  CHECK(r.reg(0x00) == 0xc0241f05);
   CHECK(r.reg(0x04) == 0x80000000);
   CHECK(r.reg(0x0c) == 0x3f);
   CHECK(r.reg(0x10) == 0x00010000);
@@ -152,7 +161,7 @@ TEST_CASE("AHCI: data in and out by PIO and DMA, with their interrupts", "[ahci]
   CHECK((r.reg(Rig::at(0, 0x10)) & 3) == 2);  // PIO setup, and no register FIS
   CHECK(r.irq.level);
   CHECK(r.reg(0x08) == 1);
-  CHECK(load_le<u16>(r.ram->data() + Rig::kData + 2 * 76) == 6);
+  CHECK(load_le<u16>(r.ram->data() + Rig::kData + 2 * 76) == 0x106);
   CHECK(load_le<u16>(r.ram->data() + Rig::kData + 2 * 93) == 0);
   CHECK(r.ram32(0x1004) == 512);
   r.reg(Rig::at(0, 0x10), 0xffffffff);
@@ -245,6 +254,134 @@ TEST_CASE("AHCI: errors stop a port until it is started again", "[ahci]") {
   CHECK(r.clock.now() > 0);
 }
 
+namespace {
+std::vector<u8> pattern_of(u64 lba, u32 sectors) {
+  std::vector<u8> bytes(sectors * 512);
+  for (u64 n = 0; n < bytes.size(); ++n) bytes[n] = static_cast<u8>((lba * 512 + n) / 512 + (lba * 512 + n) * 7);
+  return bytes;
+}
+bool same(std::span<const u8> a, const std::vector<u8>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end());
+}
+}  // namespace
+
+TEST_CASE("AHCI: queued commands are taken together and end one by one", "[ahci]") {
+  Rig r;
+  r.start();
+  r.command(0, 0, Rig::fis(0xec), 512);
+  r.run();
+  CHECK(load_le<u16>(r.ram->data() + Rig::kData + 2 * 75) == 31);
+  r.reg(Rig::at(0, 0x10), 0xffffffff);
+  for (unsigned slot = 0; slot < 8; ++slot) {
+    auto news = r.slot_data(slot, 8 * 512);
+    std::fill(news.begin(), news.end(), static_cast<u8>(slot % 2 ? 0x77 : 0));
+    r.queued(slot, slot % 2, 100 + 10 * slot, 8);
+  }
+  CHECK(r.reg(Rig::at(0, 0x38)) == 0xff);
+  CHECK(r.reg(Rig::at(0, 0x34)) == 0xff);
+  r.run(3'000);  // the drive has them all before the medium is done with one
+  CHECK(r.reg(Rig::at(0, 0x38)) == 0);
+  CHECK(r.reg(Rig::at(0, 0x34)) == 0xff);
+  CHECK((r.reg(Rig::at(0, 0x20)) & 0x88) == 0);
+  r.run();
+  CHECK(r.reg(Rig::at(0, 0x34)) == 0);
+  CHECK((r.reg(Rig::at(0, 0x10)) & 0x4000000f) == 8);  // set device bits
+  CHECK(r.irq.level);
+  CHECK(r.ram32(0x1400) == 0x00000041);  // DMA setup, of the last one: a write
+  CHECK((r.ram32(0x1404) & 0xff) == 7);
+  CHECK(r.ram32(0x1458) == 0x005040a1);
+  CHECK(r.ram32(0x145c) == 1u << 7);
+  for (unsigned slot = 0; slot < 8; slot += 2) CHECK(same(r.slot_data(slot, 4096), pattern_of(100 + 10 * slot, 8)));
+  std::vector<u8> written(8 * 512);
+  REQUIRE(dynamic_cast<AtaDisk&>(*r.ahci.port(0).drive(0)).image()->read(110 * 512, written));
+  CHECK(written == std::vector<u8>(8 * 512, 0x77));
+}
+
+TEST_CASE("AHCI: a queued command that fails takes the others with it, and the log says which it was", "[ahci]") {
+  Rig r;
+  r.start();
+  r.queued(1, false, 0, 4);
+  r.queued(2, false, 8190, 4);  // beyond the end
+  r.run();
+  CHECK((r.reg(Rig::at(0, 0x10)) & 0x40000000) != 0);
+  CHECK((r.reg(Rig::at(0, 0x20)) & 0xffff) == 0x1041);
+  CHECK((r.reg(Rig::at(0, 0x34)) & 4) == 4);
+  r.reg(Rig::at(0, 0x18), 0x10);
+  CHECK(r.reg(Rig::at(0, 0x34)) == 0);
+  r.reg(Rig::at(0, 0x18), 0x11);
+  r.command(0, 0, Rig::fis(0x2f, 0x10, 1), 512);  // READ LOG EXT
+  r.run();
+  const u8* log = r.ram->data() + Rig::kData;
+  CHECK((log[0] == 2 && log[2] == 0x41 && log[3] == 0x10 && log[4] == 0xfe && log[5] == 0x1f && log[12] == 4));
+  CHECK(static_cast<u8>(std::accumulate(log, log + 512, 0)) == 0);
+  // One is enough: the log is empty now.
+  r.command(0, 0, Rig::fis(0x2f, 0x10, 1), 512);
+  r.run();
+  CHECK(log[0] == 0x80);
+  r.command(0, 0, Rig::fis(0x2f, 0x00, 1), 512);
+  r.run();
+  CHECK((log[0] == 1 && log[0x20] == 1));
+  // Other commands find no room between queued ones; a tag is that of its slot.
+  r.queued(3, false, 0, 8);
+  r.command(0, 4, Rig::fis(0xec), 512);
+  r.run();
+  CHECK((r.reg(Rig::at(0, 0x20)) & 0xffff) == 0x0441);
+  r.reg(Rig::at(0, 0x18), 0x10), r.reg(Rig::at(0, 0x18), 0x11);
+  r.queued(3, false, 0, 8, 4);
+  r.run();
+  CHECK((r.reg(Rig::at(0, 0x20)) & 0xffff) == 0x0441);
+  r.reg(Rig::at(0, 0x18), 0x10), r.reg(Rig::at(0, 0x18), 0x11);
+  r.queued(3, false, 5, 8);
+  r.run();
+  CHECK(same(r.slot_data(3, 4096), pattern_of(5, 8)));
+}
+
+TEST_CASE("AHCI: capabilities, messages, the index pair and wide addresses", "[ahci]") {
+  Rig r;
+  const auto config = [&](u8 at, unsigned width = 4) {
+    r.ports.write(0xcf8, 4, 0x80001800u | (at & 0xfc));
+    return r.ports.read(static_cast<u16>(0xcfc + (at & 3)), width);
+  };
+  CHECK((config(0x06, 2) & 0x10) == 0x10);
+  CHECK(config(0x34, 1) == 0x80);
+  CHECK(config(0x80) == 0x0080a805);
+  CHECK(config(0xa8) == 0x00100012);
+  CHECK(config(0xac) == 0x48);
+  // Registers by their index.
+  r.config(0x20, 0xc001);
+  r.config(0x04, 7);
+  r.ports.write(0xc010, 4, 0x0c);
+  CHECK(r.ports.read(0xc014, 4) == 0x3f);
+  r.ports.write(0xc010, 4, 0x104);
+  r.ports.write(0xc014, 4, 5);
+  CHECK(r.reg(Rig::at(0, 0x04)) == 5);
+  // A list above 4 GiB, where nothing is: no FIS that a drive would take.
+  r.start();
+  r.command(0, 0, Rig::fis(0xec), 512);
+  r.run();
+  CHECK((r.reg(Rig::at(0, 0x10)) & 0x40000000) != 0);
+  r.reg(Rig::at(0, 0x04), 0);
+  r.reg(Rig::at(0, 0x18), 0x10), r.reg(Rig::at(0, 0x18), 0x11);
+  r.reg(Rig::at(0, 0x10), 0xffffffff), r.reg(0x08, 0xff);
+  // Messages instead of INTA#.
+  r.config(0x84, 0x9001);  // bits 1:0 are not there
+  r.config(0x8c, 0xbeef);
+  r.config(0x80, 0x00010000);
+  CHECK(config(0x84) == 0x9000);
+  r.command(0, 0, Rig::fis(0xec), 512);
+  r.run();
+  CHECK_FALSE(r.irq.level);
+  CHECK(r.ram32(0x9000) == 0xbeef);
+  store_le<u32>(r.ram->data() + 0x9000, 0);
+  r.command(0, 0, Rig::fis(0xec), 512);  // IS is not cleared: nothing new
+  r.run();
+  CHECK(r.ram32(0x9000) == 0);
+  r.reg(0x08, 1);  // PxIS still says so
+  CHECK(r.ram32(0x9000) == 0xbeef);
+  r.config(0x80, 0);
+  CHECK(r.irq.level);
+}
+
 TEST_CASE("AHCI: saved in mid-transfer it goes on where it was", "[ahci]") {
   Rig r;
   r.start();
@@ -278,8 +415,11 @@ TEST_CASE("AHCI: random registers and descriptors", "[ahci]") {
       case 1: r.memory.write(Rig::kBar + random() % 0x400, 1u << random() % 3, random()); break;
       case 2: r.ram->data()[0x1000 + random() % 0x8000] = static_cast<u8>(random()); break;
       case 3:
-        r.command(port, random() % 4, Rig::fis(static_cast<u8>(random()), random() % 9000, random() % 9),
-                  random() % 9000 + 1, random() & 0x60);
+        if (random() % 2) r.reg(Rig::at(port, 0x34), 15);
+        r.command(
+            port, random() % 4,
+            Rig::fis(static_cast<u8>(random() % 3 ? random() : 0x60 + random() % 2), random() % 9000, random() % 9),
+            random() % 9000 + 1, random() & 0x60);
         break;
       case 4: r.run(random() % 100'000); break;
       case 5: r.start(); break;
@@ -287,3 +427,54 @@ TEST_CASE("AHCI: random registers and descriptors", "[ahci]") {
   }
   SUCCEED();
 }
+
+namespace {
+struct SlowSata : SlowDrive, Rig {
+  SlowSata() : SlowDrive(1 << 20) {
+    ahci.port(0).plug(
+        0, std::make_unique<AtaDisk>(clock, "d", image.open(), DriveIdentity{.sata = true}, SlowDrive::setup()));
+    ahci.reset();
+    config(0x24, kBar);
+    config(0x04, 6);
+    run();
+    start();
+  }
+  void read(u8 lba) override { command(0, 0, fis(0x25, lba, 1), 512); }
+  void write(u8 lba) override {
+    std::fill_n(ram->data() + kData, 512, u8{0x77});
+    command(0, 0, fis(0x35, lba, 1), 512, 0x40);
+  }
+  bool over() override { return over_ = reg(at(0, 0x38)) == 0 && (reg(at(0, 0x20)) & 0x81) == 0; }
+  std::vector<u8> data() override { return {ram->data() + kData, ram->data() + kData + 512}; }
+  void reset() override {
+    reg(at(0, 0x18), 0x10);
+    reg(at(0, 0x2c), 1), run();
+    reg(at(0, 0x2c), 0), run();
+    reg(at(0, 0x30), 0xffffffff);
+    reg(at(0, 0x18), 0x11);
+  }
+  void serialize(Archive& ar) override { clock.serialize(ar), pci.serialize(ar), ahci.serialize(ar); }
+  std::span<u8> memory_bytes() override { return ram->bytes(); }
+  Clock& time() override { return clock; }
+};
+}  // namespace
+
+namespace {
+struct SlowQueue : SlowSata {
+  void read(u8 lba) override { queued(6, false, lba, 1), run(100'000); }
+  void write(u8 lba) override {
+    const auto bytes = slot_data(6, 512);
+    std::fill(bytes.begin(), bytes.end(), u8{0x77});
+    queued(6, true, lba, 1);
+    run(100'000);
+  }
+  bool over() override { return over_ = SlowSata::over() && reg(at(0, 0x34)) == 0; }
+  std::vector<u8> data() override {
+    const auto bytes = slot_data(6, 512);
+    return {bytes.begin(), bytes.end()};
+  }
+};
+}  // namespace
+
+TEST_CASE("AHCI: a slow disk", "[ahci]") { check_slow_drive<SlowSata>(); }
+TEST_CASE("AHCI: a slow disk with a queue", "[ahci]") { check_slow_drive<SlowQueue>(); }

@@ -9,6 +9,8 @@
 #include "devices/ide/atapi.h"
 #include "devices/ide/piix3_ide.h"
 #include "mmu/guest_ram.h"
+#include "tests/support/run_clock.h"
+#include "tests/support/slow_drive.h"
 
 using namespace xlat;
 
@@ -46,14 +48,7 @@ struct Rig {
     ports.write(0xcf8, 4, 0x80000900u | reg);
     ports.write(0xcfc, 4, value);
   }
-  void run(u64 ns = 10'000'000) {
-    const u64 end = clock.now() + ns;
-    while (clock.next_deadline() <= end) {
-      clock.skip_to(clock.next_deadline());
-      clock.run_due();
-    }
-    clock.skip_to(end);
-  }
+  void run(u64 ns = 10'000'000) { run_clock(clock, clock.now() + ns); }
   void out(unsigned reg, u8 v) { ports.write(static_cast<u16>(0x1f0 + reg), 1, v); }
   u8 in(unsigned reg) { return static_cast<u8>(ports.read(static_cast<u16>(0x1f0 + reg), 1)); }
   u8 alt() { return static_cast<u8>(ports.read(0x3f6, 1)); }
@@ -363,6 +358,89 @@ TEST_CASE("bus master: reads and writes through a PRD table") {
   CHECK(load_le<u32>(back) == 30);
 }
 
+namespace {
+// What is discarded reads as zeros.
+struct HoleImage final : BlockImage {
+  std::unique_ptr<BlockImage> below = make_memory_image(1 << 20);
+  u64 size() const override { return below->size(); }
+  Status read(u64 at, std::span<u8> to) override { return below->read(at, to); }
+  Status write(u64 at, std::span<const u8> from) override { return below->write(at, from); }
+  Status discard(u64 at, u64 bytes) override { return below->write(at, std::vector<u8>(bytes)); }
+  Status flush() override { return {}; }
+  bool read_only() const override { return false; }
+  const std::string& path() const override { return below->path(); }
+};
+}  // namespace
+
+TEST_CASE("ata: TRIM gives ranges back, all or none") {
+  for (const bool discards : {false, true}) {
+    Rig rig;
+    auto image = std::make_unique<HoleImage>();
+    REQUIRE(image->write(0, std::vector<u8>(1 << 20, 0x5a)));
+    auto drive = std::make_unique<AtaDisk>(rig.clock, "hd0", std::move(image), DriveIdentity{},
+                                           DiskSetup{.policy = {.discard = discards}});
+    AtaDisk& disk = *drive;
+    rig.primary.plug(0, std::move(drive));
+    rig.primary.reset();
+    rig.run();
+    rig.command(0xec);
+    const auto id = rig.pio_in(512);
+    CHECK(load_le<u16>(&id[2 * 169]) == 1);
+    CHECK(load_le<u16>(&id[2 * 105]) == 8);
+    CHECK(load_le<u16>(&id[2 * 69]) == 0x4000);
+    const auto trim = [&](std::vector<std::pair<u64, u64>> ranges, u16 blocks = 1, u8 features = 1) {
+      std::memset(rig.ram->data() + 0x20000, 0, 0x2000);
+      for (std::size_t n = 0; n < ranges.size(); ++n)
+        store_le<u64>(rig.ram->data() + 0x20000 + 8 * n, ranges[n].first | ranges[n].second << 48);
+      rig.memory.write(0x1000, 4, 0x20000);
+      rig.memory.write(0x1004, 4, 0x80000000 | blocks * 512u);
+      rig.ports.write(0xc000, 1, 0);
+      rig.ports.write(0xc002, 1, 6);
+      rig.ports.write(0xc004, 4, 0x1000);
+      rig.lba28(0, 0);
+      rig.out(1, features);
+      rig.out(2, static_cast<u8>(blocks >> 8)), rig.out(2, static_cast<u8>(blocks));
+      rig.command(0x06);
+      rig.ports.write(0xc000, 1, 1);
+      rig.run();
+      return rig.in(7);
+    };
+    const auto at = [&](u64 sector) {
+      std::array<u8, 1> byte;
+      REQUIRE(disk.image()->read(sector * 512, byte));
+      return byte[0];
+    };
+    const u8 gone = discards ? 0 : 0x5a;
+    CHECK(trim({{16, 16}, {0, 0}, {64, 8}}) == 0x50);
+    CHECK((at(15) == 0x5a && at(16) == gone && at(31) == gone && at(32) == 0x5a && at(64) == gone));
+    CHECK(trim({{128, 8}, {2047, 2}}) == 0x51);  // the second reaches beyond the end
+    CHECK(rig.in(1) == 0x10);
+    CHECK(at(128) == 0x5a);
+    std::vector<std::pair<u64, u64>> many(512, {0, 0});
+    many[511] = {256, 8};
+    CHECK(trim(many, 8) == 0x50);
+    CHECK(at(256) == gone);
+    CHECK(trim({}, 0) == 0x51);
+    CHECK(trim({}, 9) == 0x51);
+    CHECK(trim({}, 1, 0) == 0x51);  // of no known kind
+    CHECK(rig.in(1) == 0x04);
+  }
+}
+
+// What QEMU's disks do not have either: CFA's commands, SET MAX, security, and such.
+TEST_CASE("ata: commands that are not there are aborted") {
+  DiskRig rig;
+  for (const u8 command :
+       {0x00, 0x03, 0x22, 0x23, 0x26, 0x32, 0x33, 0x37, 0x38, 0x3a, 0x3f, 0x50, 0x60, 0x61, 0x80, 0x87, 0x92, 0xa0,
+        0xa1, 0xa2, 0xb1, 0xb8, 0xc0, 0xc7, 0xcc, 0xcd, 0xd1, 0xe4, 0xe8, 0xed, 0xf1, 0xf4, 0xf5, 0xf6, 0xf9, 0xff}) {
+    INFO(static_cast<unsigned>(command));
+    rig.lba28(0, 1);
+    rig.command(command);
+    CHECK(rig.in(7) == 0x51);
+    CHECK(rig.in(1) == 0x04);
+  }
+}
+
 TEST_CASE("bus master: a long transfer, a short table, a table in nowhere") {
   DiskRig rig;
   for (unsigned i = 0; i < 4; ++i) {  // 4 x 64 KiB
@@ -446,6 +524,40 @@ TEST_CASE("ata: SMART says that all is well, to those who have its key") {
     CHECK(data[n] == thresholds[n]);
     if (data[n]) CHECK(data[n + 3] > thresholds[n + 1]);
   }
+  // Logs: a directory, errors, and self-tests in the order in which they were begun.
+  const auto log = [&](u8 address) {
+    r.out(2, 1), r.out(3, address);
+    smart(0xd5);
+    CHECK(r.alt() == 0x58);
+  };
+  log(0);
+  const auto directory = r.pio_in(512);
+  CHECK((directory[0] == 1 && directory[2] == 1 && directory[12] == 1));
+  log(1);
+  CHECK(sector()[1] == 0);
+  log(6);
+  CHECK(sector()[508] == 0);
+  for (const u8 test : {1, 0x82, 0, 127}) {
+    r.out(3, test);
+    smart(0xd4);
+    CHECK(r.alt() == 0x50);
+  }
+  r.out(3, 3);
+  smart(0xd4);
+  CHECK(r.alt() == 0x51);
+  log(6);
+  const auto tests = sector();
+  CHECK((tests[2] == 1 && tests[26] == 0x82 && tests[27] == 0 && tests[50] == 0 && tests[508] == 2));
+  r.out(2, 1), r.out(3, 7);
+  smart(0xd5);
+  CHECK(r.alt() == 0x51);
+  for (const u8 autosave : {0, 0xf1, 0x55}) {
+    r.out(2, autosave);
+    smart(0xd2);
+    CHECK(r.alt() == (autosave == 0x55 ? 0x51 : 0x50));
+    smart(0xd0);
+    CHECK((sector()[362] & 0x80) == (autosave ? 0x80 : 0));
+  }
   smart(0xda, 0);
   CHECK(r.alt() == 0x51);
   smart(0xd9);  // off
@@ -470,6 +582,39 @@ TEST_CASE("atapi: signature, IDENTIFY PACKET DEVICE") {
   rig.out(7, 0x08);
   CHECK(rig.in(7) == 0);
   CHECK(rig.in(5) == 0xeb);
+}
+
+TEST_CASE("atapi: audio is silence that takes its time, and volumes are kept") {
+  CdRig rig;
+  const auto status = [&] { return rig.packet({0x42, 0, 0x40, 1, 0, 0, 0, 0, 16}); };
+  CHECK(status()[1] == 0x15);
+  rig.packet({0x45, 0, 0, 0, 0, 10, 0, 0, 75});
+  CHECK(status()[1] == 0x11);
+  rig.run(500'000'000);
+  CHECK((status()[11] >= 47 && status()[11] < 60));
+  rig.packet({0x4b});
+  CHECK(status()[1] == 0x12);
+  rig.packet({0x4b, 0, 0, 0, 0, 0, 0, 0, 1});
+  rig.run(1'000'000'000);
+  CHECK(status()[1] == 0x13);
+  CHECK((status()[1] == 0x15 && status()[11] == 85));
+  rig.packet({0x4b});
+  CHECK(rig.packet({0x03, 0, 0, 0, 18})[12] == 0x2c);
+  rig.packet({0x47, 0, 0, 0, 2, 0, 0, 3, 0});
+  CHECK(status()[1] == 0x11);
+  rig.packet({0x4e});
+  CHECK(status()[1] == 0x15);
+  auto page = rig.packet({0x5a, 0, 0x0e, 0, 0, 0, 0, 0, 24});
+  REQUIRE(page.size() == 24);
+  page[17] = 40;
+  rig.out(6, 0xa0), rig.out(1, 0), rig.out(4, 0xfe), rig.out(5, 0xff);
+  rig.command(0xa0);
+  for (const u16 word : {0x1055, 0, 0, 0, 24, 0}) rig.ports.write(0x1f0, 2, word);
+  rig.run();
+  for (unsigned n = 0; n < 24; n += 2) rig.ports.write(0x1f0, 2, page[n] | page[n + 1] << 8);
+  rig.run();
+  CHECK(rig.in(7) == 0x50);
+  CHECK(rig.packet({0x5a, 0, 0x0e, 0, 0, 0, 0, 0, 24})[17] == 40);
 }
 
 TEST_CASE("atapi: reading in blocks of the host's size") {
@@ -758,3 +903,92 @@ TEST_CASE("ide: random port accesses do no harm") {
   }
   SUCCEED();
 }
+
+namespace {
+// A drive on the primary channel, by PIO or by the bus master.
+struct SlowIde : SlowDrive, Rig {
+  explicit SlowIde(std::size_t bytes) : SlowDrive(bytes) {}
+  void plug(std::unique_ptr<IdeDrive> drive) {
+    primary.plug(0, std::move(drive));
+    primary.reset();
+    run();
+  }
+  void reset() override {
+    ports.write(0x3f6, 1, 4);
+    run();
+    ports.write(0x3f6, 1, 0);
+    run();
+  }
+  void serialize(Archive& ar) override {
+    clock.serialize(ar), pci.serialize(ar), ide.serialize(ar), primary.serialize(ar);
+  }
+  std::span<u8> memory_bytes() override { return ram->bytes(); }
+  Clock& time() override { return clock; }
+};
+
+struct SlowPio : SlowIde {
+  SlowPio() : SlowIde(1 << 20) {
+    SlowIde::plug(std::make_unique<AtaDisk>(clock, "hd0", image.open(), DriveIdentity{}, setup()));
+  }
+  void begin(u8 lba, u8 command) {
+    over_ = false;
+    lba28(lba, 1);
+    out(7, command);
+    pass(100'000);
+  }
+  void read(u8 lba) override { begin(lba, 0x20); }
+  void write(u8 lba) override {
+    begin(lba, 0x30);
+    for (int n = 0; n < 256; ++n) ports.write(0x1f0, 2, 0x7777);
+    pass(100'000);
+  }
+  bool over() override { return over_ = (alt() & 0x81) == 0 && irq14.level; }
+  std::vector<u8> data() override { return pio_in(512); }
+};
+
+struct SlowDma : SlowPio {
+  void begin(u8 lba, u8 command, u8 direction) {
+    memory.write(0x1000, 4, 0x20000);
+    memory.write(0x1004, 4, 0x80000200);
+    ports.write(0xc000, 1, 0);
+    ports.write(0xc002, 1, 6);
+    ports.write(0xc004, 4, 0x1000);
+    SlowPio::begin(lba, command);
+    ports.write(0xc000, 1, direction | 1u);
+    pass(100'000);
+  }
+  void read(u8 lba) override { begin(lba, 0xc8, 8); }
+  void write(u8 lba) override {
+    std::fill_n(ram->data() + 0x20000, 512, u8{0x77});
+    begin(lba, 0xca, 0);
+  }
+  bool over() override { return over_ = SlowPio::over() && (ports.read(0xc002, 1) & 7) == 4; }
+  std::vector<u8> data() override { return {ram->data() + 0x20000, ram->data() + 0x20200}; }
+};
+
+struct SlowCd : SlowIde {
+  SlowCd() : SlowIde(1 << 20) {
+    SlowIde::plug(std::make_unique<AtapiCdrom>(clock, "cd0", image.open(), DriveIdentity{}, setup()));
+  }
+  u32 block() const override { return 2048; }
+  void read(u8 lba) override {
+    over_ = false;
+    out(6, 0xa0), out(1, 0), out(4, 0), out(5, 8), out(7, 0xa0);
+    pass(100'000);
+    for (const u16 word : {0x28, 0, lba << 8, 0, 1, 0}) ports.write(0x1f0, 2, word);
+    pass(100'000);
+  }
+  void write(u8) override {}
+  bool over() override { return over_ = (alt() & 0x89) == 8; }
+  std::vector<u8> data() override {
+    const std::vector<u8> bytes = pio_in(2048);
+    pass(100'000);
+    CHECK(alt() == 0x50);
+    return bytes;
+  }
+};
+}  // namespace
+
+TEST_CASE("ata: a slow disk, by PIO") { check_slow_drive<SlowPio>(); }
+TEST_CASE("ata: a slow disk, by DMA") { check_slow_drive<SlowDma>(); }
+TEST_CASE("atapi: a slow disc") { check_slow_drive<SlowCd>(false); }

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "devices/input/kbc8042.h"
+#include "tests/support/run_clock.h"
 
 namespace xlat::test {
 
@@ -27,14 +28,7 @@ struct KbcRig {
   }
   void out(u16 port, u8 value) { ports.write(port, 1, value); }
   u32 in(u16 port) { return ports.read(port, 1); }
-  void pass(u64 ns) {
-    const u64 end = clock.now() + ns;
-    while (clock.next_deadline() <= end) {
-      clock.skip_to(clock.next_deadline());
-      clock.run_due();
-    }
-    clock.skip_to(end);
-  }
+  void pass(u64 ns) { run_clock(clock, clock.now() + ns); }
   // Every byte that arrives, as hex.
   std::string drain() {
     std::string out;

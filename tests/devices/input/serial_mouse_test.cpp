@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "devices/isa/uart16550.h"
+#include "tests/support/run_clock.h"
 
 using namespace xlat;
 
@@ -32,12 +33,7 @@ struct Rig {
   std::vector<u8> pass(unsigned bytes) {
     std::vector<u8> got;
     for (unsigned n = 0; n < bytes; ++n) {
-      const u64 end = clock.now() + SerialMouse::kByteNs;
-      while (clock.next_deadline() <= end) {
-        clock.skip_to(clock.next_deadline());
-        clock.run_due();
-      }
-      clock.skip_to(end);
+      run_clock(clock, clock.now() + SerialMouse::kByteNs);
       if (ports.read(0x3fd, 1) & 1) got.push_back(static_cast<u8>(ports.read(0x3f8, 1)));
     }
     return got;

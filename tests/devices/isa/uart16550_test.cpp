@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "devices/chipset/irq_mixer.h"
+#include "tests/support/run_clock.h"
 
 using namespace xlat;
 
@@ -28,14 +29,7 @@ struct Rig {
   }
   void out(unsigned reg, u8 value) { ports.write(static_cast<u16>(0x3f8 + reg), 1, value); }
   u32 in(unsigned reg) { return ports.read(static_cast<u16>(0x3f8 + reg), 1); }
-  void pass(u64 ns) {
-    const u64 end = clock.now() + ns;
-    while (clock.next_deadline() <= end) {
-      clock.skip_to(clock.next_deadline());
-      clock.run_due();
-    }
-    clock.skip_to(end);
-  }
+  void pass(u64 ns) { run_clock(clock, clock.now() + ns); }
 };
 }  // namespace
 

@@ -9,6 +9,7 @@
 #include "devices/net/card.h"
 #include "devices/net/ethernet.h"
 #include "devices/pci/pci.h"
+#include "tests/support/run_clock.h"
 
 namespace xlat {
 
@@ -40,14 +41,7 @@ struct NicBoard {
 
   NicBoard() { memory.map_ram(0, ram.size(), ram.data()); }
   void deliver(const NetFrame& frame) { port.enter(std::make_shared<const NetFrame>(frame)); }
-  void pass(u64 ns) {
-    const u64 end = clock.now() + ns;
-    while (clock.next_deadline() <= end) {
-      clock.skip_to(std::max(clock.next_deadline(), clock.now()));
-      clock.run_due();
-    }
-    clock.skip_to(end);
-  }
+  void pass(u64 ns) { run_clock(clock, clock.now() + ns); }
   u32 word(u32 at) const { return load_le<u32>(&ram[at]); }
   void put(u32 at, u32 value) { store_le(&ram[at], value); }
   void put(u32 at, std::span<const u8> bytes) { std::copy(bytes.begin(), bytes.end(), ram.begin() + at); }
@@ -107,7 +101,7 @@ inline NetFrame make_tcp(std::size_t data, bool good = true) {
   std::copy(std::begin(tcp), std::end(tcp), frame.begin() + 34);
   const IpLayout layout = ip_layout(frame);
   store_be<u16>(&frame[50],
-             static_cast<u16>(~ones_sum(std::span(frame).subspan(34), pseudo_header_sum(frame, layout, 20 + data))));
+                static_cast<u16>(~ones_sum(std::span(frame).subspan(34), pseudo_header_sum(frame, layout, 20 + data))));
   if (!good) frame[60] ^= 0x55;
   return frame;
 }

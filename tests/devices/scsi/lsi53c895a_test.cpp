@@ -8,6 +8,8 @@
 #include "devices/scsi/scsi_disk.h"
 #include "mmu/guest_ram.h"
 #include "tests/devices/scsi/scsi_rig.h"
+#include "tests/support/run_clock.h"
+#include "tests/support/slow_drive.h"
 
 using namespace xlat;
 
@@ -36,12 +38,16 @@ struct Rig {
   std::unique_ptr<GuestRam> ram = std::move(GuestRam::create(1 << 20)).value();
   PciBus pci{ports, memory};
   Line irq;
-  ScsiDisk disk{"d", pattern_image(4 << 20), false, {.product = "DISK"}};
-  ScsiCdrom cdrom{"c", pattern_image(300 * 2048), {.product = "CD"}};
+  ScsiDisk disk;
+  ScsiCdrom cdrom{clock, "c", pattern_image(300 * 2048), {.product = "CD"}};
   Lsi53c895a chip;
   u32 end = 0;  // of the script being written
 
-  explicit Rig(Lsi53c895a::Model model = Lsi53c895a::Model::k895a) : chip(memory, clock, model) {
+  explicit Rig(Lsi53c895a::Model model = Lsi53c895a::Model::k895a, std::unique_ptr<BlockImage> image = nullptr,
+               DiskSetup setup = {})
+      : disk(clock, "d", image ? std::move(image) : pattern_image(4 << 20), false, {.product = "DISK"},
+             std::move(setup)),
+        chip(memory, clock, model) {
     memory.map_ram(0, 1 << 20, ram->data());
     chip.bus().plug(0, 0, disk);
     chip.bus().plug(3, 0, cdrom);
@@ -66,14 +72,7 @@ struct Rig {
   void reg32(u8 at, u32 value) { memory.write(kMmio + at, 4, value); }
   u8& byte(u32 at) { return ram->data()[at]; }
   void put(u32 at, std::initializer_list<u8> bytes) { std::copy(bytes.begin(), bytes.end(), ram->data() + at); }
-  void run(u64 ns = 50'000'000) {
-    const u64 until = clock.now() + ns;
-    while (clock.next_deadline() <= until) {
-      clock.skip_to(clock.next_deadline());
-      clock.run_due();
-    }
-    clock.skip_to(until);
-  }
+  void run(u64 ns = 50'000'000) { run_clock(clock, clock.now() + ns); }
   void begin() { end = kScript; }
   u32 add(u32 instruction, u32 address = 0) {
     store_le<u32>(ram->data() + end, instruction);
@@ -623,3 +622,42 @@ TEST_CASE("53C895A: random scripts, registers and damaged states do no harm", "[
     }
   }
 }
+
+namespace {
+struct SlowScsi : SlowDrive, Rig {
+  SlowScsi() : SlowDrive(1 << 20), Rig(Lsi53c895a::Model::k895a, image.open(), SlowDrive::setup()) {}
+  void begin(std::initializer_list<u8> cdb, u32 data) {
+    over_ = false;
+    put(kMessages, {0xc0});
+    put(kCdb, cdb);
+    whole(0, 1, static_cast<unsigned>(cdb.size()), data, kData);
+  }
+  void read(u8 lba) override { begin({0x28, 0, 0, 0, 0, lba, 0, 0, 1, 0}, kDataIn | 512); }
+  void write(u8 lba) override {
+    std::fill_n(&byte(kData), 512, u8{0x77});
+    begin({0x2a, 0, 0, 0, 0, lba, 0, 0, 1, 0}, kDataOut | 512);
+  }
+  bool over() override {
+    if (!over_ && vector() == 0x77) {
+      over_ = true;
+      CHECK(byte(kIn) == 0);
+    }
+    return over_;
+  }
+  std::vector<u8> data() override { return {&byte(kData), &byte(kData) + 512}; }
+  void reset() override {
+    reg(0x01, 8), run(), reg(0x01, 0);
+    reg(0x14, 0x40), reg(0x14, 0);
+    reg(0x40, 0xaf), reg(0x41, 0xff - 3), reg(0x04, 0x47), reg(0x4a, 0x80);
+    begin({0, 0, 0, 0, 0, 0}, 0);  // which says that the bus was reset
+    CHECK((vector() == 0x77 && byte(kIn) == 2));
+  }
+  void serialize(Archive& ar) override {
+    clock.serialize(ar), pci.serialize(ar), disk.serialize(ar), cdrom.serialize(ar), chip.serialize(ar);
+  }
+  std::span<u8> memory_bytes() override { return ram->bytes(); }
+  Clock& time() override { return clock; }
+};
+}  // namespace
+
+TEST_CASE("53C895A: a slow disk", "[lsi]") { check_slow_drive<SlowScsi>(); }

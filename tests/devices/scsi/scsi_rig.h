@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "devices/scsi/scsi_unit.h"
+#include "tests/support/run_clock.h"
 
 namespace xlat {
 
@@ -22,6 +23,12 @@ inline std::unique_ptr<BlockImage> pattern_image(u64 bytes, ImageAccess access =
   return copy;
 }
 
+// Of the units that are driven without a bus.
+inline Clock& scsi_clock() {
+  static Clock clock;
+  return clock;
+}
+
 // Runs a command to its end; returns what came in.
 struct ScsiRun {
   ScsiStatus status;
@@ -30,12 +37,14 @@ struct ScsiRun {
 
 inline ScsiRun scsi_run(ScsiUnit& unit, std::initializer_list<u8> cdb, std::vector<u8> out = {}) {
   ScsiTask task;
+  unit.on_medium_done([&] { unit.step(task); });
   unit.begin(task, std::vector<u8>(cdb));
   ScsiRun run{};
   std::size_t at = 0;
   while (task.phase() != ScsiTask::Phase::kDone) {
     if (task.phase() == ScsiTask::Phase::kWaits) {
-      REQUIRE(unit.step(task));
+      if (!task.at_medium()) REQUIRE(unit.step(task));
+      run_clock(scsi_clock(), scsi_clock().now() + 10'000);
     } else if (task.phase() == ScsiTask::Phase::kDataIn) {
       // In odd pieces.
       const std::size_t bytes = std::min<std::size_t>(task.bytes().size(), 1000);

@@ -13,8 +13,9 @@ namespace {
 constexpr ScsiStatus kGood = ScsiStatus::kGood, kCheck = ScsiStatus::kCheckCondition;
 using Bytes = std::vector<u8>;
 
-ScsiDisk disk_of(std::unique_ptr<BlockImage> image, bool removable = false) {
-  return {"d", std::move(image), removable, {.product = "DISK", .serial = "S1", .device_id = "id"}};
+ScsiDisk disk_of(std::unique_ptr<BlockImage> image, bool removable = false, DiskSetup setup = {}) {
+  return {scsi_clock(),    "d", std::move(image), removable, {.product = "DISK", .serial = "S1", .device_id = "id"},
+          std::move(setup)};
 }
 
 Bytes part(const Bytes& all, std::size_t from, std::size_t bytes) {
@@ -191,13 +192,13 @@ TEST_CASE("SCSI disk: write protection, stopping, changing the medium", "[scsi]"
 TEST_CASE("SCSI disk: what the host cannot do is told, hidden or tried again", "[scsi]") {
   auto image = std::make_unique<Fragile>();
   Fragile& fragile = *image;
-  ScsiDisk disk = disk_of(std::move(image));
   IoErrorAction action = IoErrorAction::kReport;
   unsigned asked = 0;
-  disk.on_io_error([&](bool, const Error&) {
+  const auto hook = [&](bool, const Error&) {
     ++asked;
     return action;
-  });
+  };
+  ScsiDisk disk = disk_of(std::move(image), false, {.on_error = hook});
   fragile.fails = true;
   CHECK(scsi_run(disk, {0x28, 0, 0, 0, 0, 0, 0, 0, 1, 0}).status == kCheck);
   CHECK(scsi_sense(disk) == scsi::kReadError);
@@ -212,17 +213,22 @@ TEST_CASE("SCSI disk: what the host cannot do is told, hidden or tried again", "
   std::fill(task.room().begin(), task.room().end(), u8{7});
   task.moved(512);
   asked = 0;
-  CHECK_FALSE(disk.step(task));
-  CHECK_FALSE(disk.step(task));
-  CHECK((asked == 2 && task.phase() == ScsiTask::Phase::kWaits));
-  fragile.fails = false;
+  disk.on_medium_done([&] { disk.step(task); });
+  const auto later = [] { run_clock(scsi_clock(), scsi_clock().now() + 1'500'000); };
   CHECK(disk.step(task));
+  later();
+  CHECK((asked >= 1 && task.phase() == ScsiTask::Phase::kWaits && task.at_medium()));
+  const unsigned before = asked;
+  later();
+  CHECK((asked > before && task.phase() == ScsiTask::Phase::kWaits));
+  fragile.fails = false;
+  later();
   CHECK((task.phase() == ScsiTask::Phase::kDone && task.status() == kGood));
   CHECK(scsi_run(disk, {0x28, 0, 0, 0, 0, 5, 0, 0, 1, 0}).data == Bytes(512, 7));
 }
 
 TEST_CASE("SCSI CD-ROM: the disc, its table of contents and its sectors", "[scsi]") {
-  ScsiCdrom drive("c", pattern_image(300 * 2048 + 512), {.product = "CD-ROM"});
+  ScsiCdrom drive(scsi_clock(), "c", pattern_image(300 * 2048 + 512), {.product = "CD-ROM"});
   const Bytes content = pattern_bytes(300 * 2048 + 512);
   CHECK(scsi_run(drive, {0x12, 0, 0, 0, 2, 0}).data == Bytes{5, 0x80});
   CHECK(scsi_run(drive, {0x25, 0, 0, 0, 0, 0, 0, 0, 0, 0}).data == Bytes{0, 0, 1, 44, 0, 0, 8, 0});
@@ -263,13 +269,74 @@ TEST_CASE("SCSI CD-ROM: the disc, its table of contents and its sectors", "[scsi
   CHECK(scsi_sense(drive) == scsi::kNoMediumClosed);
 }
 
+TEST_CASE("SCSI CD-ROM: audio is silence that takes its time", "[scsi]") {
+  ScsiCdrom drive(scsi_clock(), "c", pattern_image(3000 * 2048), {.product = "CD-ROM"});
+  const auto later = [](u64 ms) { run_clock(scsi_clock(), scsi_clock().now() + ms * 1'000'000); };
+  const auto status = [&] { return scsi_run(drive, {0x42, 0, 0x40, 1, 0, 0, 0, 0, 16, 0}).data; };
+  const auto at = [&] { return load_be<u32>(&status()[8]); };
+  CHECK(status() == Bytes{0, 0x15, 0, 12, 1, 0x14, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0});
+  // Ten seconds from block 300 on.
+  CHECK(scsi_run(drive, {0x45, 0, 0, 0, 1, 0x2c, 0, 0x02, 0xee, 0}).status == kGood);
+  CHECK(status()[1] == 0x11);
+  later(2000);
+  CHECK((at() >= 450 && at() <= 451));
+  CHECK(scsi_run(drive, {0x4b, 0, 0, 0, 0, 0, 0, 0, 0, 0}).status == kGood);  // pause
+  const u32 paused = at();
+  later(5000);
+  CHECK((status()[1] == 0x12 && at() == paused));
+  // It goes on elsewhere as it was saved.
+  Archive saver = Archive::saver();
+  drive.serialize(saver);
+  ScsiCdrom other(scsi_clock(), "c", pattern_image(3000 * 2048), {.product = "CD-ROM"});
+  Archive loader = Archive::loader(saver.bytes());
+  other.serialize(loader);
+  REQUIRE(loader.ok());
+  CHECK(scsi_run(other, {0x42, 0, 0x40, 1, 0, 0, 0, 0, 16, 0}).data == status());
+  CHECK(scsi_run(drive, {0x4b, 0, 0, 0, 0, 0, 0, 0, 1, 0}).status == kGood);  // resume
+  later(9000);
+  CHECK(status()[1] == 0x13);  // has ended, which is said once
+  CHECK((status()[1] == 0x15 && at() == 1050));
+  CHECK(scsi_run(drive, {0x4b, 0, 0, 0, 0, 0, 0, 0, 1, 0}).status == kCheck);
+  CHECK(scsi_sense(drive) == scsi::kSequence);
+  // By minutes and seconds: from 0:04 to 0:06, which is block 150 to 300; from here; stop.
+  CHECK(scsi_run(drive, {0x47, 0, 0, 0, 4, 0, 0, 6, 0, 0}).status == kGood);
+  later(1000);
+  const Bytes msf = scsi_run(drive, {0x42, 2, 0x40, 1, 0, 0, 0, 0, 16, 0}).data;
+  CHECK((msf[1] == 0x11 && msf[10] == 5 && msf[14] == 3));
+  CHECK(scsi_run(drive, {0xa5, 0, 0xff, 0xff, 0xff, 0xff, 0, 0, 1, 0, 0, 0}).status == kGood);
+  CHECK((at() >= 225 && at() < 230));
+  CHECK(scsi_run(drive, {0x4e, 0, 0, 0, 0, 0, 0, 0, 0, 0}).status == kGood);
+  CHECK(status()[1] == 0x15);
+  // What cannot be, and what is nothing.
+  CHECK(scsi_run(drive, {0x47, 0, 0, 0, 6, 0, 0, 4, 0, 0}).status == kCheck);
+  CHECK(scsi_sense(drive) == scsi::kInvalidField);
+  CHECK(scsi_run(drive, {0x45, 0, 0, 0, 0x0b, 0xb8, 0, 0, 1, 0}).status == kCheck);
+  CHECK(scsi_sense(drive) == scsi::kOutOfRange);
+  CHECK(scsi_run(drive, {0x45, 0, 0, 0, 0, 0, 0, 0, 0, 0}).status == kGood);
+  CHECK(status()[1] == 0x15);
+  // Reading needs the pickup.
+  CHECK(scsi_run(drive, {0x45, 0, 0, 0, 0, 0, 0, 1, 0, 0}).status == kGood);
+  CHECK(scsi_run(drive, {0x28, 0, 0, 0, 0, 0, 0, 0, 1, 0}).status == kGood);
+  CHECK(status()[1] == 0x15);
+  // Volumes are kept until a reset.
+  Bytes page = scsi_run(drive, {0x5a, 0, 0x0e, 0, 0, 0, 0, 0, 24, 0}).data;
+  REQUIRE(page.size() == 24);
+  CHECK((page[17] == 255 && page[19] == 255));
+  page[0] = page[1] = page[2] = 0, page[17] = 40, page[18] = 0;
+  CHECK(scsi_run(drive, {0x55, 0x10, 0, 0, 0, 0, 0, 0, 24, 0}, page).status == kGood);
+  CHECK(part(scsi_run(drive, {0x5a, 0, 0x0e, 0, 0, 0, 0, 0, 24, 0}).data, 8, 16) == part(page, 8, 16));
+  drive.reset();
+  CHECK(scsi_run(drive, {0x03, 0, 0, 0, 18, 0}).data[2] == 6);
+  CHECK(scsi_run(drive, {0x5a, 0, 0x0e, 0, 0, 0, 0, 0, 24, 0}).data[17] == 255);
+}
+
 // A saved state is not trusted: whatever it says of a command, the command ends or is refused.
 TEST_CASE("SCSI units: commands of states that nobody saved", "[scsi]") {
   constexpr u8 kOperations[] = {0x00, 0x03, 0x04, 0x08, 0x0a, 0x12, 0x15, 0x1a, 0x25, 0x28, 0x2a, 0x2f,
                                 0x41, 0x42, 0x43, 0x46, 0x51, 0x55, 0x88, 0x8a, 0x93, 0xa8, 0xbe, 0xff};
   constexpr std::size_t kSizes[] = {0, 1, 3, 4, 7, 8, 15, 24, 511, 512, 2048, ScsiTask::kMostBytes};
   ScsiDisk disk = disk_of(pattern_image(4 << 20));
-  ScsiCdrom cdrom("c", pattern_image(4 << 20), {.product = "CD"});
+  ScsiCdrom cdrom(scsi_clock(), "c", pattern_image(4 << 20), {.product = "CD"});
   std::mt19937 random(1);
   unsigned loaded = 0;
   for (unsigned n = 0; n < 40'000; ++n) {
@@ -278,12 +345,12 @@ TEST_CASE("SCSI units: commands of states that nobody saved", "[scsi]") {
     for (std::size_t at = 1; at < cdb.size(); ++at) cdb[at] = static_cast<u8>(random() % 3 ? 0 : random());
     u8 phase = static_cast<u8>(1 + random() % 3), status = 0, work = static_cast<u8>(random() % 10);
     Bytes buffer(kSizes[random() % std::size(kSizes)], static_cast<u8>(random() % 2 ? 0 : random()));
-    u32 at = static_cast<u32>(random() % 2 ? 0 : random() % (buffer.size() + 1));
+    u32 at = static_cast<u32>(random() % 2 ? 0 : random() % (buffer.size() + 1)), request = 0;
     bool begun = true;
     u64 lba = random() % 4 ? random() % 9000 : ~u64{0} >> random() % 64;
     u64 blocks = random() % 4 ? random() % 300 : ~u64{0} >> random() % 64;
     Archive saver = Archive::saver();
-    saver(cdb)(phase)(status)(work).blob(buffer, ScsiTask::kMostBytes)(at)(begun)(lba)(blocks);
+    saver(cdb)(phase)(status)(work).blob(buffer, ScsiTask::kMostBytes)(at)(request)(begun)(lba)(blocks);
     Archive loader = Archive::loader(saver.bytes());
     ScsiTask task;
     task.serialize(loader);
@@ -291,9 +358,11 @@ TEST_CASE("SCSI units: commands of states that nobody saved", "[scsi]") {
     ++loaded;
     ScsiUnit& unit = random() % 2 ? static_cast<ScsiUnit&>(disk) : cdrom;
     scsi_run(unit, {0x03, 0, 0, 0, 18, 0});
+    unit.on_medium_done([&] { unit.step(task); });
     for (int steps = 0; steps < 20 && task.phase() != ScsiTask::Phase::kDone; ++steps) {
       if (task.phase() == ScsiTask::Phase::kWaits) {
-        unit.step(task);
+        if (!task.at_medium()) unit.step(task);
+        run_clock(scsi_clock(), scsi_clock().now() + 10'000);
       } else {
         const std::size_t moves = task.bytes().size();
         REQUIRE(moves > 0);

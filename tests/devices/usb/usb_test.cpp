@@ -8,6 +8,7 @@
 #include "devices/usb/usb_hid.h"
 #include "devices/usb/usb_hub.h"
 #include "devices/usb/usb_storage.h"
+#include "tests/support/slow_drive.h"
 
 using namespace xlat;
 
@@ -219,7 +220,7 @@ TEST_CASE("usb: a keyboard behind a hub sends a report for each change") {
 
 TEST_CASE("usb: a disk by bulk-only transport") {
   Rig rig;
-  UsbStorage& disk = rig.plug<UsbStorage>("", make_memory_image(1 << 20), false, "S1");
+  UsbStorage& disk = rig.plug<UsbStorage>("", rig.clock, make_memory_image(1 << 20), false, "S1");
   rig.enumerate(0x10, 3);
   CHECK(rig.get(3, {0xa1, 0xfe, 0, 0, 0, 0, 1, 0}) == std::vector<u8>{0});
   // Runs a command; returns the status and leaves the data at kBuffer.
@@ -276,7 +277,7 @@ TEST_CASE("usb: saved and loaded in the middle of things; random schedules do no
     rig.plug<UsbHub>("1", rig.uhci.bus(), "1");
     rig.plug<UsbKeyboard>("1.1", rig.clock, rig.hub);
     rig.plug<UsbTablet>("1.2", rig.clock, rig.hub);
-    rig.plug<UsbStorage>("2", make_memory_image(1 << 16), true, "S");
+    rig.plug<UsbStorage>("2", rig.clock, make_memory_image(1 << 16), true, "S");
   };
   const auto state = [](Rig& rig) {
     Archive ar = Archive::saver();
@@ -313,3 +314,59 @@ TEST_CASE("usb: saved and loaded in the middle of things; random schedules do no
     CHECK(state(other) == saved);
   }
 }
+
+namespace {
+struct SlowStick : SlowDrive, Rig {
+  SlowStick() : SlowDrive(1 << 20) {
+    plug<UsbStorage>("", clock, image.open(), false, "S1", SlowDrive::setup());
+    enumerate(0x10, 3);
+  }
+  void begin(u8 lba, bool to_host) {
+    over_ = false;
+    reads_ = to_host;
+    u8* const w = &ram[kBuffer];
+    std::fill_n(w, 31, u8{0});
+    store_le<u32>(w, 0x43425355), store_le<u32>(w + 8, 512);
+    w[12] = to_host ? 0x80 : 0, w[14] = 10;
+    w[15] = to_host ? 0x28 : 0x2a, w[20] = lba, w[23] = 1;
+    REQUIRE((queue(3, 2, {{UsbPid::kOut, 31}})[0] & (kActive | kStalled)) == 0);
+  }
+  bool moved(UsbPid pid, u8 endpoint, unsigned packets, unsigned bytes) {
+    const auto left = queue(3, endpoint, std::vector<Td>(packets, {pid, bytes}), 2);
+    CHECK((left[0] & kStalled) == 0);
+    const bool all = (left.back() & kActive) == 0;
+    CHECK((all || (left[0] & kActive)));
+    return all;
+  }
+  void read(u8 lba) override { begin(lba, true); }
+  void write(u8 lba) override {
+    begin(lba, false);
+    std::fill_n(&ram[kBuffer], 512, u8{0x77});
+    REQUIRE(moved(UsbPid::kOut, 2, 8, 64));
+  }
+  bool over() override {
+    if (over_) return true;
+    if (reads_) {
+      if (!moved(UsbPid::kIn, 1, 8, 64)) return false;
+      data_.assign(&ram[kBuffer], &ram[kBuffer + 512]);
+      reads_ = false;
+    }
+    if (!moved(UsbPid::kIn, 1, 1, 13)) return false;
+    CHECK(ram[kBuffer + 12] == 0);
+    return over_ = true;
+  }
+  std::vector<u8> data() override { return data_; }
+  void reset() override { REQUIRE(set(3, {0x21, 0xff, 0, 0, 0, 0, 0, 0})); }
+  void serialize(Archive& ar) override {
+    clock.serialize(ar), pci.serialize(ar), uhci.serialize(ar), devices[0]->serialize(ar);
+    ar(reads_);
+  }
+  std::span<u8> memory_bytes() override { return ram; }
+  Clock& time() override { return clock; }
+
+  bool reads_ = false;
+  std::vector<u8> data_;
+};
+}  // namespace
+
+TEST_CASE("usb: a slow disk") { check_slow_drive<SlowStick>(); }
