@@ -2,65 +2,38 @@
 // there when it is no longer right. The tested engine and the interpreter must agree on everything.
 #include <catch2/catch.hpp>
 
-#include "tests/support/compared_engine.h"
-#include "tests/support/paged_machine.h"
 #include "tests/support/protected_cpu.h"
-#include "tests/support/side_by_side.h"
+#include "tests/support/two_spaces.h"
 
 using namespace xlat;
 using test::BareMachine;
 using test::byte_of;
-using test::ComparedEngine;
-using test::PagedMachine;
+using test::kDirectoryA;
+using test::kDirectoryB;
+using test::kTableA;
 
 namespace {
 
-constexpr u32 kDirectoryA = 0x1000, kDirectoryB = 0x3000, kTableA = 0x2000, kTableB = 0x4000;
 constexpr u32 kDriver = 0x8000, kData = 0x9000;
 constexpr u32 kFunction = 0xa000, kStackTop = 0x20000;
 // A page that lies in memory at A or at B.
 constexpr u32 kMapped = 0x30000, kA = 0x31000, kB = 0x32000, kPteOfMapped = kTableA + 4 * (kMapped >> 12);
 constexpr u32 kRounds = 200;
 
-// Paged flat 32-bit code at privilege 0, pages mapped to themselves but for kMapped: to A by directory A, to B by
-// directory B. Handlers halt. ESI counts rounds down, EDI is CR3.
 template <class EngineType>
-struct Scene : PagedMachine<EngineType> {
-  Scene() : PagedMachine<EngineType>(kDriver, kStackTop, kDirectoryA, kTableA) {
-    this->map_identity(kDirectoryB, kTableB);
-    this->put32(kPteOfMapped, kA | 3);
-    this->put32(kTableB + 4 * (kMapped >> 12), kB | 3);
+struct Scene : test::TwoSpaces<EngineType> {
+  Scene() : test::TwoSpaces<EngineType>(kDriver, kStackTop, kMapped, kA, kB, kRounds) {
     const u64 descriptors[] = {0, 0x00cf9b000000ffff, 0x00cf93000000ffff, 0x004f93000000ffff};
     for (u32 n = 0; n < std::size(descriptors); ++n) {
       this->put32(this->kGdt + 8 * n, static_cast<u32>(descriptors[n]));
       this->put32(this->kGdt + 8 * n + 4, static_cast<u32>(descriptors[n] >> 32));
     }
-    CpuState& s = this->cpu.s;
-    s.gpr[kEsi] = kRounds;
-    s.gpr[kEdi] = kDirectoryA;
-    this->paging_on();
-  }
-  // At `at`: again: (round) / dec esi / jnz again / hlt
-  void loop(u32 at, std::vector<u8> round) {
-    round.insert(round.end(), {0x4e, 0x0f, 0x85});
-    const u32 back = -(static_cast<u32>(round.size()) + 4);
-    round.insert(round.end(), {BYTES32(back), 0xf4});
-    this->put(at, round);
-    this->cpu.s.ip = at;
   }
 };
 
-// Runs on both engines by slices of `slice` instructions until they halt.
 template <template <class> class Machine = Scene>
 void both(auto set_up, auto check) {
-  for (const u64 slice : {u64{1'000'000}, u64{13}, u64{1}}) {
-    Machine<Interp> a;
-    Machine<ComparedEngine> b;
-    set_up(a);
-    set_up(b);
-    test::run_side_by_side(a, b, slice);
-    check(b);
-  }
+  test::on_both_engines<Machine>(set_up, check);
 }
 
 constexpr u32 relative(u32 from_behind, u32 to) { return to - from_behind; }

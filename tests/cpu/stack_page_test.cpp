@@ -2,57 +2,26 @@
 // more, be read alone or hold code. The tested engine and the interpreter must agree on everything.
 #include <catch2/catch.hpp>
 
-#include "tests/support/compared_engine.h"
-#include "tests/support/paged_machine.h"
-#include "tests/support/side_by_side.h"
+#include "tests/support/two_spaces.h"
 
 using namespace xlat;
 using test::byte_of;
-using test::ComparedEngine;
-using test::PagedMachine;
+using test::kDirectoryA;
+using test::kDirectoryB;
+using test::kTableA;
 
 namespace {
 
-constexpr u32 kDirectoryA = 0x1000, kDirectoryB = 0x3000, kTableA = 0x2000, kTableB = 0x4000;
 constexpr u32 kCode = 0x8000, kStackTop = 0x20000;
-// A page that lies in memory at A or at B.
 constexpr u32 kMapped = 0x30000, kA = 0x31000, kB = 0x32000, kPteOfMapped = kTableA + 4 * (kMapped >> 12);
 constexpr u32 kRounds = 40;
 
-// Paged flat 32-bit code at privilege 0, pages mapped to themselves but for kMapped: to A by directory A, to B by
-// directory B. Handlers halt. ESI counts rounds down, EDI is CR3.
 template <class EngineType>
-struct Scene : PagedMachine<EngineType> {
-  Scene() : PagedMachine<EngineType>(kCode, kStackTop, kDirectoryA, kTableA) {
-    this->map_identity(kDirectoryB, kTableB);
-    this->put32(kPteOfMapped, kA | 3);
-    this->put32(kTableB + 4 * (kMapped >> 12), kB | 3);
-    CpuState& s = this->cpu.s;
-    s.gpr[kEsi] = kRounds;
-    s.gpr[kEdi] = kDirectoryA;
-    s.cr0 |= kCr0Wp;
-    this->paging_on();
-  }
-  // again: (round) / dec esi / jnz again / hlt
-  void loop(std::vector<u8> round) {
-    round.insert(round.end(), {0x4e, 0x0f, 0x85});
-    const u32 back = -(static_cast<u32>(round.size()) + 4);
-    round.insert(round.end(), {BYTES32(back), 0xf4});
-    this->put(kCode, round);
-  }
+struct Scene : test::TwoSpaces<EngineType> {
+  Scene() : test::TwoSpaces<EngineType>(kCode, kStackTop, kMapped, kA, kB, kRounds) {}
 };
 
-// Runs on both engines by slices of `slice` instructions until they halt.
-void both(auto set_up, auto check) {
-  for (const u64 slice : {u64{1'000'000}, u64{13}, u64{1}}) {
-    Scene<Interp> a;
-    Scene<ComparedEngine> b;
-    set_up(a);
-    set_up(b);
-    test::run_side_by_side(a, b, slice);
-    check(b);
-  }
-}
+void both(auto set_up, auto check) { test::on_both_engines<Scene>(set_up, check); }
 
 }  // namespace
 
@@ -64,8 +33,8 @@ TEST_CASE("stack: walks over the ends of pages, by any number of bytes") {
           m.cpu.s.gpr[kEsi] = 3 * kRounds;
           // push esi / push 12345678h / add eax,[esp+2] / pop ecx / xor [esp],ecx / add [esp-8],al / lea
           // esp,[esp+4-step]
-          m.loop({0x56, 0x68, 0x78, 0x56, 0x34, 0x12, 0x03, 0x44, 0x24, 2,    0x59,
-                  0x31, 0x0c, 0x24, 0x00, 0x44, 0x24, 0xf8, 0x8d, 0x64, 0x24, static_cast<u8>(4 - step)});
+          m.loop(kCode, {0x56, 0x68, 0x78, 0x56, 0x34, 0x12, 0x03, 0x44, 0x24, 2,    0x59,
+                         0x31, 0x0c, 0x24, 0x00, 0x44, 0x24, 0xf8, 0x8d, 0x64, 0x24, static_cast<u8>(4 - step)});
         },
         [&](auto& m) { CHECK(m.cpu.s.reg32(kEsp) == kMapped + 0x1000 + 4 * kRounds - 3 * kRounds * step); });
   }
@@ -78,27 +47,27 @@ TEST_CASE("stack: the page is mapped anew between push and pop, with INVLPG") {
         m.put32(kB + 0x7fc, 1);
         // push esi / xor dword [pte],A^B / jmp next / next: mov eax,[esp] / jmp next / next: invlpg [mapped] / jmp next
         // / next: pop eax / add ebx,eax
-        m.loop({0x56,
-                0x81,
-                0x35,
-                BYTES32(kPteOfMapped),
-                BYTES32(kA ^ kB),
-                0xeb,
-                0,
-                0x8b,
-                0x04,
-                0x24,
-                0xeb,
-                0,
-                0x0f,
-                0x01,
-                0x3d,
-                BYTES32(kMapped),
-                0xeb,
-                0,
-                0x58,
-                0x01,
-                0xc3});
+        m.loop(kCode, {0x56,
+                       0x81,
+                       0x35,
+                       BYTES32(kPteOfMapped),
+                       BYTES32(kA ^ kB),
+                       0xeb,
+                       0,
+                       0x8b,
+                       0x04,
+                       0x24,
+                       0xeb,
+                       0,
+                       0x0f,
+                       0x01,
+                       0x3d,
+                       BYTES32(kMapped),
+                       0xeb,
+                       0,
+                       0x58,
+                       0x01,
+                       0xc3});
       },
       [](auto& m) { CHECK(m.cpu.s.reg32(kEbx) == 1 + kRounds * (kRounds + 1) / 2 - 1); });
 }
@@ -110,8 +79,8 @@ TEST_CASE("stack: another address space between push and pop") {
         m.put32(kB + 0x7fc, 1);
         // push esi / xor edi,directory A ^ directory B / jmp next / next: mov eax,[esp] / jmp next / next: mov cr3,edi
         // / jmp next / next: pop eax / add ebx,eax
-        m.loop({0x56, 0x81, 0xf7, BYTES32(kDirectoryA ^ kDirectoryB), 0xeb, 0, 0x8b, 0x04, 0x24, 0xeb, 0, 0x0f, 0x22,
-                0xdf, 0xeb, 0, 0x58, 0x01, 0xc3});
+        m.loop(kCode, {0x56, 0x81, 0xf7, BYTES32(kDirectoryA ^ kDirectoryB), 0xeb, 0, 0x8b, 0x04, 0x24, 0xeb, 0, 0x0f,
+                       0x22, 0xdf, 0xeb, 0, 0x58, 0x01, 0xc3});
       },
       [](auto& m) { CHECK(m.cpu.s.reg32(kEbx) == 1 + kRounds * (kRounds + 1) / 2 - 1); });
 }
@@ -121,27 +90,27 @@ TEST_CASE("stack: the page is not present any more") {
       [](auto& m) {
         m.cpu.s.gpr[kEsp] = kMapped - 0x10;  // so that the handler has a stack
         // mov eax,[esp+14h] / cmp esi,2 / jne out / and dword [pte],~1 / invlpg [mapped] / out: mov ecx,[esp+18h]
-        m.loop({0x8b,
-                0x44,
-                0x24,
-                0x14,
-                0x83,
-                0xfe,
-                2,
-                0x75,
-                14,
-                0x83,
-                0x25,
-                BYTES32(kPteOfMapped),
-                0xfe,
-                0x0f,
-                0x01,
-                0x3d,
-                BYTES32(kMapped),
-                0x8b,
-                0x4c,
-                0x24,
-                0x18});
+        m.loop(kCode, {0x8b,
+                       0x44,
+                       0x24,
+                       0x14,
+                       0x83,
+                       0xfe,
+                       2,
+                       0x75,
+                       14,
+                       0x83,
+                       0x25,
+                       BYTES32(kPteOfMapped),
+                       0xfe,
+                       0x0f,
+                       0x01,
+                       0x3d,
+                       BYTES32(kMapped),
+                       0x8b,
+                       0x4c,
+                       0x24,
+                       0x18});
       },
       [](auto& m) {
         CHECK(m.cpu.s.ip == test::handler_of(kPF) + 1);
@@ -157,7 +126,7 @@ TEST_CASE("stack: a page that may only be read") {
         m.cpu.s.gpr[kEsp] = kMapped + 0x800;
         for (u32 n = 0; n < 0x100; ++n) m.put32(kA + 0x800 + 4 * n, n);
         // pop eax / add ebx,eax / add ebx,[esp+8]
-        m.loop({0x58, 0x01, 0xc3, 0x03, 0x5c, 0x24, 8});
+        m.loop(kCode, {0x58, 0x01, 0xc3, 0x03, 0x5c, 0x24, 8});
       },
       [](auto& m) {
         CHECK(m.cpu.s.reg32(kEsp) == kMapped + 0x800 + 4 * kRounds);
@@ -173,8 +142,8 @@ TEST_CASE("stack: code lies in its page, and is written by a push") {
         m.cpu.s.gpr[kEsp] = kMapped + 0x800;
         const u32 call = kMapped - (kCode + 5);
         // call kMapped / mov ebp,esp / lea esp,[kMapped+4] / push imm (inc ebx / ret) / mov esp,ebp
-        m.loop({0xe8, BYTES32(call), 0x89, 0xe5, 0x8d, 0x25, BYTES32(kMapped + 4), 0x68, 0x43, 0xc3, 0x90, 0x90, 0x89,
-                0xec});
+        m.loop(kCode, {0xe8, BYTES32(call), 0x89, 0xe5, 0x8d, 0x25, BYTES32(kMapped + 4), 0x68, 0x43, 0xc3, 0x90, 0x90,
+                       0x89, 0xec});
       },
       [](auto& m) {
         CHECK(m.cpu.s.reg32(kEax) == 1);

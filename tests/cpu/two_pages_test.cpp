@@ -2,69 +2,43 @@
 // forbidden or written while the instruction is hot. The tested engine and the interpreter must agree on everything.
 #include <catch2/catch.hpp>
 
-#include "tests/support/compared_engine.h"
-#include "tests/support/paged_machine.h"
 #include "tests/support/protected_cpu.h"
-#include "tests/support/side_by_side.h"
+#include "tests/support/two_spaces.h"
 
 using namespace xlat;
-using test::BareMachine;
 using test::byte_of;
-using test::ComparedEngine;
-using test::PagedMachine;
+using test::kDirectoryA;
+using test::kDirectoryB;
+using test::kTableA;
 
 namespace {
 
-constexpr u32 kDirectoryA = 0x1000, kDirectoryB = 0x3000, kTableA = 0x2000, kTableB = 0x4000;
 constexpr u32 kDriver = 0x8000, kStack = 0x9000;
 // The loop runs at the end of one page and the begin of the next, which lies in memory at A or at B.
 constexpr u32 kFirst = 0x10000, kSecond = 0x11000, kA = 0x21000, kB = 0x22000;
 constexpr u32 kLoop = kSecond - 8, kCrossing = kSecond - 3;
 constexpr u32 kPteOfSecond = kTableA + 4 * (kSecond >> 12);
 
-// Paged flat 32-bit code at privilege 0, pages mapped to themselves but for kSecond: to A by directory A, to B by
-// directory B. Handlers halt.
+constexpr u32 kRounds = 200, kAddA = 0x00100001, kAddB = 0x03000001;
+
 template <class EngineType>
-struct Scene : PagedMachine<EngineType> {
-  Scene() : PagedMachine<EngineType>(kDriver, kStack + 0x1000, kDirectoryA, kTableA) {
-    this->map_identity(kDirectoryB, kTableB);
-    this->put32(kPteOfSecond, kA | 3);
-    this->put32(kTableB + 4 * (kSecond >> 12), kB | 3);
+struct Scene : test::TwoSpaces<EngineType> {
+  Scene() : test::TwoSpaces<EngineType>(kDriver, kStack + 0x1000, kSecond, kA, kB, kRounds) {
     // loop: jmp crossing / ... / crossing: add eax,imm / dec ecx / jnz loop / ret
     this->put(kLoop, {0xeb, 0x03, 0x90, 0x90, 0x90, 0x05, 0x01, 0x00});
     this->put(kA, {0x10, 0x00, 0x49, 0x75, 0xf3, 0xc3});
     this->put(kB, {0x00, 0x03, 0x49, 0x75, 0xf3, 0xc3});
-    CpuState& s = this->cpu.s;
-    s.gpr[kEdx] = kLoop;
-    s.gpr[kEsi] = kRounds;
-    s.gpr[kEdi] = kDirectoryA;
-    this->paging_on();
+    this->cpu.s.gpr[kEdx] = kLoop;
   }
   // again: mov ecx,3 / call edx / (between) / dec esi / jnz again / hlt
   void driver(std::vector<u8> between) {
     std::vector<u8> code = {0xb9, 3, 0, 0, 0, 0xff, 0xd2};
     code.insert(code.end(), between.begin(), between.end());
-    code.insert(code.end(), {0x4e, 0x0f, 0x85});
-    const u32 back = -(static_cast<u32>(code.size()) + 4);
-    code.insert(code.end(), {BYTES32(back)});
-    code.push_back(0xf4);
-    this->put(kDriver, code);
+    this->loop(kDriver, code);
   }
-  static constexpr u32 kRounds = 200;
 };
-constexpr u32 kRounds = 200, kAddA = 0x00100001, kAddB = 0x03000001;
 
-// Runs on both engines by slices of `slice` instructions until they halt.
-void both(auto set_up, auto check) {
-  for (const u64 slice : {u64{1'000'000}, u64{13}, u64{1}}) {
-    Scene<Interp> a;
-    Scene<ComparedEngine> b;
-    set_up(a);
-    set_up(b);
-    test::run_side_by_side(a, b, slice);
-    check(b);
-  }
-}
+void both(auto set_up, auto check) { test::on_both_engines<Scene>(set_up, check); }
 
 }  // namespace
 
