@@ -4,6 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <bit>
+#include <functional>
+#include <iterator>
 
 #include "cpu/interp/handlers.h"
 
@@ -20,22 +24,25 @@ constexpr const HandlerSet* kGroups[] = {
 #undef GROUP
 };
 
-// Merges the groups' tables: exactly one of them has each encoding.
-void (*handler_of(u16 encoding, unsigned width, Rep rep))() {
-  Handler found = nullptr;
-  if (encoding == kEncodingInvalid) {
-    found = raise_invalid;
-  } else if (encoding == kEncodingTooLong) {
-    found = raise_too_long;
-  } else {
-    const unsigned slot = static_cast<unsigned>(std::countr_zero(width));
+// The groups' tables in one, by encoding: exactly one of them has each.
+std::array<HandlerSet, std::size(kEncodingNames)> merge_groups() {
+  std::array<HandlerSet, std::size(kEncodingNames)> all;
+  for (std::size_t n = 0; n < all.size(); ++n) {
     for (const HandlerSet* group : kGroups) {
-      const HandlerSet& set = group[encoding];
-      if (!set.plain[slot]) continue;
-      found = rep != Rep::kNone && set.rep[slot] ? set.rep[slot] : set.plain[slot];
-      break;
+      const bool has = std::any_of(std::begin(group[n].plain), std::end(group[n].plain), std::identity());
+      if (n < kEncodingInvalid && has) all[n] = group[n];
     }
   }
+  std::fill_n(all[kEncodingInvalid].plain, 4, raise_invalid);
+  std::fill_n(all[kEncodingTooLong].plain, 4, raise_too_long);
+  return all;
+}
+
+void (*handler_of(u16 encoding, unsigned width, Rep rep))() {
+  static const auto kAll = merge_groups();
+  const unsigned slot = static_cast<unsigned>(std::countr_zero(width));
+  const HandlerSet& set = kAll[encoding];
+  const Handler found = rep != Rep::kNone && set.rep[slot] ? set.rep[slot] : set.plain[slot];
   ASSERT(found != nullptr);
   return reinterpret_cast<void (*)()>(found);
 }
