@@ -33,7 +33,6 @@ const HostCode* Reencoder::translate(const Block& block, const Translation& tran
   cold_.clear();
   slow_.clear();
   slow_jumps_.clear();
-  misaligned_.clear();
   other_stack_pages_.clear();
   exits_.clear();
   fixups_.clear();

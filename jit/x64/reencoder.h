@@ -103,11 +103,6 @@ class Reencoder {
     u32 site;  // in the hot part
     u32 slow;  // index
   };
-  struct Misaligned {
-    u32 site, back;  // in the hot part
-    unsigned linear, bytes;
-    u32 slow;
-  };
   struct OtherStackPage {
     u32 site, back;  // in the hot part
     unsigned reg, bytes;
@@ -159,7 +154,8 @@ class Reencoder {
   Rm address(const Insn& i) const;
   void load_to(unsigned to, unsigned w, const Rm& from);
   void linear_to(unsigned to, const Rm& at);
-  void look_up(unsigned n, unsigned page, unsigned linear, bool write);
+  void page_number(unsigned n, unsigned page, unsigned linear, unsigned bytes);
+  void look_up(unsigned n, unsigned page, bool write);
   Rm memory(unsigned n, unsigned which);
   Rm grouped(unsigned n, const Access& access);
   void by_stack_page(unsigned n, unsigned to, i32 disp, unsigned bytes, bool write);
@@ -228,7 +224,6 @@ class Reencoder {
   bool ended_ = false;
   std::vector<Slow> slow_;
   std::vector<SlowJump> slow_jumps_;
-  std::vector<Misaligned> misaligned_;
   std::vector<OtherStackPage> other_stack_pages_;
   std::vector<PendingExit> exits_;
   std::vector<Fixup> fixups_;

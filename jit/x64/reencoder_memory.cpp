@@ -29,11 +29,22 @@ void Reencoder::linear_to(unsigned to, const Rm& at) {
   hot_.op(32, 0x8d, to, at);
 }
 
-// `page` becomes the TLB's entry for the linear address in `linear`, or the slow path is taken.
-void Reencoder::look_up(unsigned n, unsigned page, unsigned linear, bool write) {
+// `page` becomes the number of the page of the linear address in `linear`. An access that reaches into the next one
+// takes the slow path: offset and page change places, so that one comparison tells.
+void Reencoder::page_number(unsigned n, unsigned page, unsigned linear, unsigned bytes) {
   hot_.mov32(page, linear);
-  hot_.op(32, 0xc1, 5, Rm::reg(page));  // shr page, 12
+  hot_.op(32, 0xc1, bytes > 1 ? 1 : 5, Rm::reg(page));  // ror or shr page, 12
   hot_.byte(12);
+  if (bytes == 1) return;
+  hot_.op(32, 0x81, 7, Rm::reg(page));  // cmp page, imm32
+  hot_.dword((4097 - bytes) << 20);
+  slow_jump(n, kAboveOrEqual);
+  hot_.op(32, 0x81, 4, Rm::reg(page));  // and page, imm32
+  hot_.dword(0xfffff);
+}
+
+// The number of a page in `page` becomes the TLB's entry for it, or the slow path is taken.
+void Reencoder::look_up(unsigned n, unsigned page, bool write) {
   hot_.op(64, 0x8b, page, Rm::at(kR12, page, 3, write ? static_cast<i32>(Tlb::kTableBytes) : 0));
   hot_.op(64, 0x85, page, Rm::reg(page));
   slow_jump(n, kZero);
@@ -60,17 +71,11 @@ Rm Reencoder::memory(unsigned n, unsigned which) {
     return Rm::at(kR9);
   }
   const Rm at = access.stack ? Rm::at(kGuestReg[access.base], access.disp) : address(insn(n));
-  // Registers whose low byte has a name without REX serve as they are.
-  const bool plain = at.index == Rm::kNone && at.disp == 0 && at.base < 4;
+  const bool plain = at.index == Rm::kNone && at.disp == 0 && at.base != Rm::kNone;
   const unsigned linear = plain ? at.base : kR8;
   if (!plain) linear_to(kR8, at);
-  if (access.bytes > 1) {
-    hot_.op(8, 0xf6, 0, Rm::reg(linear));  // test linear, bytes - 1
-    hot_.byte(access.bytes - 1u);
-    const u32 site = hot_.jump(kNotZero);
-    misaligned_.push_back({site, hot_.size(), linear, access.bytes, slow_path(n)});
-  }
-  look_up(n, kR9, linear, access.write);
+  page_number(n, kR9, linear, access.bytes);
+  look_up(n, kR9, access.write);
   return Rm::at(kR9, linear, 0, 0);
 }
 
@@ -95,7 +100,8 @@ Rm Reencoder::grouped(unsigned n, const Access& access) {
     hot_.op(32, 0x81, 0, Rm::reg(kR8));  // add r8d, imm32
     hot_.dword(static_cast<u32>(group.high - group.low - 1) << 20);
     slow_jump(n, kCarrySet);
-    look_up(n, group.pointer, kR9, group.write);
+    page_number(n, group.pointer, kR9, 1);
+    look_up(n, group.pointer, group.write);
     hot_.op(64, 0x03, group.pointer, Rm::reg(kR9));
   }
   return Rm::at(group.pointer, access.offset - group.low);
@@ -161,16 +167,6 @@ void Reencoder::emit_slow_paths() {
     fixups_.push_back({true, false, cold_.jump(kAlways), slow.next});
   }
   for (const SlowJump& jump : slow_jumps_) fixups_.push_back({false, true, jump.site, begins[jump.slow]});
-  for (const Misaligned& m : misaligned_) {
-    fixups_.push_back({false, true, m.site, cold_.size()});
-    cold_.mov32(kR9, m.linear);
-    cold_.op(32, 0x81, 4, Rm::reg(kR9));  // and r9d, 0xfff
-    cold_.dword(0xfff);
-    cold_.op(32, 0x81, 7, Rm::reg(kR9));  // cmp r9d, imm32
-    cold_.dword(4096 - m.bytes);
-    fixups_.push_back({true, false, cold_.jump(kBelowOrEqual), m.back});
-    fixups_.push_back({true, true, cold_.jump(kAlways), begins[m.slow]});
-  }
   if (calls.empty()) return;
   for (const u32 call : calls) fixups_.push_back({true, true, call, cold_.size()});
   cold_.patch_qword(cold_.mov_later(kR9), reinterpret_cast<std::uintptr_t>(translation_));
