@@ -10,7 +10,7 @@
 namespace xlat::jit::x64 {
 
 // Conditions of the host's jumps, as Jcc, SETcc and CMOVcc have them; one more for jumps that ask for none.
-enum Cc : int { kAlways = -1, kCarrySet = 2, kAboveOrEqual = 3, kZero = 4, kNotZero = 5, kAbove = 7, kLess = 12 };
+enum Cc : int { kAlways = -1, kAboveOrEqual = 3, kZero = 4, kNotZero = 5, kAbove = 7, kLess = 12 };
 
 // What a ModRM byte names beside its register field: a register, or memory at base + index * 2^scale + disp.
 struct Rm {

@@ -87,20 +87,14 @@ Rm Reencoder::grouped(unsigned n, const Access& access) {
     group.checked = true;
     clobber(n);
     const i32 disp = static_cast<i32>(static_cast<u32>(access.disp) + static_cast<u32>(group.low - access.offset));
+    const unsigned bytes = static_cast<unsigned>(group.high - group.low);
     if (access.base == kEsp) {
-      by_stack_page(n, group.pointer, disp, static_cast<unsigned>(group.high - group.low), group.write);
+      by_stack_page(n, group.pointer, disp, bytes, group.write);
       return Rm::at(group.pointer, access.offset - group.low);
     }
     linear_to(kR9,
               access.base == kZeroReg ? Rm{true, Rm::kNone, Rm::kNone, 0, disp} : Rm::at(kGuestReg[access.base], disp));
-    // The offset in the page plus what follows: out of 12 bits, it is in another page.
-    hot_.mov32(kR8, kR9);
-    hot_.op(32, 0xc1, 4, Rm::reg(kR8));  // shl r8d, 20
-    hot_.byte(20);
-    hot_.op(32, 0x81, 0, Rm::reg(kR8));  // add r8d, imm32
-    hot_.dword(static_cast<u32>(group.high - group.low - 1) << 20);
-    slow_jump(n, kCarrySet);
-    page_number(n, group.pointer, kR9, 1);
+    page_number(n, group.pointer, kR9, bytes);
     look_up(n, group.pointer, group.write);
     hot_.op(64, 0x03, group.pointer, Rm::reg(kR9));
   }
