@@ -8,8 +8,14 @@ using namespace ata;
 
 namespace {
 
-constexpr std::size_t kRange = 8;  // bytes: 48 bits of LBA, 16 of a number of sectors
-constexpr u8 kTrim = 1;            // in the features register
+constexpr u8 kTrim = 1;  // in the features register
+
+// An entry of what the host sends: 48 bits of LBA, 16 of a number of sectors. None: it is not used.
+constexpr std::size_t kRange = 8;
+struct Range {
+  explicit Range(const u8* at) : lba(load_le<u64>(at) & mask(48)), count(load_le<u64>(at) >> 48) {}
+  u64 lba, count;
+};
 
 }  // namespace
 
@@ -33,8 +39,8 @@ void AtaDisk::take_ranges() {
   const std::span<u8> list = std::span(buffer_).first(std::min(bytes, std::size_t{kTrimBlocks} * 512));
   if (dma()->from_memory(list) < list.size()) return table_ended();
   for (std::size_t at = 0; at < list.size(); at += kRange) {
-    const u64 range = load_le<u64>(&list[at]), lba = range & mask(48), count = range >> 48;
-    if (count > 0 && (lba >= sectors_ || count > sectors_ - lba)) {
+    const Range range(&list[at]);
+    if (range.count > 0 && (range.lba >= sectors_ || range.count > sectors_ - range.lba)) {
       access_ = Access::kNone;
       return finish(kDrdy | kDsc | kErr, kIdnf);
     }
@@ -46,10 +52,11 @@ void AtaDisk::take_ranges() {
 
 void AtaDisk::trim_next() {
   for (; pos_ + kRange <= end_; pos_ += kRange) {
-    const u64 range = load_le<u64>(&buffer_[pos_]), lba = range & mask(48), count = range >> 48;
-    if (count == 0) continue;  // an unused entry
+    const Range range(&buffer_[pos_]);
+    if (range.count == 0) continue;
     pos_ += kRange;
-    disk_.submit({.op = DiskRequest::Op::kDiscard, .tag = kDiscarded, .offset = lba * 512, .bytes = count * 512});
+    disk_.submit(
+        {.op = DiskRequest::Op::kDiscard, .tag = kDiscarded, .offset = range.lba * 512, .bytes = range.count * 512});
     return wait_for_disk();
   }
   access_ = Access::kNone;

@@ -136,13 +136,7 @@ void AtapiCdrom::mode_sense() {
   if (control == 3) return fail({5, 0x39, 0});  // SAVING PARAMETERS NOT SUPPORTED
   std::vector<u8> data(8);
   data[2] = mmc::medium_type(disc());
-  for (const ScsiModePage& page : mmc::mode_pages(disc(), audio_, control == 1)) {
-    if (page.code != wanted && wanted != 0x3f) continue;
-    data.push_back(page.code);
-    data.push_back(static_cast<u8>(page.data.size()));
-    data.insert(data.end(), page.data.begin(), page.data.end());
-  }
-  if (data.size() == 8) return fail({5, 0x24, 0});
+  if (!scsi::put_mode_pages(data, mmc::mode_pages(disc(), audio_, control == 1), wanted)) return fail({5, 0x24, 0});
   store_be<u16>(&data[0], static_cast<u16>(data.size() - 2));
   answer(std::move(data), cdb16(7));
 }

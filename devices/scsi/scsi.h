@@ -30,6 +30,19 @@ struct ScsiModePage {
 
 namespace scsi {
 
+// The pages with this code, 3Fh: all, go behind what is there. False if there is none.
+inline bool put_mode_pages(std::vector<u8>& data, const std::vector<ScsiModePage>& pages, u8 wanted) {
+  bool any = false;
+  for (const ScsiModePage& page : pages) {
+    if (page.code != wanted && wanted != 0x3f) continue;
+    any = true;
+    data.push_back(page.code);
+    data.push_back(static_cast<u8>(page.data.size()));
+    data.insert(data.end(), page.data.begin(), page.data.end());
+  }
+  return any;
+}
+
 inline constexpr ScsiSense kNoSense{}, kNoMedium{2, 0x3a, 0}, kNoMediumClosed{2, 0x3a, 1}, kNoMediumOpen{2, 0x3a, 2},
     kNotReady{2, 0x04, 2}, kReadError{3, 0x11, 0}, kWriteError{3, 0x0c, 0}, kInvalidCommand{5, 0x20, 0},
     kOutOfRange{5, 0x21, 0}, kInvalidField{5, 0x24, 0}, kNoUnit{5, 0x25, 0}, kInvalidParameter{5, 0x26, 0},

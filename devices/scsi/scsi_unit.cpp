@@ -430,14 +430,7 @@ void ScsiUnit::mode_sense(ScsiTask& task, bool ten) {
     store_be<u32>(&descriptor[4], block_);
     data.insert(data.end(), descriptor.begin(), descriptor.end());
   }
-  const std::size_t before = data.size();
-  for (const ScsiModePage& page : mode_pages(control == 1)) {
-    if (page.code != wanted && wanted != 0x3f) continue;
-    data.push_back(page.code);
-    data.push_back(static_cast<u8>(page.data.size()));
-    data.insert(data.end(), page.data.begin(), page.data.end());
-  }
-  if (data.size() == before) return fail(task, kInvalidField);
+  if (!put_mode_pages(data, mode_pages(control == 1), wanted)) return fail(task, kInvalidField);
   if (ten) {
     store_be<u16>(&data[0], static_cast<u16>(data.size() - 2));
   } else {

@@ -23,6 +23,13 @@ struct Rig {
                    over.push_back({r.tag, static_cast<bool>(r.status), r.data});
                  });
   }
+  // A write at 1024 that fails.
+  void write_in_vain(u32 tag, u8 byte) {
+    image.write_fails = true;
+    disk->write(tag, 1024, std::vector<u8>(512, byte));
+    disk->deliver(host.take());
+    image.write_fails = false;
+  }
   void later(u64 count) {
     clock.set_count(clock.count() + count);
     clock.run_due();
@@ -125,11 +132,8 @@ TEST_CASE("disk: nothing need be safe where the user says so", "[disk]") {
 TEST_CASE("disk: what waits for the user is tried once more at the end, and its loss is told", "[disk]") {
   for (const bool in_vain : {false, true}) {
     Rig rig(false, {}, [](bool, const Error&) { return IoErrorAction::kRetry; });
-    rig.image.write_fails = true;
-    rig.disk->write(1, 1024, std::vector<u8>(512, 0x11));
-    rig.disk->deliver(rig.host.take());
+    rig.write_in_vain(1, 0x11);
     // One behind it has not failed, and is done again, as it comes later.
-    rig.image.write_fails = false;
     rig.disk->write(2, 1024, std::vector<u8>(512, 0x22));
     rig.host.take();
     rig.image.write_fails = in_vain;
@@ -148,10 +152,7 @@ TEST_CASE("disk: what waits for the user is tried once more at the end, and its 
 
 TEST_CASE("disk: a request that is tried again comes before those behind it", "[disk]") {
   Rig rig(false, {}, [](bool, const Error&) { return IoErrorAction::kRetry; });
-  rig.image.write_fails = true;
-  rig.disk->write(1, 1024, std::vector<u8>(512, 0x11));
-  rig.disk->deliver(rig.host.take());
-  rig.image.write_fails = false;
+  rig.write_in_vain(1, 0x11);
   rig.disk->write(2, 1024, std::vector<u8>(512, 0x22));
   rig.disk->deliver(rig.host.take());
   rig.later(1'000'000);
