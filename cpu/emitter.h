@@ -27,7 +27,6 @@ concept Emitter = requires(E e, const Insn& i, typename E::Val v, typename E::Pl
 #define VALUE_OP(op, name, shape, result) \
   { e.name ARGUMENTS_##shape } -> std::same_as<typename E::Val>;
 #include "cpu/value_ops.inc"
-#undef VALUE_OP
 #undef ARGUMENTS_w_a
 #undef ARGUMENTS_w_a_b
 #undef ARGUMENTS_w_a_b_c

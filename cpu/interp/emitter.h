@@ -23,30 +23,22 @@ class InterpEmitter : public OperandAccess<InterpEmitter> {
   using OperandAccess::call;
 
   Val imm(u64 v) { return {v}; }
-#define MAKE_w_a(name) \
+#define SHAPE_w_a(name) \
   Val name(auto w, Val a) { return {value::name(w, a.v)}; }
-#define MAKE_w_a_b(name) \
+#define SHAPE_w_a_b(name) \
   Val name(auto w, Val a, Val b) { return {value::name(w, a.v, b.v)}; }
-#define MAKE_w_a_b_c(name) \
+#define SHAPE_w_a_b_c(name) \
   Val name(auto w, Val a, Val b, Val c) { return {value::name(w, a.v, b.v, c.v)}; }
-#define MAKE_from_w_a(name) \
+#define SHAPE_from_w_a(name) \
   Val name(auto from, auto w, Val a) { return {value::name(from, w, a.v)}; }
-#define MAKE_a(name) \
+#define SHAPE_a(name) \
   Val name(Val a) { return {value::name(a.v)}; }
-#define MAKE_a_b(name) \
+#define SHAPE_a_b(name) \
   Val name(Val a, Val b) { return {value::name(a.v, b.v)}; }
-#define MAKE_c_a_b(name) \
+#define SHAPE_c_a_b(name) \
   Val name(Val c, Val a, Val b) { return {value::name(c.v, a.v, b.v)}; }
-#define VALUE_OP(op, name, shape, result) MAKE_##shape(name)
+#define VALUE_OP(op, name, shape, result) SHAPE_##shape(name)
 #include "cpu/value_ops.inc"
-#undef VALUE_OP
-#undef MAKE_w_a
-#undef MAKE_w_a_b
-#undef MAKE_w_a_b_c
-#undef MAKE_from_w_a
-#undef MAKE_a
-#undef MAKE_a_b
-#undef MAKE_c_a_b
   void when(Val c, auto&& fn) {
     if (c.v) fn();
   }

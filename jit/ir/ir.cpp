@@ -20,7 +20,6 @@ u64 compute(Op op, unsigned w, unsigned aux, u64 a, u64 b, u64 c) {
   case Op::op:                            \
     return COMPUTE_##shape(name);
 #include "cpu/value_ops.inc"
-#undef VALUE_OP
     default: ASSERT(!"not a value operation"); return 0;
   }
 }

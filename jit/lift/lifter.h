@@ -26,30 +26,22 @@ class Lifter : public OperandAccess<Lifter> {
   using OperandAccess::call;
 
   Val imm(u64 v) { return emit({Op::kConst, 64, 0, 0, 0, 0, v}); }
-#define MAKE_w_a(op, name) \
+#define SHAPE_w_a(op, name) \
   Val name(unsigned w, Val a) { return value(op, w, {a}); }
-#define MAKE_w_a_b(op, name) \
+#define SHAPE_w_a_b(op, name) \
   Val name(unsigned w, Val a, Val b) { return value(op, w, {a, b}); }
-#define MAKE_w_a_b_c(op, name) \
+#define SHAPE_w_a_b_c(op, name) \
   Val name(unsigned w, Val a, Val b, Val c) { return value(op, w, {a, b, c}); }
-#define MAKE_from_w_a(op, name) \
+#define SHAPE_from_w_a(op, name) \
   Val name(unsigned from, unsigned w, Val a) { return from == w ? a : value(op, w, {a}, from); }
-#define MAKE_a(op, name) \
+#define SHAPE_a(op, name) \
   Val name(Val a) { return value(op, 64, {a}); }
-#define MAKE_a_b(op, name) \
+#define SHAPE_a_b(op, name) \
   Val name(Val a, Val b) { return value(op, 64, {a, b}); }
-#define MAKE_c_a_b(op, name) \
+#define SHAPE_c_a_b(op, name) \
   Val name(Val c, Val a, Val b) { return value(op, 64, {c, a, b}); }
-#define VALUE_OP(op, name, shape, result) MAKE_##shape(Op::op, name)
+#define VALUE_OP(op, name, shape, result) SHAPE_##shape(Op::op, name)
 #include "cpu/value_ops.inc"
-#undef VALUE_OP
-#undef MAKE_w_a
-#undef MAKE_w_a_b
-#undef MAKE_w_a_b_c
-#undef MAKE_from_w_a
-#undef MAKE_a
-#undef MAKE_a_b
-#undef MAKE_c_a_b
   // What happens only if `c`; values made inside are not used outside. A constant condition leaves no test.
   void when(Val c, auto&& fn) {
     if (is_const(c)) {
